@@ -1,0 +1,72 @@
+# Needs make, a POSIX shell and Python 3.11 or newer; uses uv where it is installed.
+#   make PYTHON=/path/to/python3.12 ...    the Python that .venv is made from
+#   make test ARGS="-k refresh"            ARGS goes to the command that the target runs
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+ARGS ?=
+WORKERS ?= logical
+PYTHON ?=
+export PYTHON
+
+RUN_ENVIRONMENT := @sh scripts/environment.sh run
+DEV_ENVIRONMENT := @sh scripts/environment.sh dev
+
+.PHONY: help install run serve test check format migration docs lock
+.PHONY: lint formatting types contracts architecture
+
+##@ Use it
+
+install: ## make .venv, with the gatepost command in it
+	$(RUN_ENVIRONMENT)
+
+run: ## set up what is missing and serve on http://127.0.0.1:8000, reloading on change
+	$(RUN_ENVIRONMENT)
+	@$(BIN)/gatepost dev $(ARGS)
+
+serve: ## serve from the environment alone, as in production
+	$(RUN_ENVIRONMENT)
+	@$(BIN)/gatepost serve $(ARGS)
+
+##@ Work on it
+
+test: ## run every test on every database (ARGS="-k refresh --database sqlite")
+	$(DEV_ENVIRONMENT)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
+
+check: ## lint, formatting, types, import contracts, architecture tests
+	$(DEV_ENVIRONMENT)
+	@$(MAKE) --keep-going lint formatting types contracts architecture
+
+# The parts of `make check`, each of which runs whatever the others find.
+lint: ; $(BIN)/ruff check .
+formatting: ; $(BIN)/ruff format --check .
+types: ; $(BIN)/mypy
+contracts: ; $(BIN)/lint-imports
+architecture: ; $(BIN)/python -m pytest -q tests/architecture
+
+format: ## mend what ruff can mend, and format
+	$(DEV_ENVIRONMENT)
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+migration: ## write a migration from the models (NAME="add a column")
+	$(DEV_ENVIRONMENT)
+	@test -n "$(NAME)" || { echo 'Say what it does: make migration NAME="add a column"' >&2; exit 2; }
+	@$(BIN)/alembic revision --autogenerate -m "$(NAME)"
+
+docs: ## write what is generated of docs/, and .env.example
+	$(DEV_ENVIRONMENT)
+	@$(BIN)/python -m gatepost.settings.documentation
+	@$(BIN)/python -m gatepost.documentation
+	@$(BIN)/python -m gatepost.features.audit.documentation
+	@$(BIN)/python -m gatepost.observability.documentation
+
+lock: ## write both lock files from pyproject.toml (ARGS=--upgrade for the newest of everything)
+	@sh scripts/lock.sh $(ARGS)
+
+help: ## show this
+	@awk -v terminal="$$(test -t 1 && echo yes)" -f scripts/help.awk $(firstword $(MAKEFILE_LIST))

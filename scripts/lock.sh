@@ -1,0 +1,21 @@
+#!/bin/sh
+# Writes requirements.lock and requirements-dev.lock from pyproject.toml, for every platform, by hash.
+# Arguments go to `uv pip compile`. Only this needs uv; where there is none, a throwaway one is fetched.
+set -eu
+cd "$(dirname "$0")/.."
+
+uv=$(command -v uv) || {
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  "${PYTHON:-python3}" -m venv "$folder"
+  "$folder/bin/python" -m pip install -q --disable-pip-version-check uv
+  uv=$folder/bin/uv
+}
+
+compile() {
+  "$uv" pip compile pyproject.toml -q --universal --generate-hashes --python-version 3.11 \
+    --custom-compile-command "make lock" "$@"
+}
+
+compile --group build -o requirements.lock "$@"
+compile --group dev --extra otel -c requirements.lock -o requirements-dev.lock "$@"
