@@ -1,0 +1,193 @@
+"""Verifies access tokens in a resource server: as a function, and as a FastAPI dependency."""
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from gatepost.client.jwks import KeysUnavailable, RemoteKeys
+from gatepost.client.jwt import (
+    ACCESS,
+    ASYMMETRIC_ALGORITHMS,
+    Algorithm,
+    InvalidToken,
+    Key,
+    UnknownKey,
+    secret_key,
+    verify,
+)
+
+_LARGEST_ID: Final = 2**63 - 1
+
+_bearer = HTTPBearer(scheme_name="Gatepost", bearerFormat="JWT", auto_error=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Who is calling, as a verified access token says; `claims` is all of it, read-only."""
+
+    subject: str
+    user_id: int
+    session_id: str
+    role: str
+    token_id: str
+    expires_at: datetime
+    claims: Mapping[str, Any] = field(repr=False)
+
+
+class TokenVerifier:
+    """Verifies the access tokens that one issuer makes for one audience (RFC 9068, section 4).
+
+    Give either `jwks_url`, for an issuer that signs with RS256, PS256, ES256 or EdDSA (the
+    default: any of them, each key with its own only), or `secret`, for one that signs with
+    HS256 (the default), HS384 or HS512. `max_age`, `cool_down` and `timeout` are in seconds: how
+    long fetched keys stay fresh, the least time between two fetches, and the longest a fetch may
+    take. Raises `ValueError` for arguments that do not go together, or are not safe.
+
+    What it cannot know: whether the session has ended since. Only the issuer's own API refuses a
+    token at once; here it stays good until it expires.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one setting of the resource server, given by name
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        jwks_url: str | None = None,
+        secret: str | bytes | None = None,
+        algorithms: Collection[Algorithm] | None = None,
+        max_age: float = 300,
+        cool_down: float = 10,
+        timeout: float = 5,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not issuer or not audience:
+            raise ValueError("an issuer and an audience are needed")
+        self._issuer, self._audience, self._clock = issuer, audience, clock
+        self._remote: RemoteKeys | None = None
+        self._shared: Mapping[str | None, Key] = {}
+        if secret is not None and jwks_url is None:
+            self._shared = {None: secret_key(_symmetric(algorithms), secret)}
+        elif jwks_url is not None and secret is None:
+            self._remote = RemoteKeys(
+                jwks_url,
+                _asymmetric(algorithms),
+                max_age=max_age,
+                cool_down=cool_down,
+                timeout=timeout,
+                clock=clock,
+            )
+        else:
+            raise ValueError("give either a JWKS URL or a secret")
+
+    async def verify(self, token: str) -> Claims:
+        """Return what a valid access token says; fetches keys where that is needed.
+
+        Raises `InvalidToken`, or `KeysUnavailable` while no keys could be fetched at all.
+        """
+        if self._remote is None:
+            return self.verify_now(token)
+        try:
+            return self._read(token, await self._remote.current())
+        except UnknownKey:
+            return self._read(token, await self._remote.newer())
+
+    def verify_now(self, token: str) -> Claims:
+        """The same without waiting, for a verifier that holds the secret; `InvalidToken`."""
+        if self._remote is not None:
+            raise RuntimeError("keys may have to be fetched: await verify()")
+        return self._read(token, self._shared)
+
+    async def __call__(
+        self, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> Claims:
+        """The FastAPI dependency, `Depends(verifier)`: the caller's claims or a refusal.
+
+        401 with the challenge of RFC 6750 (section 3), which names an error only if there was a
+        token; 503 with `Retry-After` while there are no keys to judge by.
+        """
+        if credentials is None:
+            raise HTTPException(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
+        try:
+            return await self.verify(credentials.credentials)
+        except InvalidToken as error:
+            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            raise HTTPException(401, "The access token is not valid", challenge) from error
+        except KeysUnavailable as error:
+            retry = {"Retry-After": str(error.retry_after)}
+            raise HTTPException(503, "Access tokens cannot be verified now", retry) from error
+
+    def require_role(self, *roles: str) -> Callable[[Claims], Awaitable[Claims]]:
+        """Make a dependency that refuses, with 403, callers whose role is none of `roles`."""
+        if not roles:
+            raise ValueError("name a role at least")
+
+        async def require(claims: Annotated[Claims, Depends(self)]) -> Claims:
+            if claims.role not in roles:
+                challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+                raise HTTPException(403, "This role may not do that", challenge)
+            return claims
+
+        return require
+
+    def _read(self, token: str, keys: Mapping[str | None, Key]) -> Claims:
+        return _claims(
+            verify(
+                ACCESS,
+                token,
+                keys,
+                issuer=self._issuer,
+                audience=self._audience,
+                now=self._clock(),
+            )
+        )
+
+
+def _symmetric(algorithms: Collection[Algorithm] | None) -> Algorithm:
+    if algorithms is None:
+        return "HS256"
+    if len(algorithms) != 1:
+        raise ValueError("a secret is used with one algorithm")
+    return next(iter(algorithms))
+
+
+def _asymmetric(algorithms: Collection[Algorithm] | None) -> Collection[Algorithm]:
+    if algorithms is None:
+        return ASYMMETRIC_ALGORITHMS
+    if not algorithms or not ASYMMETRIC_ALGORITHMS.issuperset(algorithms):
+        raise ValueError("published keys are used with RS256, PS256, ES256 or EdDSA")
+    return algorithms
+
+
+def _claims(members: dict[str, Any]) -> Claims:
+    session_id = members.get("sid")
+    if type(session_id) is int:
+        session_id = str(session_id)
+    return Claims(
+        subject=members["sub"],
+        user_id=_user_id(members["sub"]),
+        session_id=_text(session_id),
+        role=_text(members.get("role")),
+        token_id=_text(members.get("jti")),
+        expires_at=datetime.fromtimestamp(members["exp"], UTC),
+        claims=MappingProxyType(members),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidToken("bad_claims")
+    return value
+
+
+def _user_id(subject: str) -> int:
+    """One spelling only: `01` or Arabic digits would be the same user under another name."""
+    digits = subject.isascii() and subject.isdigit() and not subject.startswith("0")
+    if not digits or len(subject) > 19 or int(subject) > _LARGEST_ID:
+        raise InvalidToken("bad_claims")
+    return int(subject)

@@ -1,0 +1,113 @@
+"""Names databases and their failures for people, without a secret and in our own words."""
+
+import socket
+import sqlite3
+from collections.abc import Iterator
+
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+_BY_TYPE: dict[type[BaseException], str] = {
+    ConnectionRefusedError: "nothing listens there",
+    socket.gaierror: "its host's name leads nowhere",
+    TimeoutError: "it does not answer in time",
+    FileNotFoundError: "there is no such socket",
+    PoolTimeout: "every connection to it is in use",
+}
+
+# PostgreSQL's SQLSTATE and MariaDB's error number.
+_BY_CODE = {
+    "28000": "it refuses the user",
+    "28P01": "it refuses the user or the password",
+    "3D000": "it has no database of that name",
+    "53300": "it has no connection left",
+    "1040": "it has no connection left",
+    "1044": "it refuses the user",
+    "1045": "it refuses the user or the password",
+    "1049": "it has no database of that name",
+    "1698": "it refuses the user or the password",
+}
+
+_PASSING_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaierror)
+
+# It starts or stops, has no connection left, or does not listen yet.
+_PASSING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
+
+_BY_SQLITE_CODE = {
+    sqlite3.SQLITE_BUSY: "another program keeps the file locked",
+    sqlite3.SQLITE_LOCKED: "another connection keeps a table locked",
+    sqlite3.SQLITE_READONLY: "the file may only be read",
+    sqlite3.SQLITE_IOERR: "the file cannot be read or written, or may grow no more",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
+    sqlite3.SQLITE_PROTOCOL: "the file's locks are in disorder",
+    sqlite3.SQLITE_NOTADB: "the file is something else",
+}
+
+# Where nothing is wrong with the file itself, but with who uses it or the disk that it is on.
+_PASSING_SQLITE_CODES = frozenset(_BY_SQLITE_CODE) - {sqlite3.SQLITE_NOTADB}
+
+# A connection keeps the file as it was when it was opened: only a new one finds it mended.
+_SPOILING_SQLITE_CODES = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
+
+
+def describe_database(url: URL) -> str:
+    """Which database it is: its kind, name and place; no user, no password."""
+    if url.get_backend_name() == "sqlite":
+        return f"the SQLite file {url.database}"
+    kind = "PostgreSQL" if url.get_backend_name() == "postgresql" else "MariaDB"
+    place = url.host or url.query.get("host") or url.query.get("unix_socket") or "localhost"
+    return f"the {kind} database {url.database} on {place}{f':{url.port}' if url.port else ''}"
+
+
+def explain_failure(error: Exception) -> str:
+    """Why a connection failed, as the end of a sentence that begins with the database."""
+    chain = list(_chain(error))
+    for each in chain:
+        known = _BY_TYPE.get(type(each)) or _BY_CODE.get(_code(each)) or _by_sqlite(each)
+        if known:
+            return known
+    cause = chain[-1]
+    return f"it answers with {type(cause).__name__} {_code(cause)}".rstrip()
+
+
+def will_pass(error: Exception) -> bool:
+    """Whether a server that fails like this may be one that only has to start first."""
+    return any(
+        isinstance(each, _PASSING_TYPES) or _code(each) in _PASSING_CODES for each in _chain(error)
+    )
+
+
+def is_passing_on_sqlite(error: BaseException | None) -> bool:
+    """Whether SQLite fails like this for as long as the file is locked, or the disk full."""
+    return _sqlite_code(error) in _PASSING_SQLITE_CODES
+
+
+def spoils_a_sqlite_connection(error: BaseException | None) -> bool:
+    """Whether the connection that met this would go on failing once the file is mended."""
+    return _sqlite_code(error) in _SPOILING_SQLITE_CODES
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what caused it, the driver's own before SQLAlchemy's."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
+    yield from seen
+
+
+def _code(error: BaseException) -> str:
+    """PostgreSQL's SQLSTATE or MariaDB's number; empty where there is neither."""
+    if error.args and isinstance(error.args[0], int):
+        return str(error.args[0])
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def _by_sqlite(error: BaseException) -> str | None:
+    return _BY_SQLITE_CODE.get(_sqlite_code(error))
+
+
+def _sqlite_code(error: BaseException | None) -> int:
+    """SQLite's primary result code, which is the last byte of any; 0 where there is none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

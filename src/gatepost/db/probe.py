@@ -1,0 +1,57 @@
+"""Asks the database for a sign of life."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatepost.db.engine import WRITES
+
+log = logging.getLogger(__name__)
+
+_VERSION_QUERIES = {"sqlite": "SELECT sqlite_version()", "postgresql": "SHOW server_version"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A database server's version, and how long it takes to answer."""
+
+    version: str
+    seconds: float
+
+
+async def is_reachable(engine: AsyncEngine, *, seconds: float) -> bool:
+    """Whether the database answers within this time, the wait for a pooled connection included.
+
+    Why not is told to the log, and only by the kind of error: its text may hold an address.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await ask(engine)
+    except (SQLAlchemyError, OSError) as error:  # a time-out is an OSError
+        log.warning("database.silent", extra={"error": type(error).__name__})
+        return False
+    return True
+
+
+async def ask(engine: AsyncEngine) -> None:
+    """Ask for a sign of life, and raise what the driver raises where there is none."""
+    # It only reads, and so never waits for SQLite's one writer.
+    async with engine.execution_options(**{WRITES: False}).connect() as connection:
+        await connection.execute(text("SELECT 1"))
+
+
+async def measure(engine: AsyncEngine) -> Measured:
+    """Ask for the version, and how long an answer takes on an open connection; raises as `ask`."""
+    query = text(_VERSION_QUERIES.get(engine.url.get_backend_name(), "SELECT version()"))
+    async with engine.execution_options(**{WRITES: False}).connect() as connection:
+        version = str(await connection.scalar(query))
+        began = time.perf_counter()
+        await connection.execute(text("SELECT 1"))
+        seconds = time.perf_counter() - began
+    # What follows the number is the packager's.
+    return Measured(version.split(" ", maxsplit=1)[0], seconds)

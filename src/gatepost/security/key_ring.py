@@ -1,0 +1,22 @@
+"""The access-token keys this process knows: one that signs, and all that may still verify."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gatepost.security.tokens import Key
+
+
+@dataclass(slots=True)
+class KeyRing:
+    """Filled, and from time to time replaced, by `features.signing_keys`."""
+
+    signing: Key | None = None
+    verifying: Mapping[str | None, Key] = field(default_factory=dict)
+    read_at: datetime | None = None
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the ring is read to verify, so that of many who miss a key one reads."""
+
+    def replace(self, signing: Key, verifying: Mapping[str | None, Key], read_at: datetime) -> None:
+        self.signing, self.verifying, self.read_at = signing, verifying, read_at

@@ -1,0 +1,230 @@
+"""Turns passwords into hashes and compares them, always in the hash pool."""
+
+import re
+import secrets
+import unicodedata
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import bcrypt
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.low_level import ARGON2_VERSION
+
+from gatepost.errors import Problem
+from gatepost.security.hash_pool import HashPool
+from gatepost.settings.passwords import PasswordSettings
+
+BCRYPT_MAX_BYTES = 72
+"""bcrypt reads no further, and would let in whoever knows the beginning."""
+
+NFD_EXPANSION = 4
+"""The most code points that a single one decomposes into: NFC shortens by no more than this."""
+
+# Settings allow no password of more than 1024 code points.
+_LONGEST_INPUT = NFD_EXPANSION * 1024
+
+# A stored hash names its own cost. These bounds let in every recommended one (RFC 9106 section 4
+# goes up to 2 GiB) and keep a forged or mistaken one from taking the machine for minutes.
+_ARGON2_MOST_KIB = 2**21
+_ARGON2_MOST_KIB_PASSES = 2**22
+_ARGON2_MOST_LANES = 64
+_BCRYPT_COSTS = range(4, 17)
+
+_ARGON2_HASH = re.compile(
+    r"\$argon2(?:id|i|d)\$v=(?:16|19)\$m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,3})"
+    r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,128}",
+    re.ASCII,
+)
+_BCRYPT_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
+_BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+# Hashed in the place of a password that can never match, so that refusing it takes as long.
+_STAND_IN = b"a password that nobody has"
+
+
+class UnusablePassword(Problem):
+    """A password of which no hash may be made. The policy refuses it sooner, naming the rule."""
+
+    status = 422
+    code = "unusable_password"
+    title = "This password cannot be used"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether the password is the right one and, if so, whether its hash has had its day."""
+
+    matches: bool
+    needs_rehash: bool
+
+
+_NO_MATCH = Verification(matches=False, needs_rehash=False)
+
+
+class _Algorithm(Protocol):
+    max_bytes: int | None
+
+    def recognises(self, hashed: str) -> bool: ...
+
+    def hash(self, password: bytes) -> str: ...
+
+    def verify(self, password: bytes, hashed: str) -> bool:
+        """Raise `ValueError` if the hash turns out not to be one."""
+
+    def is_current(self, hashed: str) -> bool: ...
+
+    def unmatchable(self) -> str:
+        """Return a hash of today's cost that belongs to no password."""
+
+
+class _Argon2:
+    """Argon2id (RFC 9106) in the PHC string format; Argon2i and Argon2d are verified too."""
+
+    max_bytes: int | None = None
+
+    def __init__(self, settings: PasswordSettings) -> None:
+        self._hasher = PasswordHasher(
+            time_cost=settings.argon2_time_cost,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallelism,
+        )
+
+    def recognises(self, hashed: str) -> bool:
+        parts = _ARGON2_HASH.fullmatch(hashed)
+        if parts is None:
+            return False
+        kib, passes, lanes = (int(part) for part in parts.groups())
+        affordable = (
+            kib <= _ARGON2_MOST_KIB
+            and kib * passes <= _ARGON2_MOST_KIB_PASSES
+            and lanes <= _ARGON2_MOST_LANES
+        )
+        return affordable or self.is_current(hashed)
+
+    def hash(self, password: bytes) -> str:
+        return self._hasher.hash(password)
+
+    def verify(self, password: bytes, hashed: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, password)
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, InvalidHashError):
+            raise ValueError("not an Argon2 hash") from None
+
+    def is_current(self, hashed: str) -> bool:
+        return not self._hasher.check_needs_rehash(hashed)
+
+    def unmatchable(self) -> str:
+        hasher = self._hasher
+        cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+        salt, tag = secrets.token_bytes(hasher.salt_len), secrets.token_bytes(hasher.hash_len)
+        return f"$argon2id$v={ARGON2_VERSION}${cost}${_phc_base64(salt)}${_phc_base64(tag)}"
+
+
+class _Bcrypt:
+    """bcrypt in its `$2b$` form; the equivalent `$2a$` and `$2y$` are verified too."""
+
+    max_bytes: int | None = BCRYPT_MAX_BYTES
+
+    def __init__(self, settings: PasswordSettings) -> None:
+        self._cost = settings.bcrypt_cost
+
+    def recognises(self, hashed: str) -> bool:
+        parts = _BCRYPT_HASH.fullmatch(hashed)
+        return parts is not None and (int(parts[1]) in _BCRYPT_COSTS or self.is_current(hashed))
+
+    def hash(self, password: bytes) -> str:
+        return bcrypt.hashpw(password, bcrypt.gensalt(self._cost)).decode()
+
+    def verify(self, password: bytes, hashed: str) -> bool:
+        return bcrypt.checkpw(password, hashed.encode())
+
+    def is_current(self, hashed: str) -> bool:
+        return int(hashed[4:6]) == self._cost
+
+    def unmatchable(self) -> str:
+        tag = "".join(secrets.choice(_BCRYPT_ALPHABET) for _ in range(31))
+        return bcrypt.gensalt(self._cost).decode() + tag
+
+
+class Passwords:
+    """Hashes with today's algorithm and cost, and verifies the hashes of every supported one."""
+
+    def __init__(self, settings: PasswordSettings, pool: HashPool) -> None:
+        algorithms: dict[str, _Algorithm] = {
+            "argon2": _Argon2(settings),
+            "bcrypt": _Bcrypt(settings),
+        }
+        self._algorithms = tuple(algorithms.values())
+        self._today = algorithms[settings.password_hasher]
+        self._pool = pool
+        # Made up, not computed: verifying against it costs the same, and starting costs nothing.
+        self._unmatchable = self._today.unmatchable()
+
+    async def hash(self, password: str) -> str:
+        """Return today's hash of the NFC form of `password` (SP 800-63B 3.1.1.2).
+
+        Raises `UnusablePassword` if it holds a NUL or an unpaired surrogate, or for bcrypt has
+        more than 72 bytes; `ServerBusy` if too many hashes wait already.
+        """
+        return await self._pool.run(partial(self._hash, password))
+
+    async def verify(self, password: str, hashed: str | None) -> Verification:
+        """Tell whether `hashed` was made of `password`; without a hash, cost as much and say no.
+
+        A malformed hash is no hash. A password that can have no hash matches none, after the
+        same work. Raises `ServerBusy` if too many hashes wait already.
+        """
+        return await self._pool.run(partial(self._verify, password, hashed))
+
+    def recognises(self, hashed: str) -> bool:
+        """Tell whether `hashed` is a hash, of bearable cost, that `verify` can compare with."""
+        return self._algorithm_of(hashed) is not None
+
+    def _hash(self, password: str) -> str:
+        usable = _encode(password, self._today)
+        if usable is None:
+            raise UnusablePassword
+        return self._today.hash(usable)
+
+    def _verify(self, password: str, hashed: str | None) -> Verification:
+        algorithm = None if hashed is None else self._algorithm_of(hashed)
+        usable = _encode(password, algorithm or self._today)
+        if hashed is None or algorithm is None:
+            return self._refuse()
+        try:
+            same = algorithm.verify(_STAND_IN if usable is None else usable, hashed)
+        except ValueError:
+            return self._refuse()
+        if usable is None or not same:
+            return _NO_MATCH
+        current = algorithm is self._today and algorithm.is_current(hashed)
+        return Verification(matches=True, needs_rehash=not current)
+
+    def _refuse(self) -> Verification:
+        self._today.verify(_STAND_IN, self._unmatchable)
+        return _NO_MATCH
+
+    def _algorithm_of(self, hashed: str) -> _Algorithm | None:
+        return next((each for each in self._algorithms if each.recognises(hashed)), None)
+
+
+def _encode(password: str, algorithm: _Algorithm) -> bytes | None:
+    """Return the bytes to hash, None for a password of which no hash is ever made."""
+    # Normalising takes quadratic time, so what is longer than any password is not looked at.
+    if len(password) > _LONGEST_INPUT or "\0" in password:
+        return None
+    try:
+        encoded = unicodedata.normalize("NFC", password).encode()
+    except UnicodeEncodeError:
+        return None
+    too_long = algorithm.max_bytes is not None and len(encoded) > algorithm.max_bytes
+    return None if too_long else encoded
+
+
+def _phc_base64(data: bytes) -> str:
+    return b64encode(data).rstrip(b"=").decode()

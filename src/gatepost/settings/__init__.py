@@ -1,0 +1,63 @@
+"""Every setting: read once by whoever starts a process, and passed on to whoever needs it."""
+
+from gatepost.settings.audit import AuditSettings
+from gatepost.settings.database import DatabaseSettings
+from gatepost.settings.errors import SettingProblem, SettingsError
+from gatepost.settings.limits import LimitSettings
+from gatepost.settings.observability import ObservabilitySettings
+from gatepost.settings.passwords import PasswordSettings
+from gatepost.settings.protection import ProtectionSettings
+from gatepost.settings.registration import RegistrationSettings
+from gatepost.settings.service import ServiceSettings
+from gatepost.settings.sessions import SessionSettings
+from gatepost.settings.stores import StoreSettings
+from gatepost.settings.tokens import TokenSettings
+from gatepost.settings.transports import TransportSettings
+from gatepost.settings.values import passwords_in
+
+__all__ = [
+    "AuditSettings",
+    "DatabaseSettings",
+    "LimitSettings",
+    "ObservabilitySettings",
+    "PasswordSettings",
+    "ProtectionSettings",
+    "RegistrationSettings",
+    "ServiceSettings",
+    "SessionSettings",
+    "SettingProblem",
+    "Settings",
+    "SettingsError",
+    "StoreSettings",
+    "TokenSettings",
+    "TransportSettings",
+]
+
+
+class Settings(
+    ObservabilitySettings,
+    LimitSettings,
+    AuditSettings,
+    ProtectionSettings,
+    RegistrationSettings,
+    PasswordSettings,
+    TransportSettings,
+    SessionSettings,
+    TokenSettings,
+    StoreSettings,
+    DatabaseSettings,
+    ServiceSettings,
+):
+    """All settings in one flat object. (Fields come last base first: mistakes and docs do, too.)
+
+    `Settings(secret_key=...)` takes explicit values only. Raises `SettingsError` with every
+    mistake.
+    """
+
+    @property
+    def secret_texts(self) -> frozenset[str]:
+        """Every secret among the settings, and the passwords in their URLs: not for the log."""
+        hidden = (name for name, field in type(self).model_fields.items() if not field.repr)
+        texts = {text for name in hidden if isinstance(text := getattr(self, name), str)}
+        passwords = {password for text in texts for password in passwords_in(text)}
+        return frozenset(texts | passwords)

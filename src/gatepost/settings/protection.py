@@ -1,0 +1,59 @@
+"""Settings of protection: what is refused before anyone looks at it, and who is believed."""
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.values import read_networks
+
+
+def _read_proxies(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+    networks = read_networks(value)
+    if any(network.prefixlen == 0 for network in networks):
+        refuse(
+            "trusts every address",
+            "Name the proxies' own networks: who is trusted may pretend to be anyone.",
+        )
+    return networks
+
+
+class ProtectionSettings(SettingsGroup):
+    """Protection of the service."""
+
+    max_request_body_size: int = Field(
+        default=1_048_576,
+        ge=1024,
+        le=1_048_576,
+        description="The largest request body, in bytes; a larger one is answered 413.",
+    )
+    body_timeout_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=600,
+        description="How long a request body may take to arrive; a slower one is answered 408.",
+    )
+    trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        BeforeValidator(_read_proxies),
+        Described(takes="addresses or networks, separated by commas", default="none"),
+    ] = Field(default=(), description="The proxies whose `X-Forwarded-For` is believed.")
+    hsts_seconds: int = Field(
+        default=31_536_000,
+        ge=0,
+        le=63_072_000,
+        description="How long browsers are to reach this host by HTTPS alone "
+        "(`Strict-Transport-Security`); 0 leaves the header out, for hosts served by plain HTTP.",
+    )
+    hsts_include_subdomains: bool = Field(
+        default=False, description="Whether that holds for the hosts below this one too."
+    )
+
+    @property
+    def strict_transport_security(self) -> str | None:
+        """The header's value (RFC 6797 section 6.1); None where it is left out."""
+        if self.hsts_seconds == 0:
+            return None
+        below = "; includeSubDomains" if self.hsts_include_subdomains else ""
+        return f"max-age={self.hsts_seconds}{below}"

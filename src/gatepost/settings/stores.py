@@ -1,0 +1,77 @@
+"""Settings of the store of short-lived shared state."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from gatepost.settings.base import Described, SettingsGroup, refuse
+
+_NETWORK_SCHEMES = {"redis", "rediss", "valkey", "valkeys"}
+
+
+class StoreSettings(SettingsGroup):
+    """Shared state."""
+
+    redis_url: Annotated[
+        str | None, Described(takes="a redis://, rediss://, valkey:// or unix:// URL")
+    ] = Field(
+        default=None,
+        repr=False,
+        description="A server that speaks Redis's protocol, for what several processes share. "
+        "Without one the database is used.",
+    )
+    workers: Annotated[int, Described(also=("WEB_CONCURRENCY",))] = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="How many processes serve; `gatepost serve --workers` wins over it. Say it "
+        "too where several machines or containers serve: they share limits and locks.",
+    )
+    store: Literal["auto", "memory", "database", "redis"] = Field(
+        default="auto",
+        description="Where limits and locks are kept. `auto` is Redis if there is a `REDIS_URL`, "
+        "else the database if there are several workers, else the process's memory.",
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _a_redis_url_names_a_server(cls, value: str | None) -> str | None:
+        if value is not None and not _names_a_server(value):
+            refuse(
+                "is not the URL of a Redis server",
+                "Write redis://host:6379/0, rediss:// for TLS, or unix:///path/to/socket.",
+            )
+        return value
+
+    @field_validator("store")
+    @classmethod
+    def _the_store_is_there_and_is_shared(cls, value: str, info: ValidationInfo) -> str:
+        if value == "redis" and info.data.get("redis_url", "refused") is None:
+            refuse("is redis without a REDIS_URL", "Set it, or leave STORE out.")
+        if value == "memory" and info.data.get("workers", 1) > 1:
+            refuse(
+                "is memory while WORKERS is more than 1",
+                "Each would count for itself: leave STORE out, and the database is used.",
+            )
+        return value
+
+    @property
+    def chosen_store(self) -> Literal["memory", "database", "redis"]:
+        """What `STORE` stands for."""
+        if self.store != "auto":
+            return self.store
+        if self.redis_url is not None:
+            return "redis"
+        return "database" if self.workers > 1 else "memory"
+
+
+def _names_a_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # parsed when asked for
+    except ValueError:
+        return False
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    return parts.scheme in _NETWORK_SCHEMES and bool(parts.hostname)

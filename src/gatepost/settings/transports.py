@@ -1,0 +1,83 @@
+"""Settings of transports: how tokens travel, and which sites may send them."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.values import read_list, read_origins
+
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+
+
+class TransportSettings(SettingsGroup):
+    """Cookies and other sites."""
+
+    auth_transports: Annotated[
+        frozenset[Literal["bearer", "cookie"]],
+        BeforeValidator(read_list),
+        Described(takes="bearer, cookie or both, separated by commas"),
+    ] = Field(
+        default=frozenset({"bearer", "cookie"}),
+        description="How a request may prove who it is from.",
+    )
+    cookie_secure: bool = Field(
+        default=True, description="Send cookies over HTTPS only (and to localhost)."
+    )
+    cookie_samesite: Literal["lax", "strict", "none"] = Field(
+        default="lax", description="The cookies' `SameSite`; `none` needs `COOKIE_SECURE`."
+    )
+    cookie_domain: Annotated[
+        str | None, Described(takes="a domain such as example.com", default="this host alone")
+    ] = Field(default=None, description="Share the cookies with every host of this domain.")
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        BeforeValidator(read_origins),
+        Described(
+            takes="origins such as https://app.example.com, separated by commas or a JSON list",
+            default="none",
+            also=("BACKEND_CORS_ORIGINS",),
+        ),
+    ] = Field(
+        default=(),
+        description="Other sites whose pages may call the API with the user's cookies (CORS).",
+    )
+
+    @field_validator("auth_transports")
+    @classmethod
+    def _there_is_a_way_in(
+        cls, value: frozenset[Literal["bearer", "cookie"]]
+    ) -> frozenset[Literal["bearer", "cookie"]]:
+        if not value:
+            refuse("names no transport", "Give it bearer, cookie or both.")
+        return value
+
+    @field_validator("cookie_samesite", mode="before")
+    @classmethod
+    def _case_does_not_matter(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("cookie_samesite")
+    @classmethod
+    def _cross_site_cookies_are_secure(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and not info.data.get("cookie_secure", True):
+            refuse(
+                "is none while COOKIE_SECURE is false",
+                "Browsers drop such cookies: set COOKIE_SECURE=true or COOKIE_SAMESITE=lax.",
+            )
+        return value
+
+    @field_validator("cookie_domain")
+    @classmethod
+    def _a_cookie_domain_is_a_domain(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        domain = value.lower().removeprefix(".")
+        if not _DOMAIN.fullmatch(domain):
+            refuse(
+                "is not a domain",
+                "Write the name alone, such as example.com: no scheme, no port. Leave it out to "
+                "keep the cookies to this host.",
+            )
+        return domain

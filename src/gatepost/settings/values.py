@@ -1,0 +1,96 @@
+"""Readers of values that several settings share: lists, networks, origins."""
+
+import json
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import unquote, urlsplit
+
+from gatepost.settings.base import refuse
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
+
+
+def read_list(value: object) -> object:
+    """The items of a comma-separated text or of a JSON list of texts; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    try:
+        items = json.loads(value)
+    except ValueError:
+        items = None
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        refuse("is not a JSON list of texts", 'Write a,b or ["a","b"].')
+    return [item.strip() for item in items if item.strip()]
+
+
+def passwords_in(text: str) -> set[str]:
+    """The password of a URL, as it is written and as it is meant; of any other text none."""
+    try:
+        password = urlsplit(text).password
+    except ValueError:
+        return set()
+    return {password, unquote(password)} if password else set()
+
+
+def read_networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a list; an address alone is one of a single member."""
+    items = read_list(value)
+    if not isinstance(items, Iterable):
+        refuse("is not a list", "Separate the addresses with commas.")
+    return tuple(_read_network(place, item) for place, item in enumerate(items, start=1))
+
+
+def _read_network(place: int, item: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(str(item))
+    except ValueError:
+        refuse(
+            f"has an entry that is not an address or network (number {place})",
+            "Write addresses such as 10.0.0.5 or networks such as 10.0.0.0/8 or fd00::/8, with "
+            "no bit set after the prefix.",
+        )
+
+
+def read_origins(value: object) -> tuple[str, ...]:
+    """The origins of a list (RFC 6454 section 6.2), each once, as browsers write them."""
+    items = read_list(value)
+    if not isinstance(items, Iterable):
+        refuse("is not a list", "Separate the origins with commas.")
+    origins = []
+    for place, item in enumerate(items, start=1):
+        if item in ("*", "null"):
+            refuse(
+                f"allows {'any origin' if item == '*' else 'the null origin'}",
+                "Name each origin, such as https://app.example.com: answers carry credentials.",
+            )
+        origin = read_origin(str(item))
+        if origin is None:
+            refuse(
+                f"has an entry that is not an origin (number {place})",
+                "Write scheme://host or scheme://host:port, with http or https, without a path "
+                "or a slash at the end.",
+            )
+        origins.append(origin)
+    return tuple(dict.fromkeys(origins))
+
+
+def read_origin(text: str) -> str | None:
+    """`scheme://host[:port]` in lower case without the scheme's own port, or None if it is not."""
+    text = text.lower()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    host, _, _ = parts.netloc.rpartition(":") if port is not None else (parts.netloc, "", "")
+    if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host):
+        return None
+    if text != f"{parts.scheme}://{parts.netloc}":
+        return None
+    if port in (None, _DEFAULT_PORTS[parts.scheme]):
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{port}"
