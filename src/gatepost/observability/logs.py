@@ -1,0 +1,149 @@
+"""How a process writes its log: a line an event, as JSON or for a person, without a secret.
+
+Only who starts a process calls this. In a host application the log is the host's.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import format_exc_info
+from structlog.stdlib import ExtraAdder, ProcessorFormatter
+from structlog.types import Processor
+
+from gatepost.observability.redaction import Redaction, is_secret_name
+from gatepost.observability.request_ids import current_request_id
+from gatepost.settings import ObservabilitySettings
+
+Fields = MutableMapping[str, Any]
+
+_OURS = ("gatepost", "uvicorn")
+"""Whose events `LOG_LEVEL` is about. Of everybody else only warnings are told: some libraries
+would write whole statements, values included."""
+
+_SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "gunicorn.error")
+_ACCESS_LOGS = ("uvicorn.access", "gunicorn.access")
+_TALKATIVE = ("gatepost.db.pool",)
+"""A library's log under our name."""
+
+_LEFT_OUT = frozenset({"color_message", "taskName", "event"})
+
+_CONTROLS = (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))
+_MARKS = (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_ESCAPED = {code: f"\\x{code:02x}" for code in _CONTROLS} | {c: f"\\u{c:04x}" for c in _MARKS}
+"""What ends a line, moves the cursor, colours, or turns the direction of what is read."""
+
+_encode = json.JSONEncoder(default=str, skipkeys=True).encode
+
+
+def configure_logging(
+    settings: ObservabilitySettings, known_secrets: Iterable[str] = (), stream: TextIO | None = None
+) -> None:
+    """Write everybody's events to `stream`, standard error if None, from now on.
+
+    `known_secrets` are masked wherever they turn up.
+    """
+    stream = sys.stderr if stream is None else stream
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(make_formatter(settings, Redaction(known_secrets), stream))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level]))
+    for name in _SERVERS:
+        _hand_over(name, propagate=True)
+    for name in _ACCESS_LOGS:
+        # Raw paths and queries: `web.middleware.request_context` writes lines without.
+        _hand_over(name, propagate=False)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(settings.log_level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def _hand_over(name: str, *, propagate: bool) -> None:
+    """Take a server's own handlers off its logger."""
+    logger = logging.getLogger(name)
+    logger.handlers[:] = []
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = propagate
+
+
+def writes_json(settings: ObservabilitySettings, stream: TextIO) -> bool:
+    """Whether lines on this stream are JSON: `auto` writes for a person where one looks on."""
+    if settings.log_format == "auto":
+        return not stream.isatty()
+    return settings.log_format == "json"
+
+
+def make_formatter(
+    settings: ObservabilitySettings, redaction: Redaction, stream: TextIO
+) -> logging.Formatter:
+    """What makes a line of a record."""
+    render = (
+        _json_line(redaction)
+        if writes_json(settings, stream)
+        else _console_line(redaction, colours=stream.isatty())
+    )
+    return ProcessorFormatter(
+        foreign_pre_chain=[ExtraAdder()], processors=[format_exc_info, _describe, render]
+    )
+
+
+def _describe(_logger: Any, _method: str, fields: Fields) -> Fields:  # noqa: ANN401 - structlog's own signature
+    """When, how grave, what, who and for which request; then the event's own fields."""
+    record: logging.LogRecord = fields["_record"]
+    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    described: Fields = {
+        "timestamp": f"{at[:-6]}Z",
+        "level": record.levelname.lower(),
+        "event": fields["event"],
+        "logger": record.name,
+    }
+    request_id = current_request_id()
+    if request_id is not None:
+        described["request_id"] = request_id
+    for name, value in fields.items():
+        if name[0] != "_" and name not in _LEFT_OUT and value is not None:
+            described[name] = value
+    return described
+
+
+def _json_line(redaction: Redaction) -> Processor:
+    def line(_logger: Any, _method: str, fields: Fields) -> str:  # noqa: ANN401 - structlog's own signature
+        written = _written(fields)
+        # Most lines hold nothing to mask: one look at the whole is enough for them.
+        if redaction.finds_nothing(written) and not any(map(is_secret_name, fields)):
+            return written
+        return _written(redaction.mask(fields))
+
+    return line
+
+
+def _written(fields: object) -> str:
+    """In ASCII, so that nothing in a line can end it or move a terminal's cursor."""
+    return _encode(fields).replace("\x7f", "\\u007f")
+
+
+def _console_line(redaction: Redaction, *, colours: bool) -> Processor:
+    render = ConsoleRenderer(
+        colors=colours,
+        exception_formatter=plain_traceback,  # the others show every variable's value
+        sort_keys=False,
+        repr_native_str=True,
+    )
+
+    def line(logger: Any, method: str, fields: Fields) -> str:  # noqa: ANN401 - structlog's own signature
+        masked = redaction.mask(fields)
+        assert isinstance(masked, dict)  # noqa: S101 - a mapping is masked to a dict
+        masked["event"] = str(masked["event"]).translate(_ESCAPED).replace("\n", "\\n")
+        for name in ("exception", "stack_info"):
+            if name in masked:
+                masked[name] = str(masked[name]).translate(_ESCAPED)
+        return str(render(logger, method, masked))
+
+    return line

@@ -1,0 +1,78 @@
+"""Brings into the metrics what other parts of the runtime count for themselves."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatepost.db.pool import MeasuredPool
+from gatepost.observability.metrics import Metrics
+from gatepost.security.hash_pool import HashPool
+from gatepost.stores.base import Store
+from gatepost.stores.lockout import Lockout
+from gatepost.stores.rate_limit import RateLimits
+
+EVERY = timedelta(seconds=2)
+"""How old what another process tells of its present state may be."""
+
+
+def watch_hash_pool(metrics: Metrics, pool: HashPool) -> None:
+    """Show how busy the hash threads are."""
+
+    def sample(to: Metrics) -> None:
+        to.set("gatepost_password_hash_queue_depth", pool.depth)
+        to.set("gatepost_password_hashes_in_progress", pool.running)
+        to.reach("gatepost_password_hashes_total", pool.begun)
+        to.reach("gatepost_password_hash_wait_seconds_total", pool.seconds_waited)
+        to.reach("gatepost_password_hash_refusals_total", pool.refused)
+
+    metrics.watch(sample)
+
+
+def watch_database_pool(metrics: Metrics, engine: AsyncEngine) -> None:
+    """Show how busy the database's connections are."""
+
+    def sample(to: Metrics) -> None:
+        pool = engine.pool  # not always the same: one that is thrown away is replaced
+        if isinstance(pool, MeasuredPool):
+            to.set("gatepost_database_pool_size", pool.size())
+            to.set("gatepost_database_connections_in_use", pool.checkedout())
+            to.reach("gatepost_database_connections_taken_total", pool.taken)
+            to.reach("gatepost_database_connection_wait_seconds_total", pool.seconds_waited)
+            to.reach("gatepost_database_pool_timeouts_total", pool.timeouts)
+
+    metrics.watch(sample)
+
+
+def watch_store(metrics: Metrics, store: Store) -> None:
+    """Show how the store is."""
+
+    def sample(to: Metrics) -> None:
+        to.set("gatepost_store_available", int(store.is_available), store.kind)
+        to.reach("gatepost_store_failures_total", store.figures.get("failures", 0), store.kind)
+
+    metrics.watch(sample)
+
+
+def watch_policies(
+    metrics: Metrics, limits: RateLimits, names: Iterable[str], lockout: Lockout
+) -> None:
+    """Show what limits, by these names, and lockout refused, and what they could not know."""
+
+    def sample(to: Metrics) -> None:
+        for name in names:
+            to.reach("gatepost_rate_limit_refusals_total", limits.refused[name], name)
+            to.reach("gatepost_rate_limit_unchecked_total", limits.unchecked[name], name)
+        to.reach("gatepost_lockout_refusals_total", lockout.refused)
+        for step in ("begin", "end"):
+            to.reach("gatepost_lockout_unshared_total", lockout.unshared[step], step)
+
+    metrics.watch(sample)
+
+
+async def keep_sampling(metrics: Metrics, every: timedelta = EVERY) -> None:
+    """Sample again and again, for other processes to tell of this one, until cancelled."""
+    while True:
+        metrics.sample()
+        await asyncio.sleep(every.total_seconds())

@@ -1,0 +1,117 @@
+"""Traces by OpenTelemetry: a span for each request, statement and command, and no value in them.
+
+The API is there anyway, and costs nothing until somebody provides more. What exports is an extra,
+`gatepost[otel]`, and is imported only where `TRACING_ENABLED` asks for it.
+"""
+
+from typing import Any
+
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
+from redis.asyncio import Redis
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatepost.settings import ObservabilitySettings
+
+_LEFT_OUT = frozenset({"url.path", "url.query"})
+"""What clients wrote: `http.route` tells which address it was."""
+
+_SYSTEMS = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}
+_SPAN = "gatepost_span"
+
+
+def telemetry_of(settings: ObservabilitySettings) -> TelemetryConfig:
+    """What the framework is to tell of requests: spans if they are wanted, nothing else ever.
+
+    Its log events would hold the texts of exceptions; and its own metrics are not ours.
+    """
+    config: TelemetryConfig = {
+        "tracing": settings.tracing_enabled,
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "auto_configure": False,
+    }
+    if settings.tracing_enabled:
+        config["tracer_provider"] = DiscreetProvider()
+    return config
+
+
+def start_exporting(service_name: str) -> None:
+    """Send this process's spans by OTLP over HTTP, to where OpenTelemetry's variables say.
+
+    What is still to be sent when the process ends is sent then.
+    """
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider as Provider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    told = Resource.create()
+    if str(told.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        told = told.merge(Resource({SERVICE_NAME: service_name}))
+    provider = Provider(resource=told)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+def trace_database(engine: AsyncEngine) -> None:
+    """A span for each statement: its text, in which values are only marked, and never an error's.
+
+    An error's text can hold a row. That is why no library's listener is taken for this.
+    """
+    tracer = DiscreetProvider().get_tracer("gatepost.database")
+    system = _SYSTEMS[engine.url.get_backend_name()]
+
+    def begin(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own signature
+        connection.info[_SPAN] = tracer.start_span(
+            f"{statement.split(maxsplit=1)[0]} {system}",
+            kind=SpanKind.CLIENT,
+            attributes={"db.system.name": system, "db.query.text": statement},
+        )
+
+    def end(connection: Connection, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own signature
+        connection.info.pop(_SPAN).end()
+
+    def fail(failure: ExceptionContext) -> None:
+        span = failure.connection.info.pop(_SPAN, None) if failure.connection else None
+        if span is not None:
+            span.set_attribute("error.type", type(failure.original_exception).__qualname__)
+            span.set_status(StatusCode.ERROR)
+            span.end()
+
+    event.listen(engine.sync_engine, "before_cursor_execute", begin)
+    event.listen(engine.sync_engine, "after_cursor_execute", end)
+    event.listen(engine.sync_engine, "handle_error", fail)
+
+
+def trace_redis(client: Redis) -> None:
+    """A span for each command, its arguments left out."""
+    from opentelemetry.instrumentation.redis import RedisInstrumentor
+
+    RedisInstrumentor.instrument_client(client, tracer_provider=DiscreetProvider())
+
+
+class DiscreetProvider(TracerProvider):
+    """Whichever provider the process has, by way of tracers that leave out what clients wrote."""
+
+    def get_tracer(self, *arguments: Any, **named: Any) -> Tracer:  # noqa: ANN401 - handed on as they are
+        return _DiscreetTracer(trace.get_tracer_provider().get_tracer(*arguments, **named))
+
+
+class _DiscreetTracer(Tracer):
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def start_span(self, name: str, *arguments: Any, **named: Any) -> Span:  # noqa: ANN401 - handed on as they are
+        attributes = named.get("attributes") or {}
+        named["attributes"] = {
+            key: value for key, value in attributes.items() if key not in _LEFT_OUT
+        }
+        return self._tracer.start_span(name, *arguments, **named)
+
+    def start_as_current_span(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on as they are
+        return self._tracer.start_as_current_span(*arguments, **named)

@@ -1,0 +1,151 @@
+"""Everything the process opens at start and closes at stop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from gatepost.clock import Clock, SystemClock
+from gatepost.db.engine import WRITES, open_engine
+from gatepost.hooks import Hooks
+from gatepost.observability.metrics import Metrics
+from gatepost.observability.sampling import (
+    watch_database_pool,
+    watch_hash_pool,
+    watch_policies,
+    watch_store,
+)
+from gatepost.observability.tracing import trace_database, trace_redis
+from gatepost.security.encryption import Cipher
+from gatepost.security.hash_pool import HashPool
+from gatepost.security.key_ring import KeyRing
+from gatepost.security.keys import derive_key
+from gatepost.security.passwords import Passwords
+from gatepost.security.tokens import Key, secret_key
+from gatepost.settings import LimitSettings, Settings, TokenSettings
+from gatepost.stores.base import AttemptRules, Store
+from gatepost.stores.choice import open_store
+from gatepost.stores.database import DatabaseStore
+from gatepost.stores.lockout import PATIENCE, Lockout
+from gatepost.stores.memory import MemoryStore
+from gatepost.stores.rate_limit import Limit, RateLimits
+from gatepost.stores.redis import RedisStore
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What one instance of the service holds open. Two of them can live in one process."""
+
+    settings: Settings
+    clock: Clock
+    hooks: Hooks
+    engine: AsyncEngine
+    open_reader: async_sessionmaker[AsyncSession]
+    open_writer: async_sessionmaker[AsyncSession]
+    metrics: Metrics
+    hash_pool: HashPool
+    passwords: Passwords
+    store: Store
+    rate_limits: RateLimits
+    lockout: Lockout
+    cipher: Cipher = field(repr=False)
+    key_ring: KeyRing = field(repr=False)
+    refresh_key: Key = field(repr=False)
+    token_id_key: bytes = field(repr=False)
+    audit_key: bytes = field(repr=False)
+    idempotency_key: bytes = field(repr=False)
+    answer_cipher: Cipher = field(repr=False)
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, repr=False
+    )
+    """By name, locks of what this process does one at a time; each goes with its last user."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set when the process stops: chores end between two pieces of work, never within one."""
+
+    async def rest(self, seconds: float) -> bool:
+        """Wait for so long, or until the process stops; whether there is to be more work."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
+        return not self.stopping.is_set()
+
+
+@asynccontextmanager
+async def start_runtime(
+    settings: Settings, *, clock: Clock | None = None, hooks: Hooks | None = None
+) -> AsyncIterator[Runtime]:
+    """Open everything; closes it when the block ends, whatever ended it."""
+    engine = open_engine(settings)
+    hash_pool = HashPool(threads=settings.hash_threads, queue_limit=settings.hash_queue_limit)
+    store = open_store(settings, engine, clock)
+    if settings.tracing_enabled:
+        trace_database(engine)
+        if isinstance(store, RedisStore):
+            trace_redis(store.client)
+    lockout = _lockout(settings, store, engine, clock or SystemClock())
+    rate_limits = _rate_limits(settings, store)
+    metrics = Metrics(settings.version)
+    watch_hash_pool(metrics, hash_pool)
+    watch_database_pool(metrics, engine)
+    watch_store(metrics, store)
+    watch_policies(metrics, rate_limits, tuple(settings.quotas), lockout)
+    try:
+        yield Runtime(
+            settings=settings,
+            clock=clock or SystemClock(),
+            hooks=hooks or Hooks(),
+            engine=engine,
+            open_reader=_sessions(engine, writes=False),
+            open_writer=_sessions(engine, writes=True),
+            metrics=metrics,
+            hash_pool=hash_pool,
+            passwords=Passwords(settings, hash_pool),
+            store=store,
+            rate_limits=rate_limits,
+            lockout=lockout,
+            cipher=Cipher(derive_key(settings.secret_key, "gatepost key ring")),
+            key_ring=KeyRing(),
+            refresh_key=_refresh_key(settings),
+            token_id_key=derive_key(settings.secret_key, "gatepost token id"),
+            idempotency_key=derive_key(settings.secret_key, "gatepost idempotency"),
+            answer_cipher=Cipher(derive_key(settings.secret_key, "gatepost stored answers")),
+            audit_key=derive_key(settings.secret_key, "gatepost audit log"),
+        )
+    finally:
+        hash_pool.close()
+        await lockout.close()
+        await store.close()
+        await engine.dispose()
+
+
+def _sessions(engine: AsyncEngine, *, writes: bool) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(engine.execution_options(**{WRITES: writes}), expire_on_commit=False)
+
+
+def _rate_limits(settings: LimitSettings, store: Store) -> RateLimits:
+    limits = {
+        name: Limit(name, quota.amount, quota.window) for name, quota in settings.quotas.items()
+    }
+    return RateLimits(store, limits)
+
+
+def _lockout(settings: Settings, store: Store, engine: AsyncEngine, clock: Clock) -> Lockout:
+    rules = AttemptRules(
+        per_place=settings.lockout_failures_per_address,
+        in_all=settings.lockout_failures_per_account,
+        lifetime=settings.lockout_lifetime,
+        patience=PATIENCE,
+    )
+    key = derive_key(settings.secret_key, "gatepost lockout")
+    if isinstance(store, MemoryStore):
+        return Lockout(store, store, rules, key, mailbox=DatabaseStore(engine, clock))
+    return Lockout(store, MemoryStore(clock), rules, key)
+
+
+def _refresh_key(settings: TokenSettings) -> Key:
+    """The refresh tokens' own key: given, or derived, but never the access tokens'."""
+    given = settings.jwt_refresh_secret_key
+    return secret_key("HS256", given or derive_key(settings.secret_key, "gatepost refresh token"))

@@ -1,0 +1,38 @@
+"""Which store a service has: Redis if there is one, else the database if shared, else memory."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatepost.clock import Clock, SystemClock
+from gatepost.settings import StoreSettings
+from gatepost.stores.base import Store
+from gatepost.stores.database import DatabaseStore
+from gatepost.stores.memory import MemoryStore
+from gatepost.stores.redis import RedisStore
+
+_NAMES = {
+    "redis": "Redis",
+    "database": "the database",
+    "memory": "this process's memory",
+}
+
+
+def open_store(settings: StoreSettings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
+    """Open what `STORE`, `REDIS_URL` and `WORKERS` say; connects when first used."""
+    match settings.chosen_store:
+        case "redis":
+            return RedisStore(settings.redis_url or "", clock)
+        case "database":
+            return DatabaseStore(engine, clock or SystemClock())
+        case "memory":
+            return MemoryStore(clock or SystemClock())
+
+
+def describe_store(settings: StoreSettings) -> str:
+    """Where limits and locks are kept, and what would be better, in a sentence."""
+    kept = f"Limits and locks are kept in {_NAMES[settings.chosen_store]}"
+    if settings.chosen_store == "database" and settings.workers > 1:
+        return (
+            f"{kept}, which {settings.workers} workers share: set REDIS_URL to spare it "
+            "a transaction a request."
+        )
+    return f"{kept}."

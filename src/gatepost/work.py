@@ -1,0 +1,89 @@
+"""One request or command: one transaction, and what follows once it is committed."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gatepost.errors import Problem
+from gatepost.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+FollowUp = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the work came from, as the audit log will tell it."""
+
+    request_id: str
+    address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(slots=True)
+class Work:
+    """A transaction that begins at its first query, and the process it runs in."""
+
+    db: AsyncSession
+    runtime: Runtime
+    origin: Origin
+    follow_ups: list[FollowUp] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        return self.runtime.clock.now()
+
+    def after_commit(self, action: FollowUp) -> None:
+        """Do this once what was written is committed; never, where it is rolled back."""
+        self.follow_ups.append(action)
+
+    async def let_go(self) -> None:
+        """Commit so far and give the connection back: nothing may be held through slow work.
+
+        The next query begins another transaction, which sees what others did meanwhile.
+        """
+        await self.db.commit()
+        await _follow_up(self)
+
+    async def give_up(self) -> None:
+        """Roll back to where `let_go` left it, and forget what was to follow the commit.
+
+        The next query begins another transaction, as after `let_go`.
+        """
+        self.follow_ups = []
+        await self.db.rollback()
+
+
+@asynccontextmanager
+async def begin_work(
+    runtime: Runtime, origin: Origin, *, writes: bool = True
+) -> AsyncIterator[Work]:
+    """Commit on success, roll back on failure; a problem that `keeps_writes` commits too.
+
+    `writes=False` is a promise to only read: on SQLite such work never waits for the one writer.
+    """
+    open_session = runtime.open_writer if writes else runtime.open_reader
+    async with open_session() as db:
+        work = Work(db=db, runtime=runtime, origin=origin)
+        try:
+            yield work
+        except Problem as problem:
+            if problem.keeps_writes:
+                await work.let_go()
+            raise
+        await work.let_go()
+
+
+async def _follow_up(work: Work) -> None:
+    """Run what was to follow the commit. The deed is done: a failure here is told, not raised."""
+    follow_ups, work.follow_ups = work.follow_ups, []
+    for action in follow_ups:
+        try:
+            await action()
+        except Exception:
+            log.exception("commit.follow_up_failed", extra={"request_id": work.origin.request_id})
