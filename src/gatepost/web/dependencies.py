@@ -1,0 +1,74 @@
+"""What a route may ask for that knows nothing of any feature."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import Depends, Query, Request
+
+from gatepost.db.paging import PageRequest
+from gatepost.runtime import Runtime
+from gatepost.settings import ProtectionSettings
+from gatepost.web.client_address import client_address
+from gatepost.web.problems import request_id_of
+from gatepost.web.text import without_unprintable
+from gatepost.work import Origin, Work, begin_work
+
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONGEST_USER_AGENT = 255
+
+
+async def get_runtime(request: Request) -> Runtime:
+    """The runtime of the application that serves this request, ours or the host's."""
+    runtime: Runtime = request.app.state.gatepost
+    return runtime
+
+
+def origin_of(request: Request, settings: ProtectionSettings) -> Origin:
+    """Where a request comes from, a host application's too."""
+    return Origin(
+        request_id=request_id_of(request.scope) or uuid4().hex,
+        address=client_address(request.scope, settings.trusted_proxies),
+        user_agent=_user_agent(request),
+    )
+
+
+def _user_agent(request: Request) -> str | None:
+    """As it is stored and shown: who sends a header writes any bytes but line ends into it."""
+    sent = request.headers.get("user-agent", "")[:_LONGEST_USER_AGENT]
+    return without_unprintable(sent) or None
+
+
+CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
+
+
+async def get_origin(request: Request, runtime: CurrentRuntime) -> Origin:
+    return origin_of(request, runtime.settings)
+
+
+CurrentOrigin = Annotated[Origin, Depends(get_origin)]
+
+
+async def open_work(
+    request: Request, runtime: CurrentRuntime, origin: CurrentOrigin
+) -> AsyncIterator[Work]:
+    async with begin_work(runtime, origin, writes=request.method not in READING_METHODS) as work:
+        yield work
+
+
+# The "function" scope ends the work, and so commits, before the answer is sent: at the default
+# scope a commit that fails would already have been told to the client as a success.
+RequestWork = Annotated[Work, Depends(open_work, scope="function")]
+
+
+async def get_page_request(
+    limit: Annotated[int, Query(ge=1, le=200, description="Rows on a page.")] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=64, description="From the `Link` header of the page before."),
+    ] = None,
+) -> PageRequest:
+    return PageRequest(limit=limit, cursor=cursor)
+
+
+RequestedPage = Annotated[PageRequest, Depends(get_page_request)]

@@ -1,0 +1,88 @@
+"""The OpenAPI document, and two viewers of it that load nothing from any other host."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from gatepost.runtime import Runtime
+from gatepost.web.addresses import mount_of
+from gatepost.web.dependencies import get_runtime
+from gatepost.web.html import page, render
+from gatepost.web.openapi import at_mount
+from gatepost.web.problems import NotFound
+from gatepost.web.static_files import static_address
+
+DOCUMENT = "/openapi.json"
+"""The document's path below the API's prefix."""
+
+_POLICY = (
+    "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+SWAGGER_UI_POLICY = f"{_POLICY}; style-src 'self'"
+
+# Redoc writes one fixed style element, its scroll bars', and one that is empty, which it fills by
+# rules that no policy stops: these are their hashes. Its search is a worker made of its own text.
+REDOC_POLICY = (
+    f"{_POLICY}; style-src 'self' 'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc=' "
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; worker-src blob:"
+)
+
+
+async def _get_documented(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Runtime:
+    """The runtime of a service that shows its documentation. Raises `NotFound` in another."""
+    if not runtime.settings.docs_enabled:
+        raise NotFound
+    return runtime
+
+
+Documented = Annotated[Runtime, Depends(_get_documented)]
+
+router = APIRouter(include_in_schema=False)
+document_router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def swagger_ui(request: Request, runtime: Documented) -> HTMLResponse:
+    """Swagger UI: try the API by hand; Authorize logs in."""
+    mount = mount_of(request, "/docs")
+    content = render(
+        "swagger_ui",
+        title=runtime.settings.project_name,
+        document=document_address(mount, runtime),
+        icon=static_address(mount, "icon.svg"),
+        style=static_address(mount, "swagger-ui.css"),
+        own_style=static_address(mount, "viewer.css"),
+        script=static_address(mount, "swagger-ui-bundle.js"),
+        start=static_address(mount, "swagger_ui_start.js"),
+    )
+    return page(content, SWAGGER_UI_POLICY)
+
+
+@router.get("/redoc")
+async def redoc(request: Request, runtime: Documented) -> HTMLResponse:
+    """Redoc: read the API."""
+    mount = mount_of(request, "/redoc")
+    content = render(
+        "redoc",
+        title=runtime.settings.project_name,
+        document=document_address(mount, runtime),
+        icon=static_address(mount, "icon.svg"),
+        own_style=static_address(mount, "viewer.css"),
+        script=static_address(mount, "redoc.standalone.js"),
+        start=static_address(mount, "redoc_start.js"),
+    )
+    return page(content, REDOC_POLICY)
+
+
+@document_router.get(DOCUMENT)
+async def openapi_document(request: Request, runtime: Documented) -> JSONResponse:
+    """The OpenAPI document, its addresses as they are from where the service is mounted."""
+    mount = mount_of(request, runtime.settings.api_v1_str + DOCUMENT)
+    return JSONResponse(at_mount(request.app.openapi(), mount))
+
+
+def document_address(mount: str, runtime: Runtime) -> str:
+    return f"{mount}{runtime.settings.api_v1_str}{DOCUMENT}"

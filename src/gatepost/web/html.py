@@ -1,0 +1,35 @@
+"""Pages of our own: templates whose every value is escaped, and the policy they are sent with."""
+
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+
+from fastapi.responses import HTMLResponse
+
+_FOLDER = Path(__file__).with_name("templates")
+
+
+class Fragment(str):
+    """Text that is HTML already; any other text is escaped."""
+
+    __slots__ = ()
+
+
+def render(template: str, **values: str) -> Fragment:
+    """Fill `templates/<template>.html` with the values."""
+    texts = {
+        name: value if isinstance(value, Fragment) else escape(value)
+        for name, value in values.items()
+    }
+    return Fragment(_template(template).substitute(texts))
+
+
+def page(content: Fragment, policy: str, **headers: str) -> HTMLResponse:
+    """A whole page, which a browser is to hold to this content security policy."""
+    return HTMLResponse(content, headers={"Content-Security-Policy": policy, **headers})
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((_FOLDER / f"{name}.html").read_text(encoding="utf-8"))

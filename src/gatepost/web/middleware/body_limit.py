@@ -1,0 +1,128 @@
+"""Refuses a body that is too large or too slow: at once if it says so, else as soon as it is."""
+
+import asyncio
+from contextlib import suppress
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatepost.errors import Problem
+from gatepost.web.problems import problem_response, request_id_of
+
+_MOST_DIGITS = 18
+"""More would be no length of anything, and Python reads no number of thousands of digits."""
+
+# The rest of the body is not read, so no other request can follow it.
+_CLOSE = {"Connection": "close"}
+
+
+class PayloadTooLarge(Problem):
+    """RFC 9110 section 15.5.14."""
+
+    status = 413
+    code = "payload_too_large"
+    title = "The body is larger than this service accepts"
+
+
+class RequestTimeout(Problem):
+    """RFC 9110 section 15.5.9."""
+
+    status = 408
+    code = "request_timeout"
+    title = "The body did not arrive in time"
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module
+    """Unwinds whoever is reading the body."""
+
+
+class BodyLimit:
+    """Counts bytes and seconds while streaming, so that chunked and endless bodies are bounded."""
+
+    def __init__(self, app: ASGIApp, largest: int, seconds: float) -> None:
+        self.app = app
+        self.largest = largest
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if _declares_more_than(self.largest, scope):
+            await _refuse(_too_large(self.largest), scope, receive, send)
+            return
+        body = _Body(receive, self.largest, self.seconds)
+        started = False
+
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal started
+            # Whoever parsed the body may have its own answer to the broken stream: not ours.
+            if body.refusal is None or started:
+                started = True
+                await send(message)
+
+        with suppress(_Refused):
+            await self.app(scope, body.receive, send_unless_refused)
+        if body.refusal is not None and not started:
+            await _refuse(body.refusal, scope, receive, send)
+
+
+class _Body:
+    """A body as it arrives, and why it was refused, if it was."""
+
+    __slots__ = (
+        "_deadline",
+        "_is_whole",
+        "_largest",
+        "_receive",
+        "_received",
+        "_seconds",
+        "refusal",
+    )
+
+    def __init__(self, receive: Receive, largest: int, seconds: float) -> None:
+        self._receive = receive
+        self._largest = largest
+        self._seconds = seconds
+        self._received = 0
+        self._deadline: float | None = None
+        self._is_whole = False
+        self.refusal: Problem | None = None
+
+    async def receive(self) -> Message:
+        if self._is_whole:
+            return await self._receive()  # the client going away: there is no hurry
+        message = await self._receive_in_time()
+        self._received += len(message.get("body", b""))
+        if self._received > self._largest:
+            self.refusal = _too_large(self._largest)
+            raise _Refused
+        self._is_whole = not message.get("more_body", False)
+        return message
+
+    async def _receive_in_time(self) -> Message:
+        """The next piece; the time counts from the first that was asked for."""
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._seconds
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            self.refusal = RequestTimeout(
+                f"Send the whole body within {self._seconds:g} seconds.", headers=_CLOSE
+            )
+            raise _Refused from None
+
+
+def _too_large(largest: int) -> Problem:
+    return PayloadTooLarge(f"Send at most {largest} bytes.", headers=_CLOSE)
+
+
+async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    await problem_response(problem, request_id_of(scope))(scope, receive, send)
+
+
+def _declares_more_than(largest: int, scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return len(value) > _MOST_DIGITS or int(value) > largest
+    return False

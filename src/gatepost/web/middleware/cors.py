@@ -1,0 +1,87 @@
+"""Which other origins may read our answers: only those listed, never `*`, never `null`."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatepost.errors import Problem
+from gatepost.web.problems import problem_response, request_id_of
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID")
+ANSWER_HEADERS = (
+    "Idempotency-Replayed",
+    "Link",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-ID",
+)
+PREFLIGHT_SECONDS = 600
+
+# What a page may set without asking (Fetch, "CORS-safelisted request-header"), and ours.
+_HEADERS_ALLOWED = frozenset(
+    {"accept", "accept-language", "content-language", *map(str.lower, REQUEST_HEADERS)}
+)
+
+
+class CorsRejected(Problem):
+    status = 403
+    code = "cors_rejected"
+    title = "This origin, method or header is not allowed across origins"
+
+
+class Cors:
+    """Answers preflights, and says on each answer whether the page that asked may read it."""
+
+    def __init__(self, app: ASGIApp, allowed_origins: tuple[str, ...]) -> None:
+        self.app = app
+        self.allowed_origins = frozenset(allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origins = headers.getlist("origin")
+        is_listed = len(origins) == 1 and origins[0] in self.allowed_origins
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start" and self.allowed_origins:
+                marked = MutableHeaders(scope=message)
+                # On every answer: a cache must not give one site's answer to another.
+                marked.add_vary_header("Origin")
+                if is_listed:
+                    marked["Access-Control-Allow-Origin"] = origins[0]
+                    marked["Access-Control-Allow-Credentials"] = "true"
+                    marked["Access-Control-Expose-Headers"] = ", ".join(ANSWER_HEADERS)
+            await send(message)
+
+        is_preflight = (
+            scope["method"] == "OPTIONS" and origins and "access-control-request-method" in headers
+        )
+        if is_preflight:
+            answer = _preflight_answer(headers, request_id_of(scope), is_listed=is_listed)
+            await answer(scope, receive, send_marked)
+            return
+        await self.app(scope, receive, send_marked)
+
+
+def _preflight_answer(headers: Headers, request_id: str, *, is_listed: bool) -> Response:
+    method = headers["access-control-request-method"]
+    named = headers.get("access-control-request-headers", "").lower().split(",")
+    wanted = {name.strip() for name in named} - {""}
+    if not is_listed or method not in METHODS or not wanted <= _HEADERS_ALLOWED:
+        return problem_response(CorsRejected(), request_id)
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Methods": ", ".join(METHODS),
+            "Access-Control-Allow-Headers": ", ".join(REQUEST_HEADERS),
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+        },
+    )

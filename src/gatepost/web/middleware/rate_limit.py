@@ -1,0 +1,44 @@
+"""Counts every request of a client, refuses those past its limit, and tells what is left of it."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatepost.web.problems import problem_response, request_id_of
+from gatepost.web.rate_limits import RateLimited, limit_fields, spend, spent_by
+
+EXEMPT = frozenset({"health", "metrics", "static"})
+"""How paths begin that are not counted: what monitors and our own pages ask for often."""
+
+
+class RateLimit:
+    """What the process holds open it finds in the application, which starts after the stack."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_exempt(_path(scope)):
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_limits(message: Message) -> None:
+            if message["type"] == "http.response.start" and (spent := spent_by(scope)):
+                message["headers"] = [*message["headers"], *limit_fields(spent)]
+            await send(message)
+
+        try:
+            await spend(scope, "default")
+        except RateLimited as refusal:
+            answer = problem_response(refusal, request_id_of(scope))
+            await answer(scope, receive, send_with_limits)
+            return
+        await self.app(scope, receive, send_with_limits)
+
+
+def is_exempt(path: str) -> bool:
+    """Whether requests to this path of the service are not counted."""
+    return path.removeprefix("/").partition("/")[0] in EXEMPT
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path

@@ -1,0 +1,125 @@
+"""Gives every request its id, answers what nothing else caught with a 500, and tells of both."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatepost.observability.metrics import Metrics
+from gatepost.observability.request_ids import bind_request_id, unbind_request_id
+from gatepost.settings import Settings
+from gatepost.web.client_address import client_address
+from gatepost.web.middleware.cors import Cors
+from gatepost.web.middleware.security_headers import SecurityHeaders
+from gatepost.web.problems import InternalError, problem_response, request_id_of
+from gatepost.web.route_templates import route_template
+
+log = logging.getLogger("gatepost.requests")
+
+CLIENT_GONE = 499
+"""The status, in log and metrics, of a request whose client did not wait for an answer."""
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+
+
+class _Answer:
+    """What is sent, with the id on it; `status` is 0 until it begins."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+        try:
+            await self._send(message)
+        except OSError as error:  # ASGI 2.4; no handler shall take it for the database's
+            raise ClientDisconnect from error
+
+
+class RequestContext:
+    """Outermost of all: its id and its last resort reach every answer, its eyes every request."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.log_requests = settings.log_requests
+        self.trusted_proxies = settings.trusted_proxies
+        # What crashed may have been anywhere below, so the headers are put on once more.
+        self.last_resort = SecurityHeaders(
+            Cors(_answer_crash, settings.allowed_origins), settings.strict_transport_security
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer, bound = _Answer(send, request_id), bind_request_id(request_id)
+        metrics, began = _metrics_of(scope), time.perf_counter()
+        if metrics is not None:
+            metrics.begin_request()
+        try:
+            await self._answer(scope, receive, answer)
+        finally:
+            self._tell(scope, answer.status or CLIENT_GONE, time.perf_counter() - began, metrics)
+            unbind_request_id(bound)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            await self.app(scope, receive, answer.send)
+        except ClientDisconnect:
+            log.info("request.client_gone", extra=_named(scope))
+        except Exception:
+            log.exception("request.crashed", extra=_named(scope))
+            if answer.status:
+                raise
+            await self.last_resort(scope, receive, answer.send)
+
+    def _tell(self, scope: Scope, status: int, seconds: float, metrics: Metrics | None) -> None:
+        route = route_template(scope)
+        if metrics is not None:
+            metrics.end_request(scope["method"], route, status, seconds)
+        if self.log_requests and log.isEnabledFor(logging.INFO):
+            log.info(
+                "request.answered",
+                extra={
+                    **_named(scope),
+                    "method": scope["method"],
+                    "route": route,  # never the path: it may name whom it is about, or worse
+                    "status": status,
+                    "duration_ms": round(seconds * 1000, 3),
+                    "address": client_address(scope, self.trusted_proxies),
+                },
+            )
+
+
+def _named(scope: Scope) -> dict[str, str]:
+    """The request's id, for handlers of a host, which do not know where ours is kept."""
+    return {"request_id": request_id_of(scope)}
+
+
+def _metrics_of(scope: Scope) -> Metrics | None:
+    """The metrics of the runtime behind the application; None while that is not running."""
+    runtime = getattr(scope["app"].state, "gatepost", None)
+    return None if runtime is None else runtime.metrics
+
+
+async def _answer_crash(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = InternalError("Tell us the request id, and we can find out why.")
+    await problem_response(problem, request_id_of(scope))(scope, receive, send)
+
+
+def _request_id(scope: Scope) -> str:
+    """The client's own id if it is a sane token, so that its logs agree with ours; or a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            return str(value.decode("ascii"))
+    return uuid4().hex

@@ -1,0 +1,283 @@
+"""Describes the API as an OpenAPI 3.1 document: what each operation takes, gives and refuses."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from gatepost.errors import Problem, ValidationFailed
+from gatepost.settings import Settings
+from gatepost.web.cookies import ACCESS_COOKIE
+from gatepost.web.csrf import SAFE_METHODS, CsrfRejected
+from gatepost.web.middleware.body_limit import PayloadTooLarge, RequestTimeout
+from gatepost.web.middleware.content_type import UnsupportedMediaType
+from gatepost.web.middleware.rate_limit import is_exempt
+from gatepost.web.problems import (
+    MEDIA_TYPE,
+    BadRequest,
+    DatabaseUnavailable,
+    InternalError,
+    ProblemDetails,
+    problem_kinds,
+    problems,
+)
+from gatepost.web.rate_limits import RateLimited
+
+Operation = dict[str, Any]
+
+SERVICE_TAG = "service"
+"""Marks the operations that answer for the service itself, and do without the database."""
+
+DESCRIPTION = """\
+Accounts, logins and sessions.
+
+**Authorize** logs in with an email address or a username, and a password; programs send the access
+token as `Authorization: Bearer ...`, browsers may use the cookies that a login sets.
+
+Every refusal is a problem document (RFC 9457, `application/problem+json`) with a stable `code`.
+Lists are pages: the next one is in the `Link` header (RFC 8288). `HEAD` is answered wherever `GET`
+is. Times are UTC.
+"""
+
+TAGS: Mapping[str, str] = {
+    "auth": "Register, log in, stay logged in, log out.",
+    "sessions": "The caller's devices.",
+    "profile": "The caller's own account.",
+    "users": "Everybody's accounts, for moderators and admins.",
+    "items": "The caller's items: the example of a protected resource.",
+    "activity": "Who did what: everything for admins, and for users what concerns themselves.",
+    "keys": "The public keys that access tokens are verified with.",
+    SERVICE_TAG: "The service itself: what it is, and whether it works.",
+}
+
+COOKIE_SCHEME = "AccessCookie"
+
+_HEADERS: dict[str, Any] = {
+    "X-Request-ID": {
+        "description": "Names this request in the logs; the client's own, if it sent a sane one.",
+        "required": True,
+        "schema": {"type": "string", "maxLength": 128},
+    },
+    "Link": {
+        "description": 'The next page, as `<...>; rel="next"`; absent on the last (RFC 8288).',
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before the next attempt.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "RateLimit": {
+        "description": "What is left of each limit (`r`), and the seconds until it is renewed "
+        "(`t`): draft-ietf-httpapi-ratelimit-headers.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "Each limit: so many (`q`) in any window of so many seconds (`w`).",
+        "schema": {"type": "string"},
+    },
+    "Idempotency-Replayed": {
+        "description": "Present where this is the answer to an earlier request of the same key.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "WWW-Authenticate": {
+        "description": "How to authenticate (RFC 6750).",
+        "schema": {"type": "string"},
+    },
+}
+
+_KEY_REFUSALS = ("idempotency_key_invalid", "idempotency_conflict", "idempotency_key_reused")
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_STOCK_SCHEMAS = ("HTTPValidationError", "ValidationError")
+
+
+def describe(app: FastAPI, settings: Settings) -> None:
+    """Give `app` our description of its routes, which is made when it is first asked for."""
+    app.openapi = partial(_cached, app, settings)  # type: ignore[method-assign] # FastAPI's own way
+
+
+def at_mount(document: dict[str, Any], mount: str) -> dict[str, Any]:
+    """The document as it is from outside, where the service is mounted at the path `mount`."""
+    if not mount:
+        return document
+    schemes = {
+        name: _at_mount(scheme, mount)
+        for name, scheme in document["components"].get("securitySchemes", {}).items()
+    }
+    components = {**document["components"], "securitySchemes": schemes}
+    return {**document, "servers": [{"url": mount}], "components": components}
+
+
+def _at_mount(scheme: dict[str, Any], mount: str) -> dict[str, Any]:
+    if "password" not in scheme.get("flows", {}):
+        return scheme
+    flow = scheme["flows"]["password"]
+    return {**scheme, "flows": {"password": {**flow, "tokenUrl": mount + flow["tokenUrl"]}}}
+
+
+def _cached(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = _describe(app, settings)
+    return app.openapi_schema
+
+
+def _describe(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    document = get_openapi(
+        title=settings.project_name,
+        version=settings.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+    )
+    components = document.setdefault("components", {})
+    _describe_schemas(components.setdefault("schemas", {}))
+    components["headers"] = _HEADERS
+    _describe_authentication(components.get("securitySchemes", {}), settings)
+    names = _operation_names(app)
+    for path, method, operation in _operations(document):
+        operation["operationId"] = names[path, method]
+        operation["summary"] = operation["summary"].capitalize()
+        _describe_security(operation, settings)
+        if not is_exempt(path):
+            _add_refusals(operation, [RateLimited])
+        _describe_refusals(operation, method, settings)
+        _describe_answers(operation)
+    used = {tag for _, _, operation in _operations(document) for tag in operation.get("tags", ())}
+    document["tags"] = [
+        {"name": name, "description": text} for name, text in TAGS.items() if name in used
+    ]
+    return document
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def _describe_schemas(schemas: dict[str, Any]) -> None:
+    for name in _STOCK_SCHEMAS:
+        schemas.pop(name, None)
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs"))
+    schemas["ProblemDetails"] = problem
+
+
+def _describe_authentication(schemes: dict[str, Any], settings: Settings) -> None:
+    for scheme in schemes.values():
+        if "password" in scheme.get("flows", {}):
+            scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}/auth/login"
+            scheme["description"] = "Logs in, and sends the access token as a bearer token."
+    if schemes and "cookie" in settings.auth_transports:
+        schemes[COOKIE_SCHEME] = {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": ACCESS_COOKIE,
+            "description": "The cookie that a login sets. A browser sends it by itself.",
+        }
+
+
+def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
+    """Each operation's name: its function's, after its tag where several share that."""
+    named = {
+        (str(context.path_format), method.lower()): (str(context.name), context.tags)
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute) and context.include_in_schema
+        for method in context.methods or ()
+    }
+    uses = Counter(name for name, _ in named.values())
+    return {
+        place: name if uses[name] == 1 else "_".join([*map(str, tags[:1]), name])
+        for place, (name, tags) in named.items()
+    }
+
+
+def _describe_security(operation: Operation, settings: Settings) -> None:
+    if "security" not in operation:
+        return
+    if "cookie" in settings.auth_transports:
+        operation["security"].append({COOKIE_SCHEME: []})
+
+
+def _describe_refusals(operation: Operation, method: str, settings: Settings) -> None:
+    """Add what the route itself need not declare, since every operation of its shape refuses it."""
+    if _is_stock(operation["responses"].get("422", {})):
+        del operation["responses"]["422"]
+    _add_refusals(operation, _refusals(operation, method, settings))
+
+
+def _add_refusals(operation: Operation, kinds: Iterable[type[Problem]]) -> None:
+    for status, refusal in problems(*kinds).items():
+        declared = operation["responses"].setdefault(str(status), refusal)
+        missing = [
+            part
+            for part in refusal["description"].split(" / ")
+            if part not in declared["description"].split(" / ")
+        ]
+        declared["description"] = " / ".join([declared["description"], *missing])
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _is_stock(response: dict[str, Any]) -> bool:
+    return "application/json" in response.get("content", {})
+
+
+def _refusals(operation: Operation, method: str, settings: Settings) -> Iterator[type[Problem]]:
+    yield InternalError
+    if SERVICE_TAG not in operation.get("tags", ()):
+        yield DatabaseUnavailable
+    if "parameters" in operation or "requestBody" in operation:
+        yield ValidationFailed
+    if "requestBody" in operation:
+        yield from (BadRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType)
+    if _takes_key(operation):
+        yield from _kinds(*_KEY_REFUSALS)
+    if "security" in operation:
+        yield from _kinds("not_authenticated", "invalid_token")
+        if method.upper() not in SAFE_METHODS and "cookie" in settings.auth_transports:
+            yield CsrfRejected
+
+
+def _takes_key(operation: Operation) -> bool:
+    return any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ()))
+
+
+def _kinds(*codes: str) -> Iterator[type[Problem]]:
+    """The features' own problems, told by their codes."""
+    by_code = {kind.code: kind for kind in problem_kinds()}
+    return (by_code[code] for code in codes if code in by_code)
+
+
+def _describe_answers(operation: Operation) -> None:
+    is_limited = RateLimited.code in operation["responses"].get("429", {}).get("description", "")
+    is_list = any(each["name"] == "cursor" for each in operation.get("parameters", ()))
+    is_once = _takes_key(operation)
+    for status, response in operation["responses"].items():
+        headers = response.setdefault("headers", {})
+        is_problem = MEDIA_TYPE in response.get("content", {})
+        for name in _header_names(
+            status, is_list=is_list, is_limited=is_limited, is_problem=is_problem
+        ):
+            headers[name] = {"$ref": f"#/components/headers/{name}"}
+        if is_once and status.startswith("2"):
+            headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/Idempotency-Replayed"}
+        if response["description"] == "Successful Response":
+            response["description"] = HTTPStatus(int(status)).phrase
+
+
+def _header_names(
+    status: str, *, is_list: bool, is_limited: bool, is_problem: bool
+) -> Iterator[str]:
+    yield "X-Request-ID"
+    if status == "200" and is_list:
+        yield "Link"
+    if status == "401":
+        yield "WWW-Authenticate"
+    if is_limited:
+        yield from ("RateLimit", "RateLimit-Policy")
+    if status in {"429", "503"} and is_problem:
+        yield "Retry-After"

@@ -1,0 +1,240 @@
+"""Problems on the wire: RFC 9457 documents, and their place in the OpenAPI document."""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from gatepost.db.diagnosis import explain_failure, is_passing_on_sqlite
+from gatepost.errors import Problem, ValidationFailed
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class NotFound(Problem):
+    status = 404
+    code = "not_found"
+    title = "There is nothing here"
+
+
+class MethodNotAllowed(Problem):
+    status = 405
+    code = "method_not_allowed"
+    title = "This address does not answer to this method"
+
+
+class BadRequest(Problem):
+    status = 400
+    code = "bad_request"
+    title = "The request cannot be understood"
+
+
+class InternalError(Problem):
+    status = 500
+    code = "internal_error"
+    title = "Something went wrong on our side"
+
+
+class DatabaseUnavailable(Problem):
+    status = 503
+    code = "database_unavailable"
+    title = "The database cannot be reached or is too busy"
+
+
+class FieldError(BaseModel):
+    """One place in the request that is not as it should be."""
+
+    loc: list[str | int] = Field(description="Where: `body`, `query` or `path`, then the way down.")
+    msg: str = Field(description="What to do about it, for a person.")
+    type: str = Field(description="The broken rule, for a program.")
+
+
+class ProblemDetails(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str = Field(description="A URI that names the kind of problem.")
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="The kind of problem, for a program; never changes.")
+    request_id: str = Field(description="Names this request in the logs.")
+    errors: list[FieldError] | None = None
+
+
+def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may refuse with these problems."""
+    by_status: dict[int, list[type[Problem]]] = {}
+    for kind in kinds:
+        by_status.setdefault(kind.status, []).append(kind)
+    return {status: _documented(members) for status, members in by_status.items()}
+
+
+def problem_kinds() -> Iterator[type[Problem]]:
+    """Every kind that the service answers with, in the modules that are loaded, as defined.
+
+    The command line has its own, which no client ever sees.
+    """
+    waiting = [Problem]
+    while waiting:
+        kind = waiting.pop(0)
+        waiting += kind.__subclasses__()
+        if kind is not Problem and not kind.__module__.startswith("gatepost.cli."):
+            yield kind
+
+
+def _documented(kinds: Sequence[type[Problem]]) -> dict[str, Any]:
+    return {
+        "description": " / ".join(f"`{kind.code}`: {kind.title}" for kind in kinds),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+    }
+
+
+def problem_document(problem: Problem, request_id: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:gatepost:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": request_id,
+        **problem.extensions,
+    }
+
+
+def problem_response(problem: Problem, request_id: str) -> JSONResponse:
+    return JSONResponse(
+        problem_document(problem, request_id),
+        status_code=problem.status,
+        headers=problem.headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def request_id_of(scope: Mapping[str, Any]) -> str:
+    """The id that `request_context` gave this request; empty in a host without it."""
+    return str(scope.get("state", {}).get("request_id", ""))
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every refusal of this application, the framework's own included, as a problem."""
+    app.add_exception_handler(Problem, answer_problem)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_input)
+    app.add_exception_handler(HTTPException, _answer_framework_refusal)
+    # Drivers raise the operating system's own error where a server cannot be reached.
+    for kind in (DBAPIError, PoolTimeout, OSError):
+        app.add_exception_handler(kind, _answer_passing_error)
+
+
+async def answer_problem(request: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, Problem)  # noqa: S101 - Starlette's handlers are typed for any
+    return problem_response(problem, request_id_of(request.scope))
+
+
+async def _answer_invalid_input(request: Request, error: Exception) -> JSONResponse:
+    """The stock answer repeats the input, passwords included: tell only where and why."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    problem = ValidationFailed(
+        "Some fields are missing or not as they should be.",
+        errors=[field_error(e) for e in error.errors()],
+    )
+    return problem_response(problem, request_id_of(request.scope))
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+
+
+def field_error(error: Mapping[str, Any]) -> dict[str, Any]:
+    """One of pydantic's errors without its input; an odd name somebody sent becomes `?`."""
+    loc = [
+        part if isinstance(part, int) or _PLAIN_NAME.fullmatch(str(part)) else "?"
+        for part in error["loc"]
+    ]
+    return {"loc": loc, "msg": error["msg"], "type": error["type"]}
+
+
+_FRAMEWORK_REFUSALS: dict[int, type[Problem]] = {
+    kind.status: kind for kind in (BadRequest, NotFound, MethodNotAllowed)
+}
+
+
+async def _answer_framework_refusal(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    kind = _FRAMEWORK_REFUSALS.get(error.status_code, BadRequest)
+    headers = dict(error.headers or {})
+    if kind is MethodNotAllowed:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return problem_response(kind(headers=headers), request_id_of(request.scope))
+
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """What this address answers to (RFC 9110 section 10.2.1): all of its routes, not the first.
+
+    HEAD is answered wherever GET is, by `middleware.head`.
+    """
+    asked = {"HEAD": "GET"}
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": asked.get(method, method)})[0] == Match.FULL
+            for route in request.app.routes
+        )
+    ]
+
+
+async def _answer_passing_error(request: Request, error: Exception) -> JSONResponse:
+    problem = passing_problem(error)
+    if problem is None:
+        raise error
+    reason = explain_failure(error)
+    log.error("database.unavailable", extra={"error": type(error).__name__, "reason": reason})
+    return problem_response(problem, request_id_of(request.scope))
+
+
+def passing_problem(error: Exception) -> Problem | None:
+    """A lost, locked, full or exhausted database passes: 503. All else is a fault of ours: None."""
+    passes = (
+        isinstance(error, PoolTimeout)
+        or (isinstance(error, OSError) and _is_of_a_connection(error))
+        or (isinstance(error, DBAPIError) and _passes(error))
+    )
+    return DatabaseUnavailable(headers={"Retry-After": "2"}) if passes else None
+
+
+def _is_of_a_connection(error: OSError) -> bool:
+    """No host, no route, no socket, nobody there: unlike a file's, such errors name no file."""
+    return error.filename is None
+
+
+# Lock not available, deadlock, serialisation failure, shutdown, too many connections.
+_PASSING_SQLSTATES = frozenset(
+    {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300", "57014"}
+)
+_PASSING_MYSQL_CODES = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013})
+
+
+def _passes(error: DBAPIError) -> bool:
+    cause = error.orig
+    sqlstate = getattr(cause, "sqlstate", None)
+    code = cause.args[0] if cause is not None and cause.args else None
+    return (
+        error.connection_invalidated
+        or sqlstate in _PASSING_SQLSTATES
+        or (isinstance(sqlstate, str) and sqlstate.startswith("08"))
+        or code in _PASSING_MYSQL_CODES
+        or is_passing_on_sqlite(cause)
+    )

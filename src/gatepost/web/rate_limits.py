@@ -1,0 +1,78 @@
+"""Limits on the wire: the refusal, the fields that tell how much is left, a route's own limits."""
+
+from collections.abc import Sequence
+
+from fastapi import Depends, Request, params
+from starlette.types import Scope
+
+from gatepost.errors import Problem
+from gatepost.runtime import Runtime
+from gatepost.stores.rate_limit import Spent
+from gatepost.web.client_address import client_address
+
+_KEPT_AS = "limits_spent"
+
+
+class RateLimited(Problem):
+    """`Retry-After` is never earlier than the window's own reset."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests: wait before the next"
+
+    def __init__(self, spent: Spent) -> None:
+        super().__init__(headers={"Retry-After": str(spent.resets_in_seconds)})
+
+
+async def spend(scope: Scope, name: str, amount: int = 1) -> None:
+    """Spend an amount of the caller's limit of this name; raises `RateLimited`.
+
+    The caller holds no transaction.
+    """
+    runtime: Runtime = scope["app"].state.gatepost
+    address = client_address(scope, runtime.settings.trusted_proxies)
+    spent = await runtime.rate_limits.spend(name, address, amount)
+    if spent is None:
+        return
+    scope["state"].setdefault(_KEPT_AS, []).append(spent)
+    if not spent.allowed:
+        raise RateLimited(spent)
+
+
+def spent_by(scope: Scope) -> Sequence[Spent]:
+    """What this request has spent so far."""
+    spent: Sequence[Spent] = scope.get("state", {}).get(_KEPT_AS, ())
+    return spent
+
+
+class _Limited:
+    """A dependency that spends one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def __call__(self, request: Request) -> None:
+        await spend(request.scope, self.name)
+
+
+def limited(name: str) -> params.Depends:
+    """For a route's `dependencies`: each request spends one of the limit of this name."""
+    dependency: params.Depends = Depends(_Limited(name))
+    return dependency
+
+
+def limit_fields(spent: Sequence[Spent]) -> list[tuple[bytes, bytes]]:
+    """What an answer tells of its limits, the general one first.
+
+    `RateLimit` and `RateLimit-Policy` are structured fields (draft-ietf-httpapi-ratelimit-headers,
+    RFC 9651) and tell of each limit; the older `X-RateLimit-...` tell of the tightest alone, its
+    reset in seconds from now.
+    """
+    tightest = min(spent, key=lambda each: each.remaining) if len(spent) > 1 else spent[0]
+    return [
+        (b"ratelimit-policy", ", ".join([each.limit.policy for each in spent]).encode()),
+        (b"ratelimit", ", ".join([each.state for each in spent]).encode()),
+        (b"x-ratelimit-limit", b"%d" % tightest.limit.quota),
+        (b"x-ratelimit-remaining", b"%d" % tightest.remaining),
+        (b"x-ratelimit-reset", b"%d" % tightest.resets_in_seconds),
+    ]

@@ -1,0 +1,58 @@
+"""Serves the styles, scripts and pictures of our own pages, which so ask no other host."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from gatepost.web.problems import NotFound
+
+_FOLDER = Path(__file__).with_name("static")
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file below `static/`, and what a browser is to take it for."""
+
+    path: str
+    media_type: str
+
+
+# The list is closed: a name that is not in it is no path to look up.
+FILES: Mapping[str, StaticFile] = {
+    "front_page.css": StaticFile("front_page.css", "text/css"),
+    "icon.svg": StaticFile("icon.svg", "image/svg+xml"),
+    "redoc.standalone.js": StaticFile("redoc/redoc.standalone.js", "text/javascript"),
+    "redoc_start.js": StaticFile("redoc_start.js", "text/javascript"),
+    "swagger-ui-bundle.js": StaticFile("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
+    "swagger-ui.css": StaticFile("swagger-ui/swagger-ui.css", "text/css"),
+    "swagger_ui_start.js": StaticFile("swagger_ui_start.js", "text/javascript"),
+    "viewer.css": StaticFile("viewer.css", "text/css"),
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/static/{digest}/{name}")
+async def static_file(digest: str, name: str) -> FileResponse:
+    """One of `FILES`, to be kept forever: another content has another address."""
+    if name not in FILES or digest != _digest(name):
+        raise NotFound
+    file = FILES[name]
+    return FileResponse(_FOLDER / file.path, media_type=file.media_type, headers=_FOREVER)
+
+
+def static_address(mount: str, name: str) -> str:
+    """The address of one of `FILES` in a service that is mounted at `mount`."""
+    return f"{mount}/static/{_digest(name)}/{name}"
+
+
+@cache
+def _digest(name: str) -> str:
+    """Twelve hexadecimal digits that change with the file."""
+    return hashlib.sha256((_FOLDER / FILES[name].path).read_bytes()).hexdigest()[:12]

@@ -1,0 +1,108 @@
+"""Text that comes in: what is refused, what is taken off, and how its length is counted."""
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Annotated
+
+import nh3
+from pydantic import AfterValidator, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
+
+# Of the control characters only the tab and the line feed mean anything in text; a NUL is an
+# error in PostgreSQL. Unpaired surrogates never come this far: pydantic refuses them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE_BREAK_OR_TAB = re.compile(r"[\t\n\u2028\u2029]")
+# Text may not change how the text beside it reads (Unicode TR 36, section 2.9).
+_DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+
+_OTHER_LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
+_BEGINS_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_PASSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """Free text without markup, as in `Annotated[str, PlainText(max_length=200)]`.
+
+    Lengths are in code points; the limit holds for what is sent and for what is kept. One line,
+    unless `lines` are allowed: then tabs and line feeds are too, and every other line end becomes
+    a line feed. Kept in Unicode's form C, without outer white space.
+    """
+
+    max_length: int
+    min_length: int = 0
+    lines: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            self.clean,
+            core_schema.str_schema(max_length=self.max_length, min_length=self.min_length or None),
+        )
+
+    def clean(self, text: str) -> str:
+        """The text as it is kept; raises pydantic's errors, which never repeat the text."""
+        if self.lines:
+            text = _OTHER_LINE_ENDS.sub("\n", text)
+        text = without_markup(refuse_unprintable(text, lines=self.lines)).strip()
+        if len(text) < self.min_length:
+            raise PydanticKnownError("string_too_short", {"min_length": self.min_length})
+        if len(text) > self.max_length:
+            raise PydanticKnownError("string_too_long", {"max_length": self.max_length})
+        return text
+
+
+def refuse_unprintable(text: str, *, lines: bool = False) -> str:
+    """The text, if it has no character that is not for reading; raises `PydanticCustomError`."""
+    if _CONTROL.search(text) or (not lines and _LINE_BREAK_OR_TAB.search(text)):
+        raise PydanticCustomError("text_control_character", "Leave out control characters")
+    if _DIRECTION.search(text):
+        raise PydanticCustomError(
+            "text_direction_control", "Leave out characters that override the writing direction"
+        )
+    return text
+
+
+def without_unprintable(text: str) -> str:
+    """The text without characters that are not for reading; one line stays one line."""
+    if text.isprintable():
+        return text
+    return _DIRECTION.sub("", _LINE_BREAK_OR_TAB.sub("", _CONTROL.sub("", text)))
+
+
+def without_markup(text: str) -> str:
+    """The text in form C without its tags, and without the content of scripts and styles.
+
+    It is text, not HTML: `Tom & Jerry`, `1 < 2` and `&lt;` stay as they were typed. No `<` that
+    could begin a tag is left, so doing it again changes nothing.
+    """
+    text = unicodedata.normalize("NFC", text)
+    for _ in range(_PASSES):
+        stripped = _strip_tags(text)
+        if stripped == text:
+            return text
+        text = stripped
+    # Tags nested in tags come to light one layer a pass: thousands of them would take seconds.
+    return _BEGINS_TAG.sub("< ", text)
+
+
+def _strip_tags(text: str) -> str:
+    if "<" not in text:
+        return text
+    # Without a `>` to come, `a<b` is no tag, but the parser would drop all that follows.
+    closed, end, rest = text.rpartition(">")
+    text = closed + end + _BEGINS_TAG.sub("< ", rest)
+    # Escaped first, since an `&` here is only ever an `&`; the parser's own escapes undone after.
+    stripped = nh3.clean(text.replace("&", "&amp;"), tags=set(), attributes={})
+    return unicodedata.normalize("NFC", html.unescape(stripped))
+
+
+def _clean_search(text: str) -> str:
+    return unicodedata.normalize("NFC", refuse_unprintable(text)).strip()
+
+
+# What a `q` looks for, in form C: markup is not taken off, since none is kept to be found.
+SearchText = Annotated[str, StringConstraints(max_length=200), AfterValidator(_clean_search)]
