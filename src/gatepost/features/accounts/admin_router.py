@@ -1,0 +1,116 @@
+"""Everybody's accounts, for moderators to see and admins to change."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response, status
+from starlette.convertors import StringConvertor, register_url_convertor
+
+from gatepost.features.accounts import lockout
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.dependencies import (
+    AdminPrincipal,
+    ModeratorPrincipal,
+    RequestedUsers,
+    deny,
+)
+from gatepost.features.accounts.errors import (
+    EmailTaken,
+    LastAdmin,
+    PermissionDenied,
+    UsernameTaken,
+    UserNotFound,
+)
+from gatepost.features.accounts.roles import Role
+from gatepost.features.accounts.schemas import UserRead, UserUpdate
+from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
+from gatepost.features.sessions.dependencies import CurrentPrincipal
+from gatepost.features.sessions.principal import Principal
+from gatepost.stores.base import StoreUnavailable
+from gatepost.web.dependencies import RequestedPage, RequestWork
+from gatepost.web.pages import link_next_page
+from gatepost.web.problems import problems
+
+router = APIRouter(prefix="/users", tags=["users"], route_class=OnceRoute)
+
+
+class _OtherThanMe(StringConvertor):
+    """`/users/me` is an address of its own: what it does not answer to, no user's answers to."""
+
+    regex = r"(?!me(?:/|$))[^/]+"
+
+
+register_url_convertor("other_than_me", _OtherThanMe())
+
+UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+_ADMINS_FIELDS = frozenset({"email", "role", "is_active"})
+
+
+@router.get("", responses=problems(PermissionDenied))
+async def list_users(
+    work: RequestWork,
+    _: ModeratorPrincipal,
+    request: Request,
+    response: Response,
+    page: RequestedPage,
+    wanted: RequestedUsers,
+) -> list[UserRead]:
+    """A page of users, the oldest first; the next page is in the `Link` header."""
+    found = await accounts.list_users(work, wanted, page)
+    link_next_page(request, response, found)
+    return [UserRead.model_validate(user) for user in found.rows]
+
+
+@router.get("/{user_id:other_than_me}", responses=problems(PermissionDenied, UserNotFound))
+async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: UserId) -> UserRead:
+    """One user: oneself, or anybody for moderators and admins."""
+    if user_id != principal.user_id and principal.role == Role.USER:
+        await deny(work, principal)
+    return UserRead.model_validate(await accounts.get(work, user_id))
+
+
+@router.patch(
+    "/{user_id:other_than_me}",
+    dependencies=[OncePerCaller],
+    responses=problems(PermissionDenied, UserNotFound, EmailTaken, UsernameTaken, LastAdmin),
+)
+async def update_user(
+    work: RequestWork, principal: CurrentPrincipal, user_id: UserId, body: UserUpdate
+) -> UserRead:
+    """Change a user: oneself, or anybody for admins. Email, role and activity by admins only."""
+    if not _may_update(principal, user_id, body):
+        await deny(work, principal)
+    actor_id = principal.user_id
+    if body.role is not None:
+        await accounts.set_role(work, user_id, body.role, actor_id=actor_id)
+    if body.is_active is not None:
+        act = accounts.enable if body.is_active else accounts.disable
+        await act(work, user_id, actor_id=actor_id)
+    changes = body.model_dump(exclude_unset=True, exclude={"role", "is_active"})
+    user = await accounts.change_profile(work, user_id, changes, actor_id=actor_id)
+    return UserRead.model_validate(user)
+
+
+@router.delete(
+    "/{user_id:other_than_me}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(PermissionDenied, UserNotFound, LastAdmin),
+)
+async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: UserId) -> None:
+    """Delete a user and all that is theirs. The last active admin stays."""
+    await accounts.delete(work, user_id, actor_id=principal.user_id)
+
+
+@router.post(
+    "/{user_id:other_than_me}/unlock",
+    responses=problems(PermissionDenied, UserNotFound, StoreUnavailable),
+)
+async def unlock_user(work: RequestWork, principal: AdminPrincipal, user_id: UserId) -> UserRead:
+    """Let a user log in again whom wrong passwords have locked out."""
+    user = await lockout.unlock(work, user_id, actor_id=principal.user_id)
+    return UserRead.model_validate(user)
+
+
+def _may_update(principal: Principal, user_id: int, body: UserUpdate) -> bool:
+    if principal.role == Role.ADMIN:
+        return True
+    return user_id == principal.user_id and not body.model_fields_set & _ADMINS_FIELDS

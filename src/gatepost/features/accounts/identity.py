@@ -1,0 +1,102 @@
+"""Who is who: how an address and a username are written, and the one key that each has.
+
+Databases disagree on which texts are equal (MariaDB's collations call `é` and `e` the same, citext
+the Kelvin sign and `k`), so the key is computed here and compared byte by byte.
+"""
+
+import re
+import unicodedata
+from hashlib import sha256
+from typing import Annotated
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from gatepost.web.text import PlainText, SearchText
+
+LONGEST_EMAIL = 254
+"""RFC 5321 section 4.5.3.1.3 allows a path of 256 octets, its angle brackets included."""
+
+_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,31}")
+_EMAIL_RULE = "Give one email address, such as name@example.com"
+_USERNAME_RULE = (
+    "Use 3 to 32 letters, digits, dots, hyphens and underscores, a letter or digit first"
+)
+
+
+def canonical_email(email: str) -> str:
+    """The key of the account with this address: normalised (RFC 6531, IDNA), then lower case.
+
+    What somebody typed that is no address has a key too, which no address has: looking for it
+    finds nobody, at the same cost. Who creates accounts checks addresses first.
+    """
+    try:
+        address = _normalise(email.strip())
+    except EmailNotValidError:
+        return _nobodys_key(email)
+    return _lower(address)
+
+
+def canonical_username(username: str) -> str:
+    """The key of the account with this name: the name in lower case.
+
+    What is no username has a key that no username has, as in `canonical_email`.
+    """
+    username = username.strip()
+    return username.lower() if _USERNAME.fullmatch(username) else _nobodys_key(username)
+
+
+def beginning_of_key(beginning: str) -> str:
+    """How the key of whatever begins like this begins."""
+    return _lower(beginning)
+
+
+def _nobodys_key(typed: str) -> str:
+    """Fit for any database, whatever was typed; an address has an `@`, and no username a `?`."""
+    return "?" + sha256(typed.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def _lower(text: str) -> str:
+    # Lower case can leave form C: there is a small letter for J with caron, and no capital.
+    return unicodedata.normalize("NFC", text.lower())
+
+
+def _normalise(email: str) -> str:
+    """The address as it is stored and written to. No name is looked up."""
+    if len(email) > LONGEST_EMAIL:
+        raise EmailNotValidError
+    return validate_email(email, check_deliverability=False, strict=True).normalized
+
+
+def _check_email(email: str) -> str:
+    try:
+        return _normalise(email)
+    except EmailNotValidError:  # its own words repeat characters of the input
+        raise PydanticCustomError("email_invalid", _EMAIL_RULE) from None
+
+
+def _check_username(username: str) -> str:
+    if not _USERNAME.fullmatch(username):
+        raise PydanticCustomError("username_invalid", _USERNAME_RULE)
+    return username
+
+
+EmailInput = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_EMAIL),
+    AfterValidator(_check_email),
+    Field(json_schema_extra={"format": "email"}),
+]
+
+UsernameInput = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=32),
+    AfterValidator(_check_username),
+    Field(json_schema_extra={"pattern": f"^{_USERNAME.pattern}$"}),
+]
+
+FullNameInput = Annotated[str, PlainText(max_length=200)]
+
+SearchInput = SearchText
+"""How an address or a name begins, as somebody looking for it types it."""

@@ -1,0 +1,40 @@
+"""Whose wrong passwords count together, and letting somebody in again before their lock ends."""
+
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.models import User
+from gatepost.features.audit import service as audit
+from gatepost.features.audit.events import Event
+from gatepost.work import Work
+
+
+def account_of(user_id: int | None, login: str) -> str:
+    """The account's name in the lockout: one for all its logins, and one for each that is nobody's.
+
+    `login` is what was typed, where it names no user.
+    """
+    if user_id is not None:
+        return f"user {user_id}"
+    return f"nobody {accounts.key_of_login(login)}"
+
+
+async def record_lock(work: Work, user_id: int | None) -> None:
+    """Remember that this request's failure was the one that locked."""
+    await audit.record(work, Event.LOGIN_LOCKED, audit.About(user_id=user_id))
+
+
+async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
+    """Forget the wrong passwords of a user; raises `UserNotFound` or `StoreUnavailable`."""
+    user = await accounts.get(work, user_id)
+    await work.let_go()
+    await work.runtime.lockout.unlock(account_of(user.id, ""))
+    await audit.record(work, Event.LOGIN_UNLOCKED, audit.About(user_id=user_id, actor_id=actor_id))
+    return user
+
+
+async def unlock_elsewhere(work: Work, user_id: int) -> User:
+    """As `unlock`, from a process that serves nobody."""
+    user = await accounts.get(work, user_id)
+    await work.let_go()
+    await work.runtime.lockout.unlock_elsewhere(account_of(user.id, ""))
+    await audit.record(work, Event.LOGIN_UNLOCKED, audit.About(user_id=user_id))
+    return user

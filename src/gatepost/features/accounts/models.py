@@ -1,0 +1,36 @@
+"""The users table."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
+
+
+class User(Base):
+    """An account.
+
+    `email_key` and `username_key` say who is who: computed in Python, compared byte by byte, so
+    that every database agrees. Mail goes to `email`, as it was registered.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index(None, "role", "id"),
+        Index(None, "is_active", "id"),
+        TABLE_OPTIONS,
+    )
+
+    email: Mapped[str] = mapped_column(String(320))
+    email_key: Mapped[str] = mapped_column(exact_text(320), unique=True)
+    username: Mapped[str | None] = mapped_column(String(64))
+    username_key: Mapped[str | None] = mapped_column(exact_text(64), unique=True)
+    full_name: Mapped[str | None] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(512))
+    role: Mapped[str] = mapped_column(String(16))
+    is_active: Mapped[bool]
+    email_verified: Mapped[bool]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    password_changed_at: Mapped[datetime]

@@ -1,0 +1,120 @@
+"""Setting a password: judged, hashed while nothing is held, then stored in a short transaction."""
+
+from gatepost.features.accounts import lockout
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.errors import EmailTaken, WrongPassword
+from gatepost.features.accounts.models import User
+from gatepost.features.accounts.roles import Role
+from gatepost.features.accounts.service import NewUser
+from gatepost.features.audit import service as audit
+from gatepost.features.audit.events import Event
+from gatepost.features.sessions import service as sessions
+from gatepost.features.sessions.errors import InvalidToken
+from gatepost.features.sessions.principal import Principal
+from gatepost.security import password_policy
+from gatepost.work import Work
+
+
+async def hash_new(
+    work: Work,
+    password: str,
+    identities: tuple[str | None, ...],
+    loc: tuple[str, ...] = ("body", "password"),
+) -> str:
+    """Hash a password that meets the policy; raises `WeakPassword` naming every unmet rule.
+
+    The caller holds no transaction: `work.let_go()` comes first. `loc` is where in the request
+    the password stands.
+    """
+    accepted = password_policy.check(password, work.runtime.settings, identities, loc=loc)
+    return await work.runtime.passwords.hash(accepted)
+
+
+async def change(work: Work, principal: Principal, current: str, new: str) -> None:
+    """Change the caller's own password and end their other sessions.
+
+    Raises `WrongPassword` or `WeakPassword`; the session in use goes on.
+    """
+    user = await confirm(work, principal, current)
+    confirmed_hash, identities = user.password_hash, identities_of(user)
+    await work.let_go()
+    new_hash = await hash_new(work, new, identities, ("body", "new_password"))
+    await _lock_unchanged(work, principal, confirmed_hash)
+    await accounts.store_new_password(work, principal.user_id, new_hash)
+    await sessions.end_all(work, principal.user_id, but=principal.session_id)
+    about = audit.About(user_id=principal.user_id, session_id=principal.session_id)
+    await audit.record(work, Event.PASSWORD_CHANGED, about)
+
+
+async def confirm(work: Work, principal: Principal, password: str) -> User:
+    """Let the caller prove the password once more; returns them, locked until it is used.
+
+    Raises `WrongPassword`, and remembers it; it counts like a failed login, and after several of
+    them this raises `LoginLocked`.
+    """
+    user = await accounts.find(work, principal.user_id)
+    hashed = None if user is None else user.password_hash
+    await work.let_go()
+    account = lockout.account_of(principal.user_id, "")
+    async with work.runtime.lockout.attempt(account, work.origin.address) as attempt:
+        verification = await work.runtime.passwords.verify(password, hashed)
+        attempt.succeeded = verification.matches
+    if attempt.succeeded:
+        return await _lock_unchanged(work, principal, hashed)
+    about = audit.About(
+        user_id=principal.user_id, session_id=principal.session_id, method="password"
+    )
+    if attempt.locked:
+        await audit.record_apart(work, Event.LOGIN_LOCKED, about)
+    await audit.record_apart(work, Event.PASSWORD_CHANGE_FAILED, about)
+    raise WrongPassword
+
+
+async def _lock_unchanged(work: Work, principal: Principal, hashed: str | None) -> User:
+    """The caller, if nobody deleted, disabled or changed them while a password was hashed."""
+    user = await accounts.find_locked(work, principal.user_id)
+    if user is None or not user.is_active:
+        raise InvalidToken
+    if user.password_hash != hashed:
+        raise WrongPassword
+    return user
+
+
+async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = None) -> None:
+    """Set a password for a user and end all their sessions; raises `WeakPassword`."""
+    user = await accounts.get(work, user_id)
+    await work.let_go()
+    new_hash = await hash_new(work, new, identities_of(user))
+    await accounts.get_locked(work, user_id)
+    await accounts.store_new_password(work, user_id, new_hash)
+    await sessions.end_all(work, user_id, actor_id=actor_id)
+    about = audit.About(user_id=user_id, actor_id=actor_id)
+    await audit.record(work, Event.PASSWORD_CHANGED, about)
+
+
+async def create_admin(work: Work, email: str, password: str, full_name: str | None = None) -> User:
+    """Add an admin; raises `WeakPassword` or `EmailTaken`."""
+    await work.let_go()
+    password_hash = await hash_new(work, password, (email, full_name))
+    new = NewUser(email, password_hash, full_name=full_name, role=Role.ADMIN, email_verified=True)
+    return await accounts.create(work, new)
+
+
+async def create_first_admin(
+    work: Work, email: str, password: str, full_name: str | None = None
+) -> bool:
+    """Add an admin if there is none; False if there is one. Several processes may try at once."""
+    if await accounts.has_active_admin(work):
+        return False
+    try:
+        await create_admin(work, email, password, full_name)
+    except EmailTaken:
+        if await accounts.has_active_admin(work):
+            return False  # another process was quicker
+        raise
+    return True
+
+
+def identities_of(user: User) -> tuple[str | None, ...]:
+    """What a password must not be close to."""
+    return user.email, user.username, user.full_name

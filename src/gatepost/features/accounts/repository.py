@@ -1,0 +1,110 @@
+"""Queries on users."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gatepost.db.counts import rows_changed
+from gatepost.db.paging import Page, PageRequest, fetch_page
+from gatepost.features.accounts.filters import UserFilter
+from gatepost.features.accounts.models import User
+from gatepost.features.accounts.roles import Role
+
+_AFTER_ALL_TEXT = "\U0010ffff"
+
+
+async def insert(db: AsyncSession, user: User) -> bool:
+    """Insert a user; False if a key is taken. The constraint decides, so no race can."""
+    try:
+        async with db.begin_nested():
+            db.add(user)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def find(db: AsyncSession, user_id: int) -> User | None:
+    return await db.get(User, user_id)
+
+
+async def find_by_email_key(db: AsyncSession, key: str) -> User | None:
+    return await db.scalar(select(User).where(User.email_key == key))
+
+
+async def find_by_username_key(db: AsyncSession, key: str) -> User | None:
+    return await db.scalar(select(User).where(User.username_key == key))
+
+
+async def lock(db: AsyncSession, user_id: int) -> User | None:
+    """The user as the database has it now, held until the transaction ends."""
+    return await db.scalar(
+        select(User)
+        .where(User.id == user_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+async def lock_with_admins(db: AsyncSession, user_id: int) -> list[int]:
+    """Hold a user and the active admins until the transaction ends; the ids of the latter.
+
+    They are looked up first, and then locked by primary key alone: MariaDB locks an index before
+    its row, and whoever changes a row locks it before its indexes. An admin who is made meanwhile
+    is missed, and all who are returned stay.
+    """
+    is_admin = (User.role == Role.ADMIN.value) & User.is_active
+    ids = {user_id, *await db.scalars(select(User.id).where(is_admin))}
+    locked = await db.execute(
+        select(User.id, User.role, User.is_active)
+        .where(User.id.in_(sorted(ids)))
+        .order_by(User.id)
+        .with_for_update()
+    )
+    return [id_ for id_, role, is_active in locked if role == Role.ADMIN.value and is_active]
+
+
+async def has_active_admin(db: AsyncSession) -> bool:
+    query = select(User.id).where(User.role == Role.ADMIN.value, User.is_active).limit(1)
+    return await db.scalar(query) is not None
+
+
+async def change(db: AsyncSession, user_id: int, values: Mapping[str, Any]) -> bool:
+    """Set columns of a user; False if a key is taken."""
+    try:
+        async with db.begin_nested():
+            await db.execute(
+                update(User)
+                .where(User.id == user_id)
+                .values(**values)
+                .execution_options(synchronize_session=False)
+            )
+    except IntegrityError:
+        return False
+    return True
+
+
+async def remove(db: AsyncSession, user_id: int) -> bool:
+    """Delete a user and, by cascade, what is theirs; False if there is none."""
+    result = await db.execute(delete(User).where(User.id == user_id))
+    return rows_changed(result) == 1
+
+
+async def list_page(db: AsyncSession, wanted: UserFilter, page: PageRequest) -> Page[User]:
+    return await fetch_page(db, _filtered(wanted), User.id, page)
+
+
+def _filtered(wanted: UserFilter) -> Select[User]:
+    query = select(User)
+    if wanted.q:
+        low, high = wanted.q, wanted.q + _AFTER_ALL_TEXT
+        query = query.where(
+            or_(User.email_key.between(low, high), User.username_key.between(low, high))
+        )
+    if wanted.role is not None:
+        query = query.where(User.role == wanted.role.value)
+    if wanted.is_active is not None:
+        query = query.where(User.is_active == wanted.is_active)
+    return query

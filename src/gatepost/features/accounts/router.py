@@ -1,0 +1,71 @@
+"""The caller's own account."""
+
+from fastapi import APIRouter
+
+from gatepost.errors import ValidationFailed
+from gatepost.features.accounts import passwords
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.dependencies import CurrentUser
+from gatepost.features.accounts.errors import EmailTaken, UsernameTaken, WrongPassword
+from gatepost.features.accounts.schemas import Message, PasswordChange, ProfileUpdate, UserRead
+from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
+from gatepost.features.sessions.dependencies import CurrentPrincipal
+from gatepost.security.password_policy import WeakPassword
+from gatepost.stores.lockout import LoginLocked
+from gatepost.web.dependencies import RequestWork
+from gatepost.web.problems import problems
+
+router = APIRouter(tags=["profile"], route_class=OnceRoute)
+
+
+@router.get("/users/me")
+async def read_me(user: CurrentUser) -> UserRead:
+    """The caller."""
+    return user
+
+
+@router.get("/auth/me")
+async def read_me_by_its_other_name(user: CurrentUser) -> UserRead:
+    """The caller; the same as `/users/me`."""
+    return user
+
+
+@router.patch(
+    "/users/me",
+    dependencies=[OncePerCaller],
+    responses=problems(EmailTaken, UsernameTaken, WrongPassword, LoginLocked),
+)
+async def update_me(
+    work: RequestWork, principal: CurrentPrincipal, body: ProfileUpdate
+) -> UserRead:
+    """Change the caller's profile. A new email address takes the current password."""
+    changes = body.model_dump(exclude_unset=True, exclude={"current_password"})
+    if "email" in changes:
+        if body.current_password is None:
+            raise ValidationFailed(
+                errors=[
+                    {
+                        "loc": ["body", "current_password"],
+                        "msg": "Give the current password to change the email address.",
+                        "type": "missing",
+                    }
+                ]
+            )
+        await passwords.confirm(work, principal, body.current_password)
+    user = await accounts.change_profile(
+        work, principal.user_id, changes, actor_id=principal.user_id
+    )
+    return UserRead.model_validate(user)
+
+
+@router.post(
+    "/users/me/password",
+    dependencies=[OncePerCaller],
+    responses=problems(WrongPassword, WeakPassword, LoginLocked),
+)
+async def change_password(
+    work: RequestWork, principal: CurrentPrincipal, body: PasswordChange
+) -> Message:
+    """Change the password; every other session of the caller ends."""
+    await passwords.change(work, principal, body.current_password, body.new_password)
+    return Message(message="Password changed; your other sessions have ended")

@@ -1,0 +1,75 @@
+"""A user on the wire, and what may be changed of one."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
+from pydantic_core import PydanticCustomError
+
+from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
+from gatepost.features.accounts.roles import Role
+from gatepost.web.bodies import RequestBody
+
+PasswordInput = Annotated[
+    str, Field(max_length=4096, description="Taken exactly as typed, but for NFC normalisation.")
+]
+"""Bounded for the parser's sake; the policy's own limit is judged where a password is set."""
+
+
+class UserRead(BaseModel):
+    """A user. Never a hash, never a secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    email: str
+    username: str | None
+    full_name: str | None
+    role: Role
+    is_active: bool
+    email_verified: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class _Changes(RequestBody):
+    @field_validator("email", "role", "is_active", mode="before", check_fields=False)
+    @classmethod
+    def _keep_required(cls, value: object) -> object:
+        if value is None:
+            raise PydanticCustomError("null_not_allowed", "Leave the field out to keep its value")
+        return value
+
+
+class ProfileUpdate(_Changes):
+    """What users may change of themselves; absent fields keep their value."""
+
+    full_name: FullNameInput | None = None
+    username: UsernameInput | None = None
+    email: EmailInput | None = None
+    current_password: PasswordInput | None = Field(
+        default=None, description="Required to change the email address."
+    )
+
+
+class UserUpdate(_Changes):
+    """What may be changed of a user; `email`, `role` and `is_active` by admins only."""
+
+    full_name: FullNameInput | None = None
+    username: UsernameInput | None = None
+    email: EmailInput | None = None
+    role: Role | None = None
+    is_active: StrictBool | None = None
+
+
+class PasswordChange(RequestBody):
+    """The current password, and the one that takes its place."""
+
+    current_password: PasswordInput
+    new_password: PasswordInput
+
+
+class Message(BaseModel):
+    """A sentence that says what was done."""
+
+    message: str

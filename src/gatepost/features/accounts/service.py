@@ -1,0 +1,195 @@
+"""Creates users, finds them, changes them and lets them go."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gatepost.db.paging import Page, PageRequest
+from gatepost.features.accounts import repository
+from gatepost.features.accounts.errors import EmailTaken, LastAdmin, UsernameTaken, UserNotFound
+from gatepost.features.accounts.filters import UserFilter
+from gatepost.features.accounts.identity import canonical_email, canonical_username
+from gatepost.features.accounts.models import User
+from gatepost.features.accounts.roles import Role
+from gatepost.features.audit import service as audit
+from gatepost.features.audit.events import Event
+from gatepost.features.sessions import service as sessions
+from gatepost.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be: the address and the name as they will be shown, the password hashed."""
+
+    email: str
+    password_hash: str | None
+    username: str | None = None
+    full_name: str | None = None
+    role: Role = Role.USER
+    email_verified: bool = False
+
+
+async def create(work: Work, new: NewUser, *, actor_id: int | None = None) -> User:
+    """Add an account; raises `EmailTaken` or `UsernameTaken`, decided by the constraints."""
+    now = work.now
+    user = User(
+        email=new.email,
+        email_key=canonical_email(new.email),
+        username=new.username,
+        username_key=None if new.username is None else canonical_username(new.username),
+        full_name=new.full_name,
+        password_hash=new.password_hash,
+        role=new.role.value,
+        is_active=True,
+        email_verified=new.email_verified,
+        created_at=now,
+        updated_at=now,
+        password_changed_at=now,
+    )
+    if not await repository.insert(work.db, user):
+        raise await _which_is_taken(work, user.email_key)
+    about = audit.About(user_id=user.id, actor_id=actor_id, details={"role": user.role})
+    await audit.record(work, Event.USER_CREATED, about)
+    return user
+
+
+async def find_by_login(work: Work, login: str) -> User | None:
+    """The user whom an email address or a username names; an `@` tells which it is."""
+    find = repository.find_by_email_key if "@" in login else repository.find_by_username_key
+    return await find(work.db, key_of_login(login))
+
+
+def key_of_login(login: str) -> str:
+    """The key that a login would have, whether or not anybody has it."""
+    return canonical_email(login) if "@" in login else canonical_username(login)
+
+
+async def find(work: Work, user_id: int) -> User | None:
+    """The user, or None where there is none."""
+    return await repository.find(work.db, user_id)
+
+
+async def get(work: Work, user_id: int) -> User:
+    """The user; raises `UserNotFound`."""
+    user = await repository.find(work.db, user_id)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def find_locked(work: Work, user_id: int) -> User | None:
+    """The user as of now, held until the transaction ends; None if there is none."""
+    return await repository.lock(work.db, user_id)
+
+
+async def get_locked(work: Work, user_id: int) -> User:
+    """As `find_locked`, but raises `UserNotFound`."""
+    user = await repository.lock(work.db, user_id)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def list_users(work: Work, wanted: UserFilter, page: PageRequest) -> Page[User]:
+    """One page of users, in the order in which they came."""
+    return await repository.list_page(work.db, wanted, page)
+
+
+async def has_active_admin(work: Work) -> bool:
+    return await repository.has_active_admin(work.db)
+
+
+async def change_profile(
+    work: Work, user_id: int, changes: dict[str, Any], *, actor_id: int
+) -> User:
+    """Change `email`, `username` or `full_name`; raises as `create` does.
+
+    A new address has not been verified yet.
+    """
+    user = await get_locked(work, user_id)
+    values = dict(changes)
+    if "email" in values:
+        values["email_key"] = canonical_email(values["email"])
+        values["email_verified"] = user.email_verified and values["email_key"] == user.email_key
+    if "username" in values:
+        name = values["username"]
+        values["username_key"] = None if name is None else canonical_username(name)
+    if values:
+        await _change(work, user_id, values)
+        about = audit.About(user_id=user_id, actor_id=actor_id, details={"fields": sorted(changes)})
+        await audit.record(work, Event.USER_UPDATED, about)
+    return await get_locked(work, user_id)
+
+
+async def set_role(work: Work, user_id: int, role: Role, *, actor_id: int | None = None) -> None:
+    """Give a role, effective from the user's next request on; raises `LastAdmin`."""
+    await _lock_with_admins(work, user_id, stays=role is Role.ADMIN)
+    user = await get_locked(work, user_id)
+    if user.role == role.value:
+        return
+    await _change(work, user_id, {"role": role.value})
+    await sessions.change_role(work, user_id, role.value)
+    about = audit.About(
+        user_id=user_id, actor_id=actor_id, details={"from": user.role, "to": role.value}
+    )
+    await audit.record(work, Event.ROLE_CHANGED, about)
+
+
+async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
+    """Lock a user out and end their sessions; raises `LastAdmin`."""
+    await _lock_with_admins(work, user_id, stays=False)
+    user = await get_locked(work, user_id)
+    if not user.is_active:
+        return
+    await _change(work, user_id, {"is_active": False})
+    await sessions.end_all(work, user_id, actor_id=actor_id)
+    await audit.record(work, Event.USER_DISABLED, audit.About(user_id=user_id, actor_id=actor_id))
+
+
+async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
+    """Let a disabled user log in again."""
+    user = await get_locked(work, user_id)
+    if user.is_active:
+        return
+    await _change(work, user_id, {"is_active": True})
+    await audit.record(work, Event.USER_ENABLED, audit.About(user_id=user_id, actor_id=actor_id))
+
+
+async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
+    """Delete a user and all that is theirs; raises `UserNotFound` or `LastAdmin`."""
+    await _lock_with_admins(work, user_id, stays=False)
+    if not await repository.remove(work.db, user_id):
+        raise UserNotFound
+    await audit.record(work, Event.USER_DELETED, audit.About(user_id=user_id, actor_id=actor_id))
+
+
+async def store_rehashed(work: Work, user_id: int, password_hash: str) -> None:
+    """Keep the same password under today's algorithm and cost."""
+    await repository.change(work.db, user_id, {"password_hash": password_hash})
+
+
+async def store_new_password(work: Work, user_id: int, password_hash: str) -> None:
+    """Replace the password; who calls this decides which sessions end."""
+    await _change(work, user_id, {"password_hash": password_hash, "password_changed_at": work.now})
+
+
+async def _change(work: Work, user_id: int, values: dict[str, Any]) -> None:
+    if not await repository.change(work.db, user_id, {**values, "updated_at": work.now}):
+        raise await _which_is_taken(work, values.get("email_key"), user_id)
+
+
+async def _lock_with_admins(work: Work, user_id: int, *, stays: bool) -> None:
+    """Hold a user and every active admin; raises `LastAdmin` unless one `stays`.
+
+    Two admins who demote each other at once both wait here, and the second finds one left. Whoever
+    makes or unmakes an admin comes through here first, so that nobody waits for them in a circle.
+    """
+    if await repository.lock_with_admins(work.db, user_id) == [user_id] and not stays:
+        raise LastAdmin
+
+
+async def _which_is_taken(
+    work: Work, email_key: str | None, user_id: int | None = None
+) -> EmailTaken | UsernameTaken:
+    """After a constraint refused: the address if somebody else has it, else the username."""
+    owner = await repository.find_by_email_key(work.db, email_key) if email_key else None
+    return EmailTaken() if owner is not None and owner.id != user_id else UsernameTaken()

@@ -1,0 +1,51 @@
+"""Who did what: everything for admins, and for users what concerns themselves."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gatepost.features.accounts.dependencies import AdminPrincipal
+from gatepost.features.accounts.errors import PermissionDenied
+from gatepost.features.activity.dependencies import RequestedEvents
+from gatepost.features.activity.schemas import ActivityRead, AuditEventRead
+from gatepost.features.audit import service as audit
+from gatepost.features.sessions.dependencies import CurrentPrincipal
+from gatepost.web.dependencies import RequestedPage, RequestWork
+from gatepost.web.pages import link_next_page
+from gatepost.web.problems import problems
+
+router = APIRouter(tags=["activity"])
+
+
+@router.get("/audit", responses=problems(PermissionDenied))
+async def list_audit_events(
+    work: RequestWork,
+    _: AdminPrincipal,
+    request: Request,
+    response: Response,
+    page: RequestedPage,
+    wanted: RequestedEvents,
+    user_id: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="Whom it concerns.")
+    ] = None,
+) -> list[AuditEventRead]:
+    """A page of the audit log, the newest first; the next page is in the `Link` header."""
+    found = await audit.list_events(work, replace(wanted, user_id=user_id), page)
+    link_next_page(request, response, found)
+    return [AuditEventRead.model_validate(event) for event in found.rows]
+
+
+@router.get("/users/me/activity")
+async def list_my_activity(
+    work: RequestWork,
+    principal: CurrentPrincipal,
+    request: Request,
+    response: Response,
+    page: RequestedPage,
+    wanted: RequestedEvents,
+) -> list[ActivityRead]:
+    """A page of what concerns the caller, the newest first; the next is in the `Link` header."""
+    found = await audit.list_events(work, replace(wanted, user_id=principal.user_id), page)
+    link_next_page(request, response, found)
+    return [ActivityRead.of(event) for event in found.rows]

@@ -1,0 +1,17 @@
+"""What a list of events can be narrowed by."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gatepost.features.audit.events import Event, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are wanted: from `since` on, and before `until`."""
+
+    user_id: int | None = None
+    event: Event | None = None
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None

@@ -1,0 +1,159 @@
+"""Queries on the audit log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Select, bindparam, delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gatepost.db.counts import rows_changed
+from gatepost.db.paging import Page, PageRequest, fetch_newest
+from gatepost.features.audit.filters import EventFilter
+from gatepost.features.audit.models import AuditEvent, AuditHead
+
+_HEAD_ID = 1
+_LARGEST_POSITION = 2**63 - 1
+
+# What SQLite cannot read because somebody wrote it there: no time, no JSON.
+_READABLE = tuple(
+    column for column in AuditEvent.__table__.columns if column.name not in {"at", "details"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row's place in the chain, and its hash."""
+
+    event_id: int
+    position: int
+    hash: str
+
+
+def add(db: AsyncSession, event: AuditEvent) -> None:
+    """Let the row be written with the transaction, at its next query or its end."""
+    db.add(event)
+
+
+async def list_page(db: AsyncSession, wanted: EventFilter, page: PageRequest) -> Page[AuditEvent]:
+    return await fetch_newest(db, _filtered(wanted), AuditEvent.at, AuditEvent.id, page)
+
+
+async def find_head(db: AsyncSession) -> AuditHead | None:
+    """The head as the database has it now."""
+    return await db.get(AuditHead, _HEAD_ID, populate_existing=True)
+
+
+async def lock_head(db: AsyncSession) -> AuditHead | None:
+    """The same, held until the transaction ends: one process at a time moves it."""
+    return await db.get(AuditHead, _HEAD_ID, populate_existing=True, with_for_update=True)
+
+
+async def insert_head(db: AsyncSession, head: AuditHead) -> bool:
+    """Insert the first head; False if another process was quicker."""
+    head.id = _HEAD_ID
+    try:
+        async with db.begin_nested():
+            db.add(head)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def find_last(db: AsyncSession) -> Place | None:
+    """The last sealed row's place."""
+    return await _first_place(db, _places().order_by(AuditEvent.position.desc()))
+
+
+async def find_after(db: AsyncSession, position: int) -> Place | None:
+    """The place of the next sealed row after a position."""
+    query = _places().where(AuditEvent.position > position)
+    return await _first_place(db, query.order_by(AuditEvent.position))
+
+
+async def list_sealed(db: AsyncSession, after: int, up_to: int, limit: int) -> list[AuditEvent]:
+    """Sealed rows in their order, those after one position up to another."""
+    query = select(AuditEvent).where(AuditEvent.position > after, AuditEvent.position <= up_to)
+    return await _read(db, query.order_by(AuditEvent.position).limit(limit))
+
+
+async def list_unsealed(db: AsyncSession, after_id: int, limit: int) -> list[AuditEvent]:
+    """Committed rows that have no place yet, by id."""
+    query = select(AuditEvent).where(AuditEvent.position.is_(None), AuditEvent.id > after_id)
+    return await _read(db, query.order_by(AuditEvent.id).limit(limit))
+
+
+async def has_unsealed(db: AsyncSession) -> bool:
+    query = select(AuditEvent.id).where(AuditEvent.position.is_(None)).limit(1)
+    return await db.scalar(query) is not None
+
+
+async def seal(db: AsyncSession, places: Sequence[Place]) -> None:
+    """Write rows' places."""
+    table = AuditEvent.__table__
+    await (await db.connection()).execute(
+        update(AuditEvent)
+        .where(table.c.id == bindparam("event_id"))
+        .values(position=bindparam("new_position"), hash=bindparam("new_hash")),
+        [
+            {"event_id": each.event_id, "new_position": each.position, "new_hash": each.hash}
+            for each in places
+        ],
+    )
+
+
+async def delete_sealed(db: AsyncSession, up_to: int) -> int:
+    """Delete the sealed rows up to a position; returns how many."""
+    result = await db.execute(
+        delete(AuditEvent)
+        .where(AuditEvent.position <= up_to)
+        .execution_options(synchronize_session=False)
+    )
+    return rows_changed(result)
+
+
+def _filtered(wanted: EventFilter) -> Select[AuditEvent]:
+    query = select(AuditEvent)
+    if wanted.user_id is not None:
+        query = query.where(AuditEvent.user_id == wanted.user_id)
+    if wanted.event is not None:
+        query = query.where(AuditEvent.event == wanted.event.value)
+    if wanted.outcome is not None:
+        query = query.where(AuditEvent.outcome == wanted.outcome.value)
+    if wanted.since is not None:
+        query = query.where(AuditEvent.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AuditEvent.at < wanted.until)
+    return query
+
+
+def _places() -> Select[int, int | None, str | None]:
+    # In SQLite a text in a column of numbers is larger than all of them.
+    return select(AuditEvent.id, AuditEvent.position, AuditEvent.hash).where(
+        AuditEvent.position <= _LARGEST_POSITION
+    )
+
+
+async def _first_place(
+    db: AsyncSession, query: Select[int, int | None, str | None]
+) -> Place | None:
+    row = (await db.execute(query.limit(1))).first()
+    return None if row is None else Place(row.id, row.position, str(row.hash))
+
+
+async def _read(db: AsyncSession, query: Select[AuditEvent]) -> list[AuditEvent]:
+    """The rows; one that cannot be read, as only SQLite can hold it, with nothing in it."""
+    try:
+        return list(await db.scalars(query))
+    except ValueError:
+        rows = await db.execute(query.with_only_columns(*_READABLE))
+        return [await _read_one(db, dict(row)) for row in rows.mappings().all()]
+
+
+async def _read_one(db: AsyncSession, readable: dict[str, object]) -> AuditEvent:
+    try:
+        row = await db.scalar(select(AuditEvent).where(AuditEvent.id == readable["id"]))
+    except ValueError:
+        row = None
+    return row or AuditEvent(**readable, at=datetime.fromtimestamp(0, UTC), details={})

@@ -1,0 +1,40 @@
+"""Deletes events that have been kept for long enough, so that the rest still verifies."""
+
+import logging
+from itertools import takewhile
+
+from gatepost.features.audit import chain, repository
+from gatepost.features.audit.inspection import Inspector
+from gatepost.work import Work
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+
+
+async def purge(work: Work) -> int:
+    """Delete a batch of events older than `AUDIT_RETENTION_DAYS`; returns how many.
+
+    They go in the order of the chain, and the head keeps the last one's hash. Rows that do not
+    verify are kept, and all behind them: a purge must not do away with the traces of a break-in.
+    """
+    retention = work.runtime.settings.audit_retention
+    if retention is None:
+        return 0
+    key, head = work.runtime.audit_key, await repository.lock_head(work.db)
+    if head is None or not chain.is_genuine_head(key, head):
+        return 0
+    before = work.now - retention
+    rows = await repository.list_sealed(work.db, head.purged_position, head.position, BATCH)
+    old = list(takewhile(lambda row: row.at < before, rows))
+    inspector = Inspector(key, head.purged_position, head.purged_hash, head.rekeyed_position)
+    findings = [finding for row in old for finding in inspector.inspect(row)]
+    if findings:
+        log.error("audit.kept_unverified", extra={"finding": findings[0].sentence})
+        return 0
+    if not old:
+        return 0
+    count = await repository.delete_sealed(work.db, inspector.position)
+    head.purged_position, head.purged_hash = inspector.position, str(inspector.previous)
+    chain.sign_head(key, head)
+    return count

@@ -1,0 +1,103 @@
+"""Writes down who did what, in the same transaction as what they did, and tells the host."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from gatepost.db.paging import Page, PageRequest
+from gatepost.features.audit import chain, repository
+from gatepost.features.audit.events import MEANINGS, Event
+from gatepost.features.audit.filters import EventFilter
+from gatepost.features.audit.models import AuditEvent
+from gatepost.hooks import Happening
+from gatepost.work import Work, begin_work
+
+log = logging.getLogger("gatepost.audit")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whom and what an event concerns; `actor_id` where somebody else did it to the user.
+
+    `method` is how they proved who they are. `details` are JSON, and hold nothing that was typed.
+    """
+
+    user_id: int | None = None
+    actor_id: int | None = None
+    session_id: int | None = None
+    method: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+async def record(work: Work, event: Event, about: About) -> None:
+    """Add the row to this transaction; log it and call the host's hooks once it is committed."""
+    row = _row(work, event, about)
+    repository.add(work.db, row)
+
+    async def tell() -> None:
+        work.runtime.metrics.count_event(event.value, row.outcome)
+        if log.isEnabledFor(logging.INFO):
+            log.info(event.value, extra=_line(row))
+
+    happening = Happening(
+        event=event.value,
+        at=row.at,
+        user_id=about.user_id,
+        request_id=work.origin.request_id,
+        details=row.details,
+    )
+    work.after_commit(tell)
+    for callback in work.runtime.hooks.listening_to(event.value):
+        work.after_commit(partial(callback, happening))  # one that fails takes no other with it
+
+
+async def record_apart(work: Work, event: Event, about: About) -> None:
+    """Record what must be remembered although the request is about to be refused.
+
+    Lets the request's transaction go first: SQLite has room for one writer only.
+    """
+    await work.let_go()
+    async with begin_work(work.runtime, work.origin) as apart:
+        await record(apart, event, about)
+
+
+async def list_events(work: Work, wanted: EventFilter, page: PageRequest) -> Page[AuditEvent]:
+    """One page of events, the newest first."""
+    return await repository.list_page(work.db, wanted, page)
+
+
+def fingerprint(work: Work, text: str) -> str:
+    """What the log may keep of a text that it must not keep: equal for equal texts."""
+    return chain.fingerprint(work.runtime.audit_key, text)
+
+
+def _line(row: AuditEvent) -> dict[str, object]:
+    """What the log tells of an event. The row has the rest: who reads logs may not read that."""
+    return {
+        "outcome": row.outcome,
+        "user_id": row.user_id,
+        "actor_id": row.actor_id,
+        "session_id": row.session_id,
+        "request_id": row.request_id,
+    }
+
+
+def _row(work: Work, event: Event, about: About) -> AuditEvent:
+    key = work.runtime.audit_key
+    row = AuditEvent(
+        at=work.now,
+        event=event.value,
+        outcome=MEANINGS[event].outcome.value,
+        user_id=about.user_id,
+        actor_id=about.actor_id,
+        session_id=about.session_id,
+        method=about.method,
+        address=work.origin.address,
+        user_agent=work.origin.user_agent,
+        request_id=work.origin.request_id,
+        details=dict(about.details),
+        key_id=chain.key_id(key),
+    )
+    row.mac = chain.new_mac(key, row)
+    return row

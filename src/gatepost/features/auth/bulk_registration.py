@@ -1,0 +1,111 @@
+"""Making many accounts, each of which may fail alone."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from gatepost.errors import Problem, ValidationFailed
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.identity import canonical_email, canonical_username
+from gatepost.features.accounts.models import User
+from gatepost.features.accounts.service import NewUser
+from gatepost.features.auth.registration import prepare, refuse_if_closed
+from gatepost.features.auth.schemas import Registration
+from gatepost.security.password_policy import WeakPassword
+from gatepost.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that did not become an account, and why."""
+
+    index: int
+    email: str | None
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOutcome:
+    """Both in the order of the request."""
+
+    created: Sequence[User]
+    refused: Sequence[Refused]
+
+
+async def register_many(work: Work, rows: Sequence[object]) -> BulkOutcome:
+    """Make as many accounts as can be.
+
+    Raises `RegistrationClosed`; and `ServerBusy`, before any account is made. All passwords are
+    hashed first, so that the accounts are written in one short transaction.
+    """
+    refuse_if_closed(work)
+    await work.let_go()
+    prepared = await _prepare_all(work, rows)
+    outcomes: dict[int, User | Problem] = {}
+    for index in _order_of_writing(prepared):
+        outcomes[index] = await _create(work, prepared[index])
+    return BulkOutcome(
+        created=[made for _, made in sorted(outcomes.items()) if isinstance(made, User)],
+        refused=[
+            Refused(index, _address_in(rows[index]), problem)
+            for index, problem in sorted(outcomes.items())
+            if isinstance(problem, Problem)
+        ],
+    )
+
+
+async def _prepare_all(work: Work, rows: Sequence[object]) -> list[NewUser | Problem]:
+    """Hash a core's worth at a time, so that other logins find room in the pool."""
+    prepared: list[NewUser | Problem] = []
+    for start in range(0, len(rows), work.runtime.hash_pool.threads):
+        some = rows[start : start + work.runtime.hash_pool.threads]
+        prepared += await asyncio.gather(*(_prepare(work, row) for row in some))
+    return prepared
+
+
+async def _prepare(work: Work, row: object) -> NewUser | Problem:
+    try:
+        return await prepare(work, Registration.model_validate(row))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"] if part in Registration.model_fields)
+        return ValidationFailed(f"{place}: {first['msg']}" if place else first["msg"])
+    except WeakPassword as weak:
+        return WeakPassword(" ".join(unmet["msg"] for unmet in weak.extensions["errors"]))
+
+
+async def _create(work: Work, new: NewUser | Problem) -> User | Problem:
+    if isinstance(new, Problem):
+        return new
+    try:
+        return await accounts.create(work, new)
+    except Problem as problem:
+        return problem
+
+
+def _order_of_writing(prepared: Sequence[NewUser | Problem]) -> list[int]:
+    """By address, so that two requests with the same rows wait for each other and never both.
+
+    Rows that want the same address or username keep their order: the first one gets it.
+    """
+    wanted: Counter[str] = Counter()
+    places: dict[int, tuple[int, str]] = {}
+    for index, new in enumerate(prepared):
+        if isinstance(new, Problem):
+            places[index] = (0, "")
+            continue
+        name = canonical_username(new.username) if new.username else f"none of row {index}"
+        places[index] = (wanted[name], canonical_email(new.email))
+        wanted[name] += 1
+    return sorted(places, key=places.__getitem__)
+
+
+def _address_in(row: object) -> str | None:
+    """The row's address to name it by, where it has one that can be written down."""
+    address = row.get("email") if isinstance(row, dict) else None
+    if not isinstance(address, str) or not address.isprintable():
+        return None
+    return address[:320]

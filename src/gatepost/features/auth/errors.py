@@ -1,0 +1,24 @@
+"""Why a registration or a login can be refused."""
+
+from gatepost.errors import Problem
+
+
+class InvalidCredentials(Problem):
+    """The same for an unknown user, a wrong password and a disabled account."""
+
+    status = 401
+    code = "invalid_credentials"
+    title = "The credentials are not right"
+    keeps_writes = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No active account has this name and this password.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class RegistrationClosed(Problem):
+    status = 403
+    code = "registration_closed"
+    title = "Accounts are made by admins only"

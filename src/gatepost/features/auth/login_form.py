@@ -1,0 +1,83 @@
+"""Reads a login as JSON or as the OAuth2 password form (RFC 6749 section 4.3.2), as it comes."""
+
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+from pydantic import ValidationError
+
+from gatepost.errors import ValidationFailed
+from gatepost.features.auth.schemas import Credentials, LoginRequest
+from gatepost.web.problems import field_error
+from gatepost.web.strict_json import read_json
+
+Sent = TypeVar("Sent", bound=Credentials)
+
+_FORM = "application/x-www-form-urlencoded"
+_OAUTH2_FIELDS = frozenset({"grant_type", "scope", "client_id", "client_secret"})
+_MOST_FIELDS = 32
+
+
+async def read_login(request: Request) -> LoginRequest:
+    """The login in this request's body; raises `ValidationFailed`."""
+    return _validated(LoginRequest, await _fields_of(request))
+
+
+async def read_credentials(request: Request) -> Credentials:
+    """The credentials in this request's body, in either form; raises `ValidationFailed`."""
+    return _validated(Credentials, await _fields_of(request))
+
+
+async def _fields_of(request: Request) -> object:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() == _FORM:
+        return await _read_form(request)
+    return await _read_json(request)
+
+
+async def _read_form(request: Request) -> dict[str, object]:
+    """The form's fields. What is not UTF-8 is refused: replaced, one password would be another."""
+    try:
+        body = (await request.body()).decode("utf-8")
+        pairs = parse_qsl(
+            body, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise _refusal("form_invalid", "The body is not a form in UTF-8.") from None
+    fields: dict[str, object] = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _refusal("form_repeated", "Give each field once (RFC 6749 section 3.2).")
+    if fields.get("grant_type", "password") not in {"password", ""}:
+        raise _refusal("grant_type", "The grant type of this form is `password`.", "grant_type")
+    return {name: value for name, value in fields.items() if name not in _OAUTH2_FIELDS}
+
+
+async def _read_json(request: Request) -> object:
+    body = await request.body()
+    if not body:
+        raise _refusal("missing", "Send credentials, as JSON or as a form.")
+    return read_json(body)
+
+
+def _refusal(kind: str, sentence: str, *place: str) -> ValidationFailed:
+    return ValidationFailed(errors=[{"loc": ["body", *place], "msg": sentence, "type": kind}])
+
+
+def _validated(model: type[Sent], fields: object) -> Sent:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        raise ValidationFailed(
+            errors=[field_error({**each, "loc": ("body", *each["loc"])}) for each in found]
+        ) from None
+
+
+def either_form(model: type[Credentials]) -> dict[str, Any]:
+    """The OpenAPI request body of a route that reads a login: one schema, two media types."""
+    schema = model.model_json_schema()
+    content = {media: {"schema": schema} for media in ("application/json", _FORM)}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+SentLogin = Annotated[LoginRequest, Depends(read_login)]
+SentCredentials = Annotated[Credentials, Depends(read_credentials)]

@@ -1,0 +1,31 @@
+"""Making an account."""
+
+from gatepost.features.accounts import passwords
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.models import User
+from gatepost.features.accounts.service import NewUser
+from gatepost.features.auth.errors import RegistrationClosed
+from gatepost.features.auth.schemas import Registration
+from gatepost.work import Work
+
+
+async def register(work: Work, registration: Registration) -> User:
+    """Make an account with the role `user`.
+
+    Raises `RegistrationClosed`, `WeakPassword`, `EmailTaken` or `UsernameTaken`.
+    """
+    refuse_if_closed(work)
+    await work.let_go()
+    return await accounts.create(work, await prepare(work, registration))
+
+
+async def prepare(work: Work, registration: Registration) -> NewUser:
+    """Hash the password; raises `WeakPassword`. The caller holds no transaction."""
+    email, username, name = registration.email, registration.username, registration.full_name
+    password_hash = await passwords.hash_new(work, registration.password, (email, username, name))
+    return NewUser(email, password_hash, username=username, full_name=name)
+
+
+def refuse_if_closed(work: Work) -> None:
+    if not work.runtime.settings.registration_open:
+        raise RegistrationClosed

@@ -1,0 +1,171 @@
+"""Registering, logging in, staying logged in, logging out."""
+
+from fastapi import APIRouter, Depends, Request, Response, status
+
+from gatepost.features.accounts.errors import EmailTaken, UsernameTaken
+from gatepost.features.accounts.schemas import Message, UserRead
+from gatepost.features.auth import bulk_registration, login, registration
+from gatepost.features.auth.errors import InvalidCredentials, RegistrationClosed
+from gatepost.features.auth.login_form import SentLogin, either_form
+from gatepost.features.auth.schemas import (
+    BulkRegistration,
+    BulkResult,
+    FailedRow,
+    LoginRequest,
+    RefreshRequest,
+    Registration,
+    TokenRead,
+)
+from gatepost.features.auth.transports import clear_cookies, deliver, transports_for
+from gatepost.features.idempotency.routing import Once, OnceRoute
+from gatepost.features.sessions import service as sessions
+from gatepost.features.sessions.dependencies import (
+    CurrentPrincipal,
+    find_access_token,
+    password_form,
+)
+from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
+from gatepost.security.hash_pool import ServerBusy
+from gatepost.security.password_policy import WeakPassword
+from gatepost.stores.lockout import LoginLocked
+from gatepost.web.cookies import REFRESH_COOKIE
+from gatepost.web.csrf import CsrfRejected, refuse_cross_site
+from gatepost.web.dependencies import RequestWork
+from gatepost.web.problems import problems
+from gatepost.web.rate_limits import limited, spend
+from gatepost.work import Work
+
+router = APIRouter(tags=["auth"], route_class=OnceRoute)
+
+GOODBYE = "Logged out successfully"
+
+
+@router.post(
+    "/register",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[limited("registration"), Once],
+    responses=problems(EmailTaken, UsernameTaken, WeakPassword, RegistrationClosed, ServerBusy),
+)
+async def register(work: RequestWork, body: Registration) -> UserRead:
+    """Make an account."""
+    return UserRead.model_validate(await registration.register(work, body))
+
+
+@router.post(
+    "/register/bulk",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[Once],
+    responses=problems(RegistrationClosed, ServerBusy),
+)
+async def register_bulk(request: Request, work: RequestWork, body: BulkRegistration) -> BulkResult:
+    """Make up to a hundred accounts; a bad row fails alone, and says why."""
+    await spend(request.scope, "registration", len(body.users))
+    outcome = await bulk_registration.register_many(work, body.users)
+    return BulkResult(
+        created=[UserRead.model_validate(user) for user in outcome.created],
+        failed=[
+            FailedRow(
+                index=row.index,
+                email=row.email,
+                code=row.problem.code,
+                detail=row.problem.detail,
+            )
+            for row in outcome.refused
+        ],
+    )
+
+
+@router.post(
+    "/login",
+    response_model_exclude_none=True,
+    dependencies=[limited("login")],
+    openapi_extra=either_form(LoginRequest),
+    responses=problems(InvalidCredentials, CsrfRejected, LoginLocked, ServerBusy),
+)
+async def log_in(
+    request: Request, response: Response, work: RequestWork, body: SentLogin
+) -> TokenRead:
+    """Log in by email address or username, with JSON or the OAuth2 password form."""
+    settings = work.runtime.settings
+    refuse_cross_site(request, settings)
+    transports = transports_for(settings, body.transport)
+    pair = await login.log_in(work, body.login, body.password)
+    return deliver(request, response, settings, pair, transports)
+
+
+@router.post(
+    "/refresh",
+    response_model_exclude_none=True,
+    dependencies=[limited("refresh")],
+    responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
+)
+async def refresh(
+    request: Request, response: Response, work: RequestWork, body: RefreshRequest | None = None
+) -> TokenRead:
+    """Trade the refresh token for a new pair; each is good once, retries within the grace aside.
+
+    A token in the body is answered in the body, one in the cookie by cookie.
+    """
+    settings = work.runtime.settings
+    sent = body.refresh_token if body and "bearer" in settings.auth_transports else None
+    cookie = _refresh_cookie(request, work)
+    if sent is None and cookie is None:
+        raise NotAuthenticated
+    if cookie is not None:
+        refuse_cross_site(request, settings)
+    pair = await sessions.renew(work, sent or cookie or "")
+    answered_by = {"bearer"} if sent else set()
+    if cookie is not None:
+        answered_by.add("cookie")
+    return deliver(request, response, settings, pair, frozenset(answered_by))
+
+
+@router.post(
+    "/logout",
+    dependencies=[Depends(password_form)],  # for the OpenAPI document
+    responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
+)
+async def log_out(request: Request, response: Response, work: RequestWork) -> Message:
+    """End this session, known by its access token or else by its refresh cookie."""
+    clear_cookies(request, response, work.runtime.settings)
+    await _end_session(request, work)
+    return Message(message=GOODBYE)
+
+
+@router.post("/logout-all")
+async def log_out_everywhere(
+    request: Request, response: Response, work: RequestWork, principal: CurrentPrincipal
+) -> Message:
+    """End every session of the caller."""
+    await sessions.end_all(work, principal.user_id)
+    clear_cookies(request, response, work.runtime.settings)
+    return Message(message="Logged out on all devices")
+
+
+async def _end_session(request: Request, work: Work) -> None:
+    """A browser whose access token has run out can still log out: it holds the refresh cookie."""
+    cookie = _refresh_cookie(request, work)
+    try:
+        token, by_cookie = find_access_token(request, work.runtime.settings.auth_transports)
+    except NotAuthenticated:
+        if cookie is None:
+            raise
+        refuse_cross_site(request, work.runtime.settings)
+        await sessions.end_by_refresh_token(work, cookie)
+        return
+    if by_cookie:
+        refuse_cross_site(request, work.runtime.settings)
+    try:
+        principal = await sessions.authenticate(work, token, by_cookie=by_cookie)
+    except InvalidToken:
+        if cookie is None or not by_cookie:
+            raise
+        await sessions.end_by_refresh_token(work, cookie)
+        return
+    await sessions.end(work, principal)
+
+
+def _refresh_cookie(request: Request, work: Work) -> str | None:
+    if "cookie" not in work.runtime.settings.auth_transports:
+        return None
+    return request.cookies.get(REFRESH_COOKIE) or None

@@ -1,0 +1,96 @@
+"""Registering, logging in and staying logged in, on the wire."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
+from gatepost.features.accounts.schemas import PasswordInput, UserRead
+from gatepost.web.bodies import RequestBody
+
+Transport = Literal["bearer", "cookie"]
+
+LoginName = Annotated[str, Field(min_length=1, max_length=320)]
+"""As somebody types it: what names no account is refused like any wrong credentials."""
+
+
+class Registration(RequestBody):
+    """A new account."""
+
+    email: EmailInput
+    password: PasswordInput
+    full_name: FullNameInput | None = None
+    username: UsernameInput | None = None
+
+
+class BulkRegistration(RequestBody):
+    """Up to a hundred new accounts, each as a single registration takes it.
+
+    A row is looked at when its turn comes, so that one that is nothing like it fails alone.
+    """
+
+    users: Annotated[
+        list[Any],
+        Field(
+            min_length=1,
+            max_length=100,
+            json_schema_extra={"items": {"$ref": "#/components/schemas/Registration"}},
+        ),
+    ]
+
+
+class FailedRow(BaseModel):
+    """A row of a bulk registration that was refused, alone."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    email: str | None = Field(description="Its address, where it was one.")
+    code: str = Field(description="The code of the problem that a single registration gets.")
+    detail: str
+
+
+class BulkResult(BaseModel):
+    created: list[UserRead]
+    failed: list[FailedRow]
+
+
+class Credentials(RequestBody):
+    """A password, and the email address or the username that it belongs to."""
+
+    email: LoginName | None = None
+    username: LoginName | None = Field(default=None, description="An email address will do too.")
+    password: PasswordInput
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.email is None) == (self.username is None):
+            raise PydanticCustomError("login_name", "Give either `email` or `username`.")
+        return self
+
+    @property
+    def login(self) -> str:
+        return self.email or self.username or ""
+
+
+class LoginRequest(Credentials):
+    """Credentials, and how the tokens should travel."""
+
+    transport: Transport | None = Field(
+        default=None,
+        description="`cookie` keeps the tokens out of the body, `bearer` out of cookies.",
+    )
+
+
+class RefreshRequest(RequestBody):
+    """The refresh token, where it does not come in its cookie."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
+
+
+class TokenRead(BaseModel):
+    """The tokens of a session; where they travel in cookies, the body leaves them out."""
+
+    access_token: str | None = None
+    refresh_token: str | None = None
+    token_type: Literal["bearer", "cookie"] = "bearer"  # noqa: S105 - no secret
+    expires_in: int = Field(description="Lifetime of the access token in seconds.")

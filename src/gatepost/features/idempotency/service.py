@@ -1,0 +1,115 @@
+"""Remembers answers, so that a request that is sent again does nothing again.
+
+The answer commits in the transaction of the effect: a process that is killed leaves both or
+neither. Of two requests at once the one whose insert comes second rolls back, and gives the
+other's answer: the database decides, whichever processes they run in.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gatepost.features.idempotency import repository
+from gatepost.features.idempotency.errors import IdempotencyConflict, IdempotencyKeyReused
+from gatepost.runtime import Runtime
+from gatepost.work import Work
+
+LIFETIME = timedelta(hours=24)
+"""How long an answer is given again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One thing that one caller wants done once; `fingerprint` tells what was sent for it."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is given again: headers are those that tell about the body and the effect."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def identify(runtime: Runtime, scope: tuple[str, ...], sent: tuple[bytes, ...]) -> Attempt:
+    """The attempt of a `scope` (caller, method, path and key) at what was `sent`.
+
+    Both are HMACs under a key of their own: a body may hold a password, which a plain digest
+    would let a thief of the table guess at.
+    """
+    named = (part.encode("utf-8", "surrogatepass") for part in scope)
+    return Attempt(
+        name=_mac(runtime.idempotency_key, b"attempt", *named),
+        fingerprint=_mac(runtime.idempotency_key, b"fingerprint", *sent),
+    )
+
+
+async def find(work: Work, attempt: Attempt) -> Answer | None:
+    """The answer to this attempt, if it was made in the last 24 hours.
+
+    Raises `IdempotencyKeyReused` if something else was sent for it.
+    """
+    stored = await repository.find(work.db, attempt.name)
+    if stored is None:
+        return None
+    if stored.created_at <= work.now - LIFETIME:
+        await repository.remove(work.db, stored.id)
+        return None
+    if not hmac.compare_digest(stored.fingerprint, attempt.fingerprint):
+        raise IdempotencyKeyReused("Send the same request again, or give another one a new key.")
+    text = work.runtime.answer_cipher.decrypt(
+        stored.encrypted_answer, context=attempt.name.encode()
+    )
+    return _unpack(text)
+
+
+async def keep(work: Work, attempt: Attempt, answer: Answer) -> Answer | None:
+    """Commit the answer together with what this work has written; None once that is done.
+
+    If another request was answered first, nothing of it is written, and that answer returned.
+    Raises as `find` does, and `IdempotencyConflict` where no answer is found after all.
+    """
+    encrypted = work.runtime.answer_cipher.encrypt(_pack(answer), context=attempt.name.encode())
+    if await repository.put(work.db, attempt.name, attempt.fingerprint, encrypted, work.now):
+        await work.let_go()
+        return None
+    await work.give_up()
+    first = await find(work, attempt)
+    if first is None:
+        raise IdempotencyConflict("Send it again.")
+    return first
+
+
+async def purge(work: Work) -> int:
+    """Delete a batch of answers that have had their day; returns how many, 0 once none is left."""
+    return await repository.delete_before(work.db, work.now - LIFETIME)
+
+
+def _mac(key: bytes, *parts: bytes) -> str:
+    """Each part after its length, so that no two lists of parts are the same bytes."""
+    mac = hmac.new(key, digestmod=hashlib.sha256)
+    for part in parts:
+        mac.update(len(part).to_bytes(8, "big"))
+        mac.update(part)
+    return mac.hexdigest()
+
+
+def _pack(answer: Answer) -> bytes:
+    head = json.dumps({"status": answer.status, "headers": answer.headers})
+    return head.encode() + b"\n" + answer.body
+
+
+def _unpack(text: bytes) -> Answer:
+    head, _, body = text.partition(b"\n")
+    about = json.loads(head)
+    return Answer(
+        status=about["status"],
+        headers=tuple((name, value) for name, value in about["headers"]),
+        body=body,
+    )

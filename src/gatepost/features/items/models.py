@@ -1,0 +1,21 @@
+"""The items table: something a user owns."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gatepost.db.base import TABLE_OPTIONS, Base, Id
+
+
+class Item(Base):
+    """The example of a protected resource."""
+
+    __tablename__ = "items"
+    __table_args__ = (Index(None, "owner_id", "id"), TABLE_OPTIONS)
+
+    owner_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

@@ -1,0 +1,91 @@
+"""The caller's items: the example of a protected resource."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response, status
+
+from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
+from gatepost.features.items import service as items
+from gatepost.features.items.errors import ItemNotFound
+from gatepost.features.items.schemas import ItemCreate, ItemRead, ItemUpdate
+from gatepost.features.sessions.dependencies import CurrentPrincipal
+from gatepost.features.sessions.principal import Principal
+from gatepost.web.dependencies import RequestedPage, RequestWork
+from gatepost.web.pages import link_next_page
+from gatepost.web.problems import problems
+from gatepost.work import Work
+
+router = APIRouter(prefix="/items", tags=["items"], route_class=OnceRoute)
+
+ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+# Clients write the collection with and without its slash; a redirect would lose a POST's body.
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[OncePerCaller],
+    include_in_schema=False,
+)
+@router.post("/", status_code=status.HTTP_201_CREATED, dependencies=[OncePerCaller])
+async def create_item(
+    work: RequestWork,
+    principal: CurrentPrincipal,
+    request: Request,
+    response: Response,
+    body: ItemCreate,
+) -> ItemRead:
+    """Add an item of the caller's; its address is in the `Location` header."""
+    item = await items.create(work, principal.user_id, body.title, body.description)
+    response.headers["Location"] = f"{request.url.path.rstrip('/')}/{item.id}"
+    return ItemRead.model_validate(item)
+
+
+@router.get("", include_in_schema=False)
+@router.get("/")
+async def list_items(
+    work: RequestWork,
+    principal: CurrentPrincipal,
+    request: Request,
+    response: Response,
+    page: RequestedPage,
+) -> list[ItemRead]:
+    """A page of the caller's items, the oldest first; the next page is in the `Link` header."""
+    found = await items.list_of_owner(work, principal.user_id, page)
+    link_next_page(request, response, found)
+    return [ItemRead.model_validate(item) for item in found.rows]
+
+
+@router.get("/{item_id}", responses=problems(ItemNotFound))
+async def read_item(work: RequestWork, principal: CurrentPrincipal, item_id: ItemId) -> ItemRead:
+    """One of the caller's items."""
+    return ItemRead.model_validate(await items.get(work, item_id, principal.user_id))
+
+
+@router.put("/{item_id}", dependencies=[OncePerCaller], responses=problems(ItemNotFound))
+async def replace_item(
+    work: RequestWork, principal: CurrentPrincipal, item_id: ItemId, body: ItemUpdate
+) -> ItemRead:
+    """Change one of the caller's items: like `PATCH`, absent fields keep their value."""
+    return await _change(work, principal, item_id, body)
+
+
+@router.patch("/{item_id}", dependencies=[OncePerCaller], responses=problems(ItemNotFound))
+async def update_item(
+    work: RequestWork, principal: CurrentPrincipal, item_id: ItemId, body: ItemUpdate
+) -> ItemRead:
+    """Change one of the caller's items; absent fields keep their value."""
+    return await _change(work, principal, item_id, body)
+
+
+@router.delete(
+    "/{item_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(ItemNotFound)
+)
+async def delete_item(work: RequestWork, principal: CurrentPrincipal, item_id: ItemId) -> None:
+    """Delete one of the caller's items."""
+    await items.delete(work, item_id, principal.user_id)
+
+
+async def _change(work: Work, principal: Principal, item_id: int, body: ItemUpdate) -> ItemRead:
+    changes = body.model_dump(exclude_unset=True)
+    return ItemRead.model_validate(await items.change(work, item_id, principal.user_id, changes))

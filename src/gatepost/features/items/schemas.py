@@ -1,0 +1,45 @@
+"""An item on the wire, and what may be said of one."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gatepost.web.bodies import RequestBody
+from gatepost.web.text import PlainText
+
+Title = Annotated[
+    str, PlainText(max_length=200, min_length=1), Field(description="One line, without markup.")
+]
+Description = Annotated[
+    str, PlainText(max_length=10_000, lines=True), Field(description="Any text, without markup.")
+]
+
+
+class ItemCreate(RequestBody):
+    """A new item. Whose it is goes without saying: the caller's."""
+
+    title: Title
+    description: Description | None = None
+
+
+class ItemUpdate(RequestBody):
+    """Changes to an item: absent fields keep their value, a null takes the description away."""
+
+    # The factory makes the field optional without allowing null, and is never looked at: only
+    # what was sent is used.
+    title: Title = Field(default_factory=str)
+    description: Description | None = None
+
+
+class ItemRead(BaseModel):
+    """An item, as its owner sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    title: str
+    description: str | None
+    owner_id: int
+    created_at: datetime
+    updated_at: datetime = Field(description="When it was last changed, or made.")

@@ -1,0 +1,49 @@
+"""Who is calling, as a route asks for it."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+from fastapi.security.utils import get_authorization_scheme_param
+
+from gatepost.features.sessions import service as sessions
+from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
+from gatepost.features.sessions.principal import Principal
+from gatepost.web.cookies import ACCESS_COOKIE
+from gatepost.web.csrf import refuse_cross_site
+from gatepost.web.dependencies import RequestWork
+
+# For the OpenAPI document: Swagger UI's Authorize button logs in with the password form.
+# `web.openapi` puts in where.
+password_form = OAuth2PasswordBearer(tokenUrl="auth/login", auto_error=False)
+
+
+async def get_principal(
+    request: Request, work: RequestWork, _: Annotated[str | None, Depends(password_form)]
+) -> Principal:
+    """The caller. Raises `NotAuthenticated`, `InvalidToken`, or `CsrfRejected` for a cookie."""
+    token, by_cookie = find_access_token(request, work.runtime.settings.auth_transports)
+    if by_cookie:
+        refuse_cross_site(request, work.runtime.settings)
+    return await sessions.authenticate(work, token, by_cookie=by_cookie)
+
+
+def find_access_token(request: Request, transports: frozenset[str]) -> tuple[str, bool]:
+    """The token sent and whether it came by cookie; the header wins (RFC 6750 section 2.1).
+
+    Raises `NotAuthenticated` where there is none, and `InvalidToken` for two headers, of which a
+    proxy before us may have looked at the other.
+    """
+    headers = request.headers.getlist("authorization")
+    if len(headers) > 1:
+        raise InvalidToken
+    scheme, token = get_authorization_scheme_param(headers[0] if headers else None)
+    if "bearer" in transports and scheme.lower() == "bearer":
+        return token, False
+    cookie = request.cookies.get(ACCESS_COOKIE)
+    if "cookie" in transports and cookie:
+        return cookie, True
+    raise NotAuthenticated
+
+
+CurrentPrincipal = Annotated[Principal, Depends(get_principal, scope="function")]

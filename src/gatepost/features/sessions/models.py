@@ -1,0 +1,37 @@
+"""The sessions table."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gatepost.db.base import TABLE_OPTIONS, Base, Id
+
+
+class Session(Base):
+    """One login on one device. Its refresh tokens are not stored: `generation` tells which is good.
+
+    `role` is the user's, kept here so that who is calling is one row; `accounts` changes both in
+    one transaction.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index(None, "user_id", "id"),
+        Index(None, "expires_at"),
+        Index(None, "ended_at"),
+        TABLE_OPTIONS,
+    )
+
+    user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(String(16))
+    method: Mapped[str] = mapped_column(String(32))
+    generation: Mapped[int]
+    created_at: Mapped[datetime]
+    authenticated_at: Mapped[datetime]
+    renewed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    absolute_expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    address: Mapped[str | None] = mapped_column(String(64))
+    user_agent: Mapped[str | None] = mapped_column(String(255))

@@ -1,0 +1,46 @@
+"""The user's devices: see them, log them out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, status
+
+from gatepost.features.sessions import service as sessions
+from gatepost.features.sessions.dependencies import CurrentPrincipal
+from gatepost.features.sessions.errors import SessionNotFound
+from gatepost.features.sessions.schemas import SessionRead
+from gatepost.web.dependencies import RequestWork
+from gatepost.web.problems import problems
+from gatepost.web.routing import StrictRoute
+
+router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=StrictRoute)
+
+
+@router.get("")
+async def list_sessions(work: RequestWork, principal: CurrentPrincipal) -> list[SessionRead]:
+    """Where the caller is logged in, the oldest first."""
+    return [
+        SessionRead(
+            id=session.id,
+            created_at=session.created_at,
+            last_used_at=session.renewed_at,
+            expires_at=session.expires_at,
+            address=session.address,
+            user_agent=session.user_agent,
+            is_current=session.id == principal.session_id,
+        )
+        for session in await sessions.list_of_user(work, principal.user_id)
+    ]
+
+
+@router.delete(
+    "/{session_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(SessionNotFound),
+)
+async def end_session(
+    work: RequestWork,
+    principal: CurrentPrincipal,
+    session_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
+) -> None:
+    """Log one device out: its tokens are refused from the next request on."""
+    await sessions.end_one(work, principal.user_id, session_id)

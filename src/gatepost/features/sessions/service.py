@@ -1,0 +1,170 @@
+"""Opens sessions, keeps them alive, and ends them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from gatepost.features.audit import service as audit
+from gatepost.features.audit.events import Event
+from gatepost.features.sessions import repository, tokens
+from gatepost.features.sessions.errors import InvalidToken, RefreshTokenReplayed, SessionNotFound
+from gatepost.features.sessions.models import Session
+from gatepost.features.sessions.principal import Principal
+from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
+from gatepost.work import Work
+
+RETENTION = timedelta(days=1)
+"""How long a session that is over is kept before `purge` deletes it."""
+
+
+async def start(work: Work, user_id: int, role: str, method: str) -> TokenPair:
+    """Open a session for a user who has just proved who they are, by `method`.
+
+    The caller holds the user's row locked, so that no change of role or password slips between.
+    """
+    now, settings = work.now, work.runtime.settings
+    absolute_end = now + settings.session_absolute_lifetime
+    session = Session(
+        user_id=user_id,
+        role=role,
+        method=method,
+        generation=0,
+        created_at=now,
+        authenticated_at=now,
+        renewed_at=now,
+        expires_at=min(_idle_end(work, now), absolute_end),
+        absolute_expires_at=absolute_end,
+        ended_at=None,
+        address=work.origin.address,
+        user_agent=work.origin.user_agent,
+    )
+    await repository.insert(work.db, session)
+    await audit.record(
+        work,
+        Event.SESSION_STARTED,
+        audit.About(user_id=user_id, session_id=session.id, method=method),
+    )
+    return await tokens.issue(work, session)
+
+
+async def renew(work: Work, refresh_token: str) -> TokenPair:
+    """Trade a refresh token for the session's next pair (RFC 9700 section 4.14).
+
+    Within the grace the generation just spent gets the same successor again, so that tabs and
+    retries log nobody out. Anything older is theft: the session ends. Raises `InvalidToken`.
+    """
+    claims, now = tokens.read_refresh_token(work, refresh_token), work.now
+    renewed = await repository.spend_generation(
+        work.db, claims.session_id, claims.generation, now, _idle_end(work, now)
+    )
+    session = await repository.find(work.db, claims.session_id)
+    if session is None or str(session.user_id) != claims.subject:
+        raise InvalidToken
+    if renewed:
+        work.after_commit(work.runtime.metrics.count_renewal)
+    else:
+        await _refuse_unless_just_spent(work, session, claims)
+    return await tokens.issue(work, session)
+
+
+async def authenticate(work: Work, access_token: str, *, by_cookie: bool) -> Principal:
+    """Say who is calling; raises `InvalidToken` for a bad token and for a session that is over."""
+    claims = await tokens.read_access_token(work, access_token)
+    session = await repository.find_live(work.db, claims.session_id, work.now)
+    if session is None or str(session.user_id) != claims.subject:
+        raise InvalidToken
+    return Principal(
+        user_id=session.user_id,
+        session_id=session.id,
+        role=session.role,
+        method=session.method,
+        authenticated_at=session.authenticated_at,
+        by_cookie=by_cookie,
+    )
+
+
+async def list_of_user(work: Work, user_id: int) -> Sequence[Session]:
+    """The user's live sessions, the oldest first."""
+    return await repository.list_live(work.db, user_id, work.now)
+
+
+async def end(work: Work, principal: Principal) -> None:
+    """End the caller's own session: its tokens are refused from now on."""
+    await _end(work, principal.user_id, principal.session_id)
+
+
+async def end_by_refresh_token(work: Work, refresh_token: str) -> None:
+    """End the session a refresh token belongs to, where the access token has already expired.
+
+    Raises `InvalidToken` for a token that is not the session's latest, or its predecessor.
+    """
+    claims = tokens.read_refresh_token(work, refresh_token)
+    session = await repository.find_live(work.db, claims.session_id, work.now)
+    if session is None or str(session.user_id) != claims.subject:
+        raise InvalidToken
+    if session.generation != claims.generation:
+        await _refuse_unless_just_spent(work, session, claims)
+    await _end(work, session.user_id, session.id)
+
+
+async def end_one(work: Work, user_id: int, session_id: int) -> None:
+    """End one of a user's sessions; raises `SessionNotFound` for a stranger's too."""
+    if not await repository.end_of_user(work.db, user_id, session_id, work.now):
+        raise SessionNotFound
+    await audit.record(
+        work, Event.SESSION_ENDED, audit.About(user_id=user_id, session_id=session_id)
+    )
+
+
+async def end_all(
+    work: Work, user_id: int, *, but: int | None = None, actor_id: int | None = None
+) -> int:
+    """End every session of a user, but perhaps one; returns how many."""
+    ended = await repository.end_all(work.db, user_id, work.now, but=but)
+    if ended:
+        about = audit.About(user_id=user_id, actor_id=actor_id, details={"sessions": ended})
+        await audit.record(work, Event.SESSIONS_ENDED, about)
+    return ended
+
+
+async def change_role(work: Work, user_id: int, role: str) -> None:
+    """Let a user's live sessions speak with the new role from their next request on."""
+    await repository.change_role(work.db, user_id, role)
+
+
+async def purge(work: Work) -> int:
+    """Delete a batch of sessions that are long over; returns how many, 0 once none is left."""
+    return await repository.delete_over(work.db, work.now - RETENTION)
+
+
+async def _end(work: Work, user_id: int, session_id: int) -> None:
+    if await repository.end(work.db, session_id, work.now):
+        about = audit.About(user_id=user_id, session_id=session_id)
+        await audit.record(work, Event.SESSION_ENDED, about)
+
+
+async def _refuse_unless_just_spent(work: Work, session: Session, claims: RefreshClaims) -> None:
+    """Return for the generation just spent, within the grace; else raise and end what is stolen."""
+    now, grace = work.now, work.runtime.settings.refresh_reuse_grace
+    if session.ended_at is not None or session.expires_at <= now:
+        raise InvalidToken
+    # A clock that lags behind the one that renewed makes no time less than none.
+    since = max(now - session.renewed_at, timedelta(0))
+    if claims.generation == session.generation - 1 and since < grace:
+        return
+    if claims.generation >= session.generation:
+        raise InvalidToken
+    if not await repository.end(work.db, session.id, now):
+        raise InvalidToken  # a replay at the same moment has ended it, and told
+    about = audit.About(
+        user_id=session.user_id,
+        session_id=session.id,
+        details={"generation": claims.generation, "expected": session.generation},
+    )
+    await audit.record(work, Event.SESSION_REPLAYED, about)
+    raise RefreshTokenReplayed
+
+
+def _idle_end(work: Work, now: datetime) -> datetime:
+    """A session ends when its refresh token does, or when it was idle for too long."""
+    settings = work.runtime.settings
+    return now + min(settings.refresh_token_lifetime, settings.session_idle_lifetime)

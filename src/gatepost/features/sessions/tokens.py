@@ -1,0 +1,149 @@
+"""The two tokens of a session: computed from its row, so the same row gives the same pair."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gatepost.features.sessions.errors import InvalidToken
+from gatepost.features.sessions.models import Session
+from gatepost.features.signing_keys import service as signing_keys
+from gatepost.security import tokens
+from gatepost.security.tokens import Key
+from gatepost.work import Work
+
+_LARGEST_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a login or a refresh gives. Lifetimes are in seconds from `issued_at`."""
+
+    access_token: str
+    refresh_token: str
+    access_lifetime: int
+    refresh_lifetime: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What a verified access token says, as far as we do not ask the session itself."""
+
+    session_id: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshClaims:
+    """What a verified refresh token says."""
+
+    session_id: int
+    subject: str
+    generation: int
+
+
+async def issue(work: Work, session: Session) -> TokenPair:
+    """Compute the pair of a session's present generation.
+
+    Everything in it comes from the row, and the signatures are deterministic (PS256's aside), so
+    that a retried refresh gets the pair that it missed and nothing has to be stored.
+    """
+    runtime, settings = work.runtime, work.runtime.settings
+    access_expires_at = min(
+        session.renewed_at + settings.access_token_lifetime, session.absolute_expires_at
+    )
+    common = {
+        "iss": settings.issuer,
+        "sub": str(session.user_id),
+        "sid": session.id,
+        "iat": _seconds(session.renewed_at),
+    }
+    access = common | {
+        "aud": settings.audience,
+        "exp": _seconds(access_expires_at),
+        "jti": _token_id(runtime.token_id_key, session, "access"),
+        "role": session.role,
+    }
+    refresh = common | {
+        "aud": settings.issuer,
+        "exp": _seconds(session.expires_at),
+        "jti": _token_id(runtime.token_id_key, session, "refresh"),
+        "gen": session.generation,
+    }
+    return TokenPair(
+        access_token=tokens.encode(tokens.ACCESS, access, await signing_keys.signing_key(work)),
+        refresh_token=tokens.encode(tokens.REFRESH, refresh, runtime.refresh_key),
+        access_lifetime=_seconds(access_expires_at) - _seconds(session.renewed_at),
+        refresh_lifetime=_seconds(session.expires_at) - _seconds(session.renewed_at),
+    )
+
+
+async def read_access_token(work: Work, token: str) -> AccessClaims:
+    """Verify an access token (RFC 9068 section 4); raises `InvalidToken`."""
+    try:
+        claims = await _decode_by_newest_keys(work, token)
+    except tokens.InvalidToken as error:
+        raise InvalidToken from error
+    return AccessClaims(session_id=_number(claims.get("sid")), subject=claims["sub"])
+
+
+async def _decode_by_newest_keys(work: Work, token: str) -> Mapping[str, Any]:
+    try:
+        return _decode_access_token(work, token, await signing_keys.verifying_keys(work))
+    except tokens.UnknownKey:  # another process may have rotated the keys
+        keys = await signing_keys.reread_verifying_keys(work)
+    return _decode_access_token(work, token, keys)
+
+
+def _decode_access_token(
+    work: Work, token: str, keys: Mapping[str | None, Key]
+) -> Mapping[str, Any]:
+    settings = work.runtime.settings
+    return tokens.decode(
+        tokens.ACCESS,
+        token,
+        keys,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        now=work.now,
+    )
+
+
+def read_refresh_token(work: Work, token: str) -> RefreshClaims:
+    """Verify a refresh token; raises `InvalidToken`."""
+    runtime, settings = work.runtime, work.runtime.settings
+    try:
+        claims = tokens.decode(
+            tokens.REFRESH,
+            token,
+            {runtime.refresh_key.kid: runtime.refresh_key},
+            issuer=settings.issuer,
+            audience=settings.issuer,
+            now=work.now,
+        )
+    except tokens.InvalidToken as error:
+        raise InvalidToken from error
+    return RefreshClaims(
+        session_id=_number(claims.get("sid")),
+        subject=claims["sub"],
+        generation=_number(claims.get("gen")),
+    )
+
+
+def _number(value: object) -> int:
+    """A whole number that the database can hold; raises `InvalidToken` for all else."""
+    if type(value) is not int or not 0 <= value <= _LARGEST_NUMBER:  # True is an int by isinstance
+        raise InvalidToken
+    return value
+
+
+def _token_id(key: bytes, session: Session, kind: str) -> str:
+    """An id that nobody can guess and everybody who may computes alike."""
+    message = f"{kind}:{session.id}:{session.generation}".encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())

@@ -1,0 +1,158 @@
+"""Keeps the keys of access tokens: made once, encrypted at rest, rotated with an overlap."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from gatepost.features.audit import service as audit
+from gatepost.features.audit.events import Event
+from gatepost.features.signing_keys import repository
+from gatepost.features.signing_keys.errors import SigningKeysUnreadable
+from gatepost.features.signing_keys.models import StoredKey
+from gatepost.security import tokens
+from gatepost.security.encryption import DecryptionFailed
+from gatepost.security.key_ring import KeyRing
+from gatepost.security.tokens import Key
+from gatepost.work import Work
+
+log = logging.getLogger(__name__)
+
+RING_LIFETIME = timedelta(minutes=1)
+"""How long a process may sign with a key that another process has replaced."""
+
+SHORTEST_OVERLAP = timedelta(hours=2)
+"""A ring's lifetime, the longest access token (60 minutes) and room for caches of the JWKS."""
+
+_REREAD_PAUSE = timedelta(seconds=1)
+
+
+async def signing_key(work: Work) -> Key:
+    """The key that signs now; makes the first one where there is none yet."""
+    ring = work.runtime.key_ring
+    if not _is_younger(work, RING_LIFETIME):
+        # Not one at a time: the caller has a connection, which the one who reads may wait for.
+        await read_ring(work)
+    assert ring.signing is not None  # noqa: S101 - a ring that was read holds a key
+    return ring.signing
+
+
+async def verifying_keys(work: Work) -> Mapping[str | None, Key]:
+    """Every key whose tokens are still good. Comes before the work's first query."""
+    return await _keys_younger_than(work, RING_LIFETIME)
+
+
+async def reread_verifying_keys(work: Work) -> Mapping[str | None, Key]:
+    """The same after a token named an unknown key; at most one read a second, whoever asks."""
+    return await _keys_younger_than(work, _REREAD_PAUSE)
+
+
+async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, Key]:
+    """One reads, and who waited for it need not: at its first query work has no connection yet."""
+    ring = work.runtime.key_ring
+    if not _is_younger(work, age):
+        async with ring.reading:
+            if not _is_younger(work, age):
+                await read_ring(work)
+    return ring.verifying
+
+
+async def read_ring(work: Work) -> None:
+    """Fill this process's ring: from the secret, or from the table for asymmetric algorithms.
+
+    Makes the first key where there is none. Several processes may do so at once: the newest key
+    then signs, and the others' tokens are as good. Raises `SigningKeysUnreadable`.
+    """
+    settings = work.runtime.settings
+    if settings.algorithm.startswith("HS"):
+        key = tokens.secret_key(settings.algorithm, settings.secret_key)
+        work.runtime.key_ring.replace(key, {key.kid: key}, work.now)
+        return
+    rows = [k for k in await repository.list_live(work.db, work.now) if _is_ours(work, k)]
+    signing = next((row for row in rows if row.retires_at is None), None)
+    if signing is None:
+        signing = await _create(work)
+        rows = [signing, *rows]
+    keys: dict[str | None, Key] = {row.kid: _decrypt(work, row) for row in rows}
+    work.runtime.key_ring.replace(keys[signing.kid], keys, work.now)
+
+
+async def rotate(work: Work, overlap: timedelta) -> StoredKey:
+    """Sign with a new key from now on; tokens of the old ones stay good for `overlap`.
+
+    Raises `SigningKeysUnreadable` rather than add a key to a ring of another `SECRET_KEY`.
+    """
+    for row in await repository.list_live(work.db, work.now):
+        _decrypt(work, row)
+    await work.let_go()
+    key = await _create(work)
+    await repository.retire_others(work.db, key.id, work.now + max(overlap, SHORTEST_OVERLAP))
+    await audit.record(work, Event.SIGNING_KEY_ROTATED, audit.About(details={"kid": key.kid}))
+    work.after_commit(partial(_expire, work.runtime.key_ring))
+    return key
+
+
+async def _expire(ring: KeyRing) -> None:
+    ring.read_at = None
+
+
+async def list_keys(work: Work) -> Sequence[StoredKey]:
+    return await repository.list_all(work.db)
+
+
+async def public_keys(work: Work) -> list[dict[str, Any]]:
+    """The JSON Web Key Set (RFC 7517); empty for the HMAC algorithms, whose key is secret."""
+    if work.runtime.settings.algorithm.startswith("HS"):
+        return []
+    return [tokens.public_jwk(key) for key in (await verifying_keys(work)).values()]
+
+
+async def purge(work: Work) -> int:
+    """Delete keys that no token can name any more; returns how many."""
+    return await repository.delete_retired(work.db, work.now - SHORTEST_OVERLAP)
+
+
+async def _create(work: Work) -> StoredKey:
+    algorithm = work.runtime.settings.algorithm
+    # An RSA key takes tenths of a second of a core: not on the event loop.
+    key = await work.runtime.hash_pool.run(lambda: tokens.generate_key(algorithm))
+    kid = str(key.kid)
+    row = StoredKey(
+        kid=kid,
+        algorithm=algorithm,
+        encrypted_private_key=work.runtime.cipher.encrypt(
+            tokens.dump_private_key(key), context=_context(kid, algorithm)
+        ),
+        created_at=work.now,
+        retires_at=None,
+    )
+    await repository.insert(work.db, row)
+    await audit.record(work, Event.SIGNING_KEY_CREATED, audit.About(details={"kid": kid}))
+    return row
+
+
+def _is_ours(work: Work, row: StoredKey) -> bool:
+    """A ring may hold keys of an algorithm that the service no longer uses."""
+    return row.algorithm == work.runtime.settings.algorithm
+
+
+def _decrypt(work: Work, row: StoredKey) -> Key:
+    context = _context(row.kid, row.algorithm)
+    try:
+        private = work.runtime.cipher.decrypt(row.encrypted_private_key, context=context)
+    except DecryptionFailed:
+        log.error("signing_key.unreadable", extra={"kid": row.kid})  # noqa: TRY400 - it says no more
+        raise SigningKeysUnreadable from None
+    return tokens.load_private_key(private, row.algorithm, row.kid)
+
+
+def _context(kid: str, algorithm: str) -> bytes:
+    """What a ciphertext is bound to: in another row, or for another algorithm, it does not open."""
+    return f"signing key {kid} {algorithm}".encode()
+
+
+def _is_younger(work: Work, age: timedelta) -> bool:
+    """Whether the ring was read within this time; a clock that was set back makes it old."""
+    read_at = work.runtime.key_ring.read_at
+    return read_at is not None and timedelta(0) <= work.now - read_at < age

@@ -1,0 +1,73 @@
+"""What Alembic runs: on the connection it is handed, or on one of its own at the command line."""
+
+import asyncio
+import logging
+import sys
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection
+
+from gatepost.db.base import UtcDateTime
+from gatepost.db.engine import open_engine
+from gatepost.migrations.comparing import compare_type
+from gatepost.migrations.exclusive import connect_exclusively
+from gatepost.migrations.models import metadata
+from gatepost.settings import DatabaseSettings, SettingsError
+
+
+def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 - Alembic's own
+    """Write our time type by its name; all else as Alembic would."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        autogen.imports.add("from gatepost.db.base import UtcDateTime")
+        return "UtcDateTime()"
+    return False
+
+
+def run(connection: Connection) -> None:
+    """Run the command's migrations on a connection."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=is_sqlite,
+        # Not by Python's driver, but by our own BEGIN.
+        transactional_ddl=True if is_sqlite else None,
+        compare_type=compare_type,
+        compare_server_default=True,
+        render_item=render_item,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def connect_and_run() -> None:
+    """The same on a connection of our own, to the database of the environment."""
+    engine = open_engine(DatabaseSettings.from_environment())
+    try:
+        async with connect_exclusively(engine) as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
+
+
+def run_by_command_line() -> None:
+    """What `alembic upgrade head` and its like come to."""
+    logging.basicConfig(format="%(message)s")
+    for name in ("alembic.runtime.migration", "alembic.autogenerate.compare"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    try:
+        asyncio.run(connect_and_run())
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+if context.is_offline_mode():
+    sys.exit("Alembic's --sql is not supported: gatepost migrate runs on a database.")
+handed_over: Connection | None = context.config.attributes.get("connection")
+if handed_over is None:
+    run_by_command_line()
+else:
+    run(handed_over)
