@@ -1,0 +1,53 @@
+"""Authentication for Python teams: a service of its own, or part of your FastAPI application."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# The public face is loaded at first use, so that `gatepost.client` stays light in a resource
+# server. Type checkers read the imports below; the architecture tests allow them here only.
+if TYPE_CHECKING:
+    from gatepost.app import create_app
+    from gatepost.embedding import CurrentPrincipal, CurrentUser, Gatepost, install, require_role
+    from gatepost.features.accounts.schemas import UserRead as User
+    from gatepost.features.sessions.principal import Principal
+    from gatepost.hooks import Happening, Hooks
+    from gatepost.settings import Settings, SettingsError
+
+__all__ = [
+    "CurrentPrincipal",
+    "CurrentUser",
+    "Gatepost",
+    "Happening",
+    "Hooks",
+    "Principal",
+    "Settings",
+    "SettingsError",
+    "User",
+    "create_app",
+    "install",
+    "require_role",
+]
+
+_HOMES = {
+    "CurrentPrincipal": ("gatepost.embedding", "CurrentPrincipal"),
+    "CurrentUser": ("gatepost.embedding", "CurrentUser"),
+    "Gatepost": ("gatepost.embedding", "Gatepost"),
+    "Happening": ("gatepost.hooks", "Happening"),
+    "Hooks": ("gatepost.hooks", "Hooks"),
+    "Principal": ("gatepost.features.sessions.principal", "Principal"),
+    "Settings": ("gatepost.settings", "Settings"),
+    "SettingsError": ("gatepost.settings", "SettingsError"),
+    "User": ("gatepost.features.accounts.schemas", "UserRead"),
+    "create_app": ("gatepost.app", "create_app"),
+    "install": ("gatepost.embedding", "install"),
+    "require_role": ("gatepost.embedding", "require_role"),
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attributes are of any type
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)

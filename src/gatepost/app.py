@@ -1,0 +1,135 @@
+"""Puts the parts together: the whole service as one ASGI application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from gatepost.clock import Clock
+from gatepost.features.accounts.admin_router import router as users
+from gatepost.features.accounts.router import read_me
+from gatepost.features.accounts.router import router as profile
+from gatepost.features.accounts.schemas import UserRead
+from gatepost.features.activity.router import router as activity
+from gatepost.features.audit.sealing import keep_sealing
+from gatepost.features.auth.router import router as auth
+from gatepost.features.items.router import router as items
+from gatepost.features.sessions.router import router as sessions
+from gatepost.features.short_paths.router import router as short_paths
+from gatepost.features.signing_keys.router import router as signing_keys
+from gatepost.hooks import Hooks
+from gatepost.observability.sampling import keep_sampling
+from gatepost.observability.tracing import telemetry_of
+from gatepost.purging import keep_purging
+from gatepost.runtime import Runtime, start_runtime
+from gatepost.settings import Settings
+from gatepost.starting import prepare, schema_is_current
+from gatepost.stores.choice import describe_store
+from gatepost.web.documentation import document_router as document
+from gatepost.web.documentation import router as documentation
+from gatepost.web.front_page import router as front_page
+from gatepost.web.health import router as health
+from gatepost.web.metrics import router as metrics
+from gatepost.web.middleware import middleware_stack
+from gatepost.web.openapi import describe
+from gatepost.web.problems import install_problem_handlers
+from gatepost.web.static_files import router as static_files
+
+log = logging.getLogger(__name__)
+
+_SECONDS_FOR_CHORES = 5.0
+"""How long what is under way in the background may take to end when the service stops."""
+
+
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, hooks: Hooks | None = None
+) -> FastAPI:
+    """Make the service. It opens the database, and prepares it, when it starts.
+
+    `clock` and `hooks` take the place of the computer's clock and of no callbacks.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(settings, clock=clock, hooks=hooks) as runtime:
+            app.state.gatepost = runtime
+            yield
+
+    app = assemble(settings)
+    app.router.lifespan_context = lifespan
+    return app
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, clock: Clock | None = None, hooks: Hooks | None = None
+) -> AsyncIterator[Runtime]:
+    """Everything a running service needs, opened and prepared; closed when the block ends."""
+    async with start_runtime(settings, clock=clock, hooks=hooks) as runtime:
+        log.info(
+            "store.chosen", extra={"store": settings.chosen_store, "note": describe_store(settings)}
+        )
+        await prepare(runtime)
+        chores = [
+            asyncio.create_task(keep_purging(runtime)),
+            asyncio.create_task(keep_sealing(runtime)),
+        ]
+        sampling = None
+        if runtime.metrics.is_shared:
+            sampling = asyncio.create_task(keep_sampling(runtime.metrics))
+        try:
+            yield runtime
+        finally:
+            if sampling is not None:
+                sampling.cancel()
+            # Not cancelled while they write: SQLite would keep the lock of a broken connection.
+            runtime.stopping.set()
+            _, late = await asyncio.wait(chores, timeout=_SECONDS_FOR_CHORES)
+            for chore in late:
+                chore.cancel()
+
+
+def assemble(settings: Settings) -> FastAPI:
+    """The application without its lifespan: `app.state.gatepost` has to be set before it serves."""
+    app = FastAPI(
+        title=settings.project_name,
+        version=settings.version,
+        openapi_url=None,  # `web.documentation` serves it, as it is from where we are mounted
+        docs_url=None,
+        redoc_url=None,
+        middleware=middleware_stack(settings),
+        redirect_slashes=False,
+        telemetry=telemetry_of(settings),
+    )
+    api = _api()
+    app.include_router(api, prefix=settings.api_v1_str)
+    app.include_router(api, include_in_schema=False)
+    app.include_router(document, prefix=settings.api_v1_str)
+    for router in (short_paths, signing_keys, health, metrics):
+        app.include_router(router)
+    for router in (front_page, documentation, static_files):
+        app.include_router(router)
+    app.state.readiness_checks = {"schema": schema_is_current}
+    install_problem_handlers(app)
+    describe(app, settings)
+    return app
+
+
+def auth_at_root() -> APIRouter:
+    """What is below `/auth`, without it: for hosts that mount the service at a path like that."""
+    router = APIRouter(include_in_schema=False)
+    router.include_router(auth)
+    router.include_router(sessions)
+    router.add_api_route("/me", read_me, response_model=UserRead)
+    return router
+
+
+def _api() -> APIRouter:
+    api = APIRouter()
+    api.include_router(auth, prefix="/auth")
+    api.include_router(sessions, prefix="/auth")
+    for router in (profile, users, activity, items):
+        api.include_router(router)
+    return api

@@ -1,0 +1,80 @@
+"""The service for any ASGI server, from the environment alone: `uvicorn gatepost.asgi:app`.
+
+To import this module is to start a process: it reads the settings. Where they are wrong it lists
+every mistake on standard error and exits with status 2.
+"""
+
+import gc
+import multiprocessing
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+
+from starlette.types import Message, Receive, Scope, Send
+
+from gatepost.app import create_app
+from gatepost.draining import Draining
+from gatepost.observability.logs import configure_logging
+from gatepost.observability.tracing import start_exporting
+from gatepost.settings import Settings, SettingsError
+from gatepost.starting import StartError
+
+
+def _read_settings() -> Settings:
+    try:
+        return Settings.from_environment(_environment(os.environ, sys.argv))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+    sys.exit(3 if _has_a_supervisor() else 2)
+
+
+def _environment(environ: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, str]:
+    """The process's own, and how many workers the server was told to start: it says so nowhere."""
+    told = re.search(r"(?:^|\s)(?:--workers|-w)[\s=]*(\d+)(?:\s|$)", " ".join(arguments))
+    if told is None:
+        return environ
+    others = {name: text for name, text in environ.items() if name != "WEB_CONCURRENCY"}
+    return {**others, "WORKERS": told[1]}
+
+
+def _has_a_supervisor() -> bool:
+    """Both gunicorn and uvicorn start a worker anew, for ever, unless it ends with status 3."""
+    return "gunicorn.arbiter" in sys.modules or multiprocessing.parent_process() is not None
+
+
+_settings = _read_settings()
+configure_logging(_settings, _settings.secret_texts)
+if _settings.tracing_enabled:
+    start_exporting(_settings.project_name)
+_draining = Draining(_settings.shutdown_delay_seconds)
+_service = create_app(_settings)
+_service.state.readiness_checks["accepting"] = _draining.is_accepting
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """The service; why it cannot start is told in a sentence, not in a traceback."""
+    if scope["type"] == "lifespan":
+        await _service(scope, receive, _telling(send))
+    else:
+        await _service(scope, receive, _draining.closing(send))
+
+
+def _telling(send: Send) -> Send:
+    async def tell(message: Message) -> None:
+        # The framework sends this while it handles the exception.
+        error = sys.exc_info()[1]
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, StartError):
+            message = {**message, "message": str(error)}
+        if message["type"] == "lifespan.startup.complete":
+            _settle()
+        await send(message)
+
+    return tell
+
+
+def _settle() -> None:
+    """What is there now stays: the collector need not look at it again, which takes it long."""
+    _draining.await_signal()
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,8 @@
+"""The command line. Its modules load what a command needs when it runs, so that help is quick."""
+
+from gatepost.cli.commands import app
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit with its status: 0, 1 or 2."""
+    app()

@@ -1,0 +1,145 @@
+"""Looks at everything that the service needs, one line each."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from gatepost.cli.output import REFUSED, console, print_json
+from gatepost.cli.stories.running import new_origin, read_settings
+from gatepost.db.diagnosis import describe_database
+from gatepost.db.probe import measure
+from gatepost.errors import Problem
+from gatepost.features.signing_keys import service as signing_keys
+from gatepost.features.signing_keys.models import StoredKey
+from gatepost.runtime import Runtime, start_runtime
+from gatepost.settings import Settings
+from gatepost.starting import StartError, check_schema, reach_database
+from gatepost.stores.base import StoreUnavailable
+from gatepost.stores.choice import describe_store
+from gatepost.work import begin_work
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, and how it is."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def check(json: bool) -> None:
+    """Print the findings; exits 1 if any is bad, 2 if the settings are."""
+    settings = read_settings(Settings)
+    findings = asyncio.run(_look(settings))
+    ok = all(finding.ok for finding in findings)
+    if json:
+        print_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})
+    else:
+        _print(findings)
+    if not ok:
+        raise typer.Exit(REFUSED)
+
+
+async def _look(settings: Settings) -> list[Finding]:
+    looks: dict[str, Callable[[Runtime], Awaitable[str]]] = {
+        "passwords": _look_at_passwords,
+        "database": _look_at_database,
+        "schema": _look_at_schema,
+        "tokens": _look_at_tokens,
+        "store": _look_at_store,
+    }
+    findings = [Finding("settings", ok=True, detail=_sum_up(settings))]
+    async with start_runtime(settings) as runtime:
+        for name, look in looks.items():
+            try:
+                findings.append(Finding(name, ok=True, detail=await look(runtime)))
+            except (StartError, Problem) as error:
+                findings.append(Finding(name, ok=False, detail=str(error)))
+                break  # each needs the one before it
+    return findings
+
+
+def _sum_up(settings: Settings) -> str:
+    given = len(settings.model_fields_set)
+    rest = len(Settings.model_fields) - given
+    return f"{given} given, {rest} at their defaults{', DEBUG is on' if settings.debug else ''}"
+
+
+async def _look_at_passwords(runtime: Runtime) -> str:
+    began = time.perf_counter()
+    await runtime.passwords.hash("a password to measure with")
+    milliseconds = (time.perf_counter() - began) * 1000
+    threads = runtime.hash_pool.threads
+    return f"{_hasher(runtime.settings)}: {milliseconds:.0f} ms a hash, {_count(threads, 'thread')}"
+
+
+def _hasher(settings: Settings) -> str:
+    match settings.password_hasher:
+        case "bcrypt":
+            return f"bcrypt, cost {settings.bcrypt_cost}"
+        case "argon2":
+            memory = settings.argon2_memory_kib / 1024
+            passes = _count(settings.argon2_time_cost, "pass", "passes")
+            lanes = _count(settings.argon2_parallelism, "lane")
+            return f"Argon2id, {memory:.3g} MiB, {passes}, {lanes}"
+
+
+async def _look_at_database(runtime: Runtime) -> str:
+    await reach_database(runtime.engine)
+    measured = await measure(runtime.engine)
+    name = describe_database(runtime.engine.url).removeprefix("the ")
+    return f"{name}, version {measured.version}, {measured.seconds * 1000:.1f} ms away"
+
+
+async def _look_at_schema(runtime: Runtime) -> str:
+    return f"at head (revision {await check_schema(runtime.engine)})"
+
+
+async def _look_at_tokens(runtime: Runtime) -> str:
+    settings = runtime.settings
+    lifetimes = (
+        f"access {_count(settings.access_token_expire_minutes, 'minute')}, "
+        f"refresh {_count(settings.refresh_token_expire_days, 'day')}"
+    )
+    if settings.algorithm.startswith("HS"):
+        return f"{settings.algorithm} with SECRET_KEY, {lifetimes}"
+    async with begin_work(runtime, new_origin(), writes=False) as work:
+        keys = await signing_keys.list_keys(work)
+    signing = next((key.kid for key in keys if _signs(key, settings)), None)
+    which = f"key {signing} signs" if signing else "the first key pair is made at start"
+    return f"{settings.algorithm}, {which}, {lifetimes}"
+
+
+async def _look_at_store(runtime: Runtime) -> str:
+    try:
+        await runtime.store.ping()
+    except StoreUnavailable as error:
+        reason = "Redis does not answer. Check REDIS_URL, and that the server is there."
+        if runtime.store.kind != "redis":
+            reason = "The database cannot be written to."
+        raise StartError(reason) from error
+    return describe_store(runtime.settings).removesuffix(".")
+
+
+def _signs(key: StoredKey, settings: Settings) -> bool:
+    return key.retires_at is None and key.algorithm == settings.algorithm
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for finding in findings:
+        mark = Text("ok", "green") if finding.ok else Text("FAIL", "bold red")
+        table.add_row(Text(finding.name, "bold"), mark, Text(finding.detail))
+    console().print(table)

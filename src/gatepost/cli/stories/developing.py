@@ -1,0 +1,159 @@
+"""Serves for a developer: what is missing is made first, and shown."""
+
+import asyncio
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import ROUNDED
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from gatepost.cli.asking import make_password
+from gatepost.cli.output import console, fail
+from gatepost.cli.stories.listening import address_of, listen, run_reloading
+from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
+from gatepost.db.diagnosis import describe_database
+from gatepost.db.paging import PageRequest
+from gatepost.features.accounts import passwords
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.filters import UserFilter
+from gatepost.features.accounts.roles import Role
+from gatepost.observability.logs import configure_logging
+from gatepost.runtime import Runtime, start_runtime
+from gatepost.settings import Settings
+from gatepost.starting import migrate, prepare, reach_database
+from gatepost.work import begin_work
+
+ENV_FILE = Path(".env")
+FIRST_ADMIN = "admin@example.com"
+
+_ENV = """\
+# Written by `gatepost dev`. It holds a secret: keep it to yourself, and out of version control.
+
+# The secret from which all keys come. Change it, and everybody is logged out.
+SECRET_KEY={secret}
+
+# Where the database is.
+DATABASE_URL=sqlite:///./gatepost.db
+
+# Send cookies over http too, which only this machine may do: remove it before others come.
+COOKIE_SECURE=false
+"""
+
+_WIDEST = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Who can log in; the password is known only where it has just been made."""
+
+    email: str
+    password: str | None
+
+
+def dev(host: str, port: int) -> None:
+    """Make what is missing, show where everything is, and serve."""
+    os.umask(0o077)  # the database's file, too, is nobody else's to read
+    is_new = write_env_file(ENV_FILE)
+    settings = read_settings(Settings)
+    configure_logging(settings, settings.secret_texts)
+    with listen(host, port) as listener:
+        address = address_of(listener)
+        with telling_refusals():
+            admin = asyncio.run(_set_up(settings))
+        _show(settings, address, admin, "just written" if is_new else "as it was")
+        if "public_url" not in settings.model_fields_set:
+            # For the process that serves: pages are asked from where they are.
+            os.environ["PUBLIC_URL"] = address
+        if "shutdown_delay_seconds" not in settings.model_fields_set:
+            os.environ["SHUTDOWN_DELAY_SECONDS"] = "0"  # a change of the code waits for nobody
+        run_reloading(listener)
+
+
+def write_env_file(path: Path) -> bool:
+    """Write settings with a fresh secret, for the owner's eyes; False if there is a file.
+
+    Whole or not at all, and never over another one.
+    """
+    if path.exists():
+        return False
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(_ENV.format(secret=secrets.token_urlsafe(48)))
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        fail(f"Cannot write {path} in {Path.cwd()}: {error.strerror}.")
+    else:
+        return True
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+async def _set_up(settings: Settings) -> Admin | None:
+    async with start_runtime(settings) as runtime:
+        await reach_database(runtime.engine)
+        await migrate(runtime.engine)
+        await prepare(runtime)
+        return await _first_admin(runtime)
+
+
+async def _first_admin(runtime: Runtime) -> Admin | None:
+    """An admin who is there, or one just made."""
+    password = make_password(runtime.settings.password_min_length)
+    async with begin_work(runtime, new_origin()) as work:
+        if await passwords.create_first_admin(work, FIRST_ADMIN, password):
+            return Admin(FIRST_ADMIN, password)
+    async with begin_work(runtime, new_origin(), writes=False) as work:
+        wanted = UserFilter(role=Role.ADMIN, is_active=True)
+        page = await accounts.list_users(work, wanted, PageRequest(limit=1))
+        return next((Admin(user.email, None) for user in page.rows), None)
+
+
+def _show(settings: Settings, address: str, admin: Admin | None, env_file: str) -> None:
+    facts = Table.grid(padding=(0, 3))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("Service", Text(address, "cyan"))
+    if settings.docs_enabled:
+        facts.add_row("Try it", Text(f"{address}/docs", "cyan"))
+    facts.add_row("Database", Text(describe_database(settings.sqlalchemy_url)))
+    facts.add_row("Settings", Text(f"{ENV_FILE}, {env_file}"))
+    if admin is not None:
+        facts.add_row()
+        facts.add_row("Admin", Text(admin.email))
+        facts.add_row("Password", _password_or_advice(admin))
+    out = console()
+    panel = Panel(
+        facts,
+        title=f"[bold]{settings.project_name} {settings.version}[/]",
+        title_align="left",
+        box=ROUNDED,
+        border_style="cyan",
+        padding=(1, 2),
+        width=min(_WIDEST, out.width),
+    )
+    out.print(panel)
+    out.print(_example(settings, address, admin), soft_wrap=True)
+
+
+def _password_or_advice(admin: Admin) -> Text:
+    if admin.password is None:
+        return Text(f"as it was; gatepost users set-password {admin.email} sets another", "dim")
+    return Text.assemble((admin.password, "bold green"), "   shown this once: write it down")
+
+
+def _example(settings: Settings, address: str, admin: Admin | None) -> str:
+    """A command to paste: a login if we know how, else a look at the service's health."""
+    if admin is None or admin.password is None:
+        return f"  curl {address}/health\n"
+    return (
+        f"  curl {address}{settings.api_v1_str}/auth/login \\\n"
+        f"    -d username={admin.email} -d password={admin.password}\n"
+    )

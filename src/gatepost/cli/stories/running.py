@@ -1,0 +1,96 @@
+"""Runs a command's story: settings, database, schema, one transaction; refusals become words."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import NoReturn, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from gatepost.cli.output import MISUSED, fail
+from gatepost.errors import Problem
+from gatepost.runtime import Runtime, start_runtime
+from gatepost.settings import Settings, SettingsError
+from gatepost.settings.base import SettingsGroup
+from gatepost.starting import StartError, check_schema, reach_database
+from gatepost.work import Origin, Work, begin_work
+
+T = TypeVar("T")
+Group = TypeVar("Group", bound=SettingsGroup)
+
+
+def read_settings(group: type[Group]) -> Group:
+    """Read a group of settings from the environment; with mistakes, list them all and exit 2."""
+    try:
+        return group.from_environment()
+    except SettingsError as error:
+        tell_mistakes(error)
+
+
+def tell_mistakes(error: SettingsError) -> NoReturn:
+    """List the mistakes in the settings, each with what to do about it, and exit 2."""
+    count = len(error.problems)
+    title = "1 setting is wrong." if count == 1 else f"{count} settings are wrong."
+    lines = [f"\n  {each.name} {each.message}.\n    {each.advice}" for each in error.problems]
+    fail(title, *lines, status=MISUSED)
+
+
+def run_work(story: Callable[[Work], Awaitable[T]], *, writes: bool = True) -> T:
+    """Run a story as one piece of work on the database of the environment."""
+
+    async def in_runtime(runtime: Runtime) -> T:
+        async with begin_work(runtime, new_origin(), writes=writes) as work:
+            return await story(work)
+
+    return run_runtime(in_runtime)
+
+
+def run_runtime(story: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Run a story that begins its own work, on a database that is at head."""
+
+    async def opened(settings: Settings) -> T:
+        async with at_head(settings) as runtime:
+            return await story(runtime)
+
+    settings = read_settings(Settings)
+    with telling_refusals():
+        return asyncio.run(opened(settings))
+
+
+@asynccontextmanager
+async def at_head(settings: Settings) -> AsyncIterator[Runtime]:
+    """A runtime whose database answers and is at head; raises `StartError`."""
+    async with start_runtime(settings) as runtime:
+        await reach_database(runtime.engine)
+        await check_schema(runtime.engine)
+        yield runtime
+
+
+@contextmanager
+def telling_refusals() -> Iterator[None]:
+    """Turn a refusal into its sentence and exit status 1."""
+    try:
+        yield
+    except StartError as error:
+        fail(str(error))
+    except Problem as problem:
+        fail(f"{problem.detail.rstrip('.')}.", *_reasons(problem))
+
+
+def read_input(annotation: type[T], text: str, name: str) -> T:
+    """Judge an argument as the API would; with a mistake, tell it and exit 2."""
+    try:
+        return TypeAdapter(annotation).validate_python(text)
+    except ValidationError as error:
+        reason = error.errors(include_input=False, include_url=False)[0]["msg"]
+        fail(f"{name} cannot be used: {reason.rstrip('.')}.", status=MISUSED)
+
+
+def new_origin() -> Origin:
+    """Where the work came from, as the audit log will tell it."""
+    return Origin(request_id=f"cli-{secrets.token_hex(8)}", user_agent="gatepost command line")
+
+
+def _reasons(problem: Problem) -> list[str]:
+    return [f"  - {each['msg']}" for each in problem.extensions.get("errors", ())]

@@ -1,0 +1,200 @@
+"""The service inside another FastAPI application, and who is calling, for the host's own routes."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import Depends, FastAPI, Request
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.routing import Mount
+
+from gatepost.app import assemble, auth_at_root, running
+from gatepost.clock import Clock
+from gatepost.errors import Problem
+from gatepost.features.accounts.dependencies import deny, get_user
+from gatepost.features.accounts.roles import Role
+from gatepost.features.accounts.schemas import UserRead
+from gatepost.features.sessions.dependencies import get_principal, password_form
+from gatepost.features.sessions.principal import Principal
+from gatepost.hooks import Hooks
+from gatepost.runtime import Runtime
+from gatepost.settings import Settings
+from gatepost.web.dependencies import origin_of
+from gatepost.web.problems import answer_problem, passing_problem
+from gatepost.work import Work, begin_work
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+
+
+@dataclass(slots=True)
+class Gatepost:
+    """One instance inside a host application.
+
+    `user`, `principal` and `require_role` are dependencies of this very instance, for hosts that
+    install several; with only one, `CurrentUser` and its kin say the same.
+    """
+
+    settings: Settings
+    prefix: str
+    _runtime: Runtime | None = field(default=None, repr=False)
+
+    @property
+    def runtime(self) -> Runtime:
+        """What it holds open; raises `RuntimeError` while the host is not running."""
+        if self._runtime is None:
+            raise RuntimeError("Gatepost starts with the host's lifespan, which is not running")
+        return self._runtime
+
+    async def principal(self, request: Request) -> Principal:
+        """Who is calling. Raises `NotAuthenticated`, `InvalidToken` or `CsrfRejected`."""
+        async with self._read(request) as work:
+            return await get_principal(request, work, None)
+
+    async def user(self, request: Request) -> UserRead:
+        """The user who is calling, as the database has them now. Raises as `principal` does."""
+        async with self._read(request) as work:
+            return await get_user(work, await get_principal(request, work, None))
+
+    def require_role(self, *roles: Role | str) -> Callable[[Request], Awaitable[Principal]]:
+        """A dependency that lets callers with one of these roles pass; else `PermissionDenied`.
+
+        Raises `ValueError`, when it is made, for a role that there is not, and for none at all.
+        """
+        allowed = _known(roles)
+
+        async def check_role(request: Request) -> Principal:
+            async with self._read(request) as work:
+                principal = await get_principal(request, work, None)
+                if principal.role not in allowed:
+                    await deny(work, principal)
+                return principal
+
+        return check_role
+
+    @asynccontextmanager
+    async def _read(self, request: Request) -> AsyncIterator[Work]:
+        """Work that ends before the host's route begins: it holds neither lock nor connection."""
+        # Our own application names its requests in a middleware; the host's may not have one.
+        request.scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
+        try:
+            origin = origin_of(request, self.settings)
+            async with begin_work(self.runtime, origin, writes=False) as work:
+                yield work
+        except (SQLAlchemyError, OSError) as error:
+            problem = passing_problem(error)
+            if problem is None:
+                raise
+            raise problem from error
+
+
+def install(
+    app: FastAPI,
+    settings: Settings,
+    prefix: str = "/auth",
+    *,
+    clock: Clock | None = None,
+    hooks: Hooks | None = None,
+) -> Gatepost:
+    """Mount the whole service in `app` below `prefix`, and start and stop it with the host.
+
+    Below the prefix everything answers as in the service itself, and what is below `/auth` there
+    answers without it too: with the default prefix, `/auth/login` and `/auth/refresh`. Refusals
+    of our dependencies on the host's own routes are answered as problem details; the host's
+    other errors, its middleware and its documentation stay its own. Raises `ValueError` for a
+    prefix that is no path, or that this host has given away already.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError("a prefix is a path such as /auth, without a slash at its end")
+    if any(isinstance(route, Mount) and route.path == prefix for route in app.routes):
+        raise ValueError(f"something is mounted at {prefix} already")
+    gatepost = Gatepost(settings=settings, prefix=prefix)
+    service = assemble(settings)
+    service.include_router(auth_at_root())
+    app.mount(prefix, service)
+    _start_with_host(app, service, gatepost, clock, hooks)
+    app.add_exception_handler(Problem, answer_problem)
+    if not hasattr(app.state, "gatepost_installed"):
+        app.state.gatepost_installed = gatepost
+        _tell_where_to_log_in(app, prefix)
+    return gatepost
+
+
+def _known(roles: tuple[Role | str, ...]) -> frozenset[Role]:
+    if not roles:
+        raise ValueError("name a role at least")
+    return frozenset(Role(role) for role in roles)
+
+
+def _start_with_host(
+    app: FastAPI, service: FastAPI, gatepost: Gatepost, clock: Clock | None, hooks: Hooks | None
+) -> None:
+    host_lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def both(host: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - Starlette's own signature
+        async with running(gatepost.settings, clock=clock, hooks=hooks) as runtime:
+            gatepost._runtime = runtime  # noqa: SLF001 - this module's own class
+            service.state.gatepost = runtime
+            try:
+                async with host_lifespan(host) as state:
+                    yield state
+            finally:
+                gatepost._runtime = None  # noqa: SLF001 - this module's own class
+
+    app.router.lifespan_context = both
+
+
+def _tell_where_to_log_in(app: FastAPI, prefix: str) -> None:
+    """Let the Authorize button of the host's own documentation log in here."""
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        schemes = document.get("components", {}).get("securitySchemes", {})
+        scheme = schemes.get(password_form.scheme_name, {})
+        if "flows" in scheme:
+            scheme["flows"]["password"]["tokenUrl"] = f"{prefix.removeprefix('/')}/login"
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this way to extend it
+
+
+def _installed(request: Request) -> Gatepost:
+    gatepost = getattr(request.app.state, "gatepost_installed", None)
+    if not isinstance(gatepost, Gatepost):
+        msg = "call gatepost.install(app, settings) on the application of this route"
+        raise RuntimeError(msg)  # noqa: TRY004 - nothing has a wrong type: it is not installed
+    return gatepost
+
+
+_Documented = Annotated[str | None, Depends(password_form)]
+
+
+async def current_principal(request: Request, _: _Documented) -> Principal:
+    """Who is calling the host's route."""
+    return await _installed(request).principal(request)
+
+
+async def current_user(request: Request, _: _Documented) -> UserRead:
+    """The user who is calling the host's route."""
+    return await _installed(request).user(request)
+
+
+def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:
+    """A dependency for the host's routes: `Depends(require_role("admin"))`.
+
+    Raises `ValueError`, when the route is made, for a role that there is not, and for none at all.
+    """
+    allowed = _known(roles)
+
+    async def check_role(request: Request, _: _Documented) -> Principal:
+        return await _installed(request).require_role(*allowed)(request)
+
+    return check_role
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+CurrentUser = Annotated[UserRead, Depends(current_user)]

@@ -1,0 +1,190 @@
+"""What the service does before its first request: the database, the schema, keys, an admin."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import sqlite3
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatepost.db.diagnosis import describe_database, explain_failure, will_pass
+from gatepost.db.probe import ask
+from gatepost.errors import Problem
+from gatepost.features.accounts import passwords
+from gatepost.features.accounts.errors import EmailTaken
+from gatepost.features.signing_keys import service as signing_keys
+from gatepost.features.signing_keys.errors import SigningKeysUnreadable
+from gatepost.migrations.exclusive import MigrationBusy
+from gatepost.migrations.runner import (
+    UnknownRevision,
+    current_revision,
+    head_revision,
+    is_known,
+    upgrade,
+)
+from gatepost.runtime import Runtime
+from gatepost.work import Origin, begin_work
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0
+_TELL_EVERY = 5.0
+"""Seconds between two tries, which grow, and between two lines that tell of it."""
+
+
+class StartError(Exception):
+    """The service cannot start. The text tells the operator why and what to do, and no secret."""
+
+
+class DatabaseUnreachable(StartError):  # noqa: N818 - read as the fact that it tells
+    """The database does not answer, or does not let us in; `may_pass` where waiting may help."""
+
+    def __init__(self, reason: str, *, may_pass: bool) -> None:
+        super().__init__(reason)
+        self.may_pass = may_pass
+
+
+class SchemaMismatch(StartError):  # noqa: N818 - read as the fact that it tells
+    """The schema is not the one that this version of Gatepost works with."""
+
+
+async def prepare(runtime: Runtime) -> None:
+    """Bring the schema to head if `MIGRATE_ON_START`, read the keys, create the first admin.
+
+    Any number of processes may do so at once. Waits `DATABASE_WAIT_SECONDS` at most for a database
+    that is still starting. Raises `StartError`.
+    """
+    await await_database(runtime.engine, runtime.settings.database_wait_seconds)
+    if runtime.settings.migrate_on_start:
+        await migrate(runtime.engine)
+    else:
+        await check_schema(runtime.engine)
+    await _read_keys(runtime)
+    await _create_first_admin(runtime)
+
+
+async def schema_is_current(runtime: Runtime) -> bool:
+    """Whether the schema is not behind this version of Gatepost.
+
+    A newer version may have moved it on, and works beside this one until it has replaced it.
+    """
+    revision = await current_revision(runtime.engine)
+    return revision == head_revision() or (revision is not None and not is_known(revision))
+
+
+async def await_database(engine: AsyncEngine, seconds: float) -> None:
+    """Wait for a sign of life, for so long at most, and tell of it now and then.
+
+    Raises `DatabaseUnreachable`: at once for what waiting will not mend, such as a wrong password.
+    """
+    give_up_at, tell_at, pause = time.monotonic() + seconds, 0.0, _FIRST_PAUSE
+    while True:
+        try:
+            return await reach_database(engine)
+        except DatabaseUnreachable as error:
+            now = time.monotonic()
+            if not error.may_pass or now + pause > give_up_at:
+                raise
+            if now >= tell_at:
+                seconds_left = round(give_up_at - now)
+                log.warning(
+                    "database.awaited", extra={"reason": str(error), "seconds_left": seconds_left}
+                )
+                tell_at = now + _TELL_EVERY
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LAST_PAUSE)
+
+
+async def reach_database(engine: AsyncEngine) -> None:
+    """Ask the database for a sign of life; raises `DatabaseUnreachable`."""
+    try:
+        if engine.dialect.name == "sqlite":
+            await asyncio.to_thread(_open_file, str(engine.url.database))
+        await ask(engine)
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        reason, may_pass = explain_failure(error), will_pass(error)
+    else:
+        return
+    # Outside the `except`: what the driver says may hold more than is for everybody.
+    raise DatabaseUnreachable(
+        f"Cannot use {describe_database(engine.url)}: {reason}. "
+        "Check DATABASE_URL, and that the database is there.",
+        may_pass=may_pass,
+    )
+
+
+async def migrate(engine: AsyncEngine) -> bool:
+    """Bring the schema to head; False if it was there already. Raises `SchemaMismatch`."""
+    try:
+        return await upgrade(engine)
+    except UnknownRevision as error:
+        raise _foreign(error.revision) from error
+    except MigrationBusy as error:
+        raise SchemaMismatch(
+            "Another process is migrating the database, and has been for minutes. Try again later."
+        ) from error
+
+
+async def check_schema(engine: AsyncEngine) -> str:
+    """The revision of a schema that is at head; raises `SchemaMismatch` for any other."""
+    current, head = await current_revision(engine), head_revision()
+    if current is not None and not is_known(current):
+        raise _foreign(current)
+    if current != head:
+        state = f"is at {current} and has to be at {head}" if current else "has not been made yet"
+        raise SchemaMismatch(f"The database's schema {state}. Run `gatepost migrate`.")
+    return head
+
+
+def _open_file(path: str) -> None:
+    """Fail as the asynchronous driver would, which leaves a thread behind when it does."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA schema_version")
+
+
+def _foreign(revision: str) -> SchemaMismatch:
+    return SchemaMismatch(
+        f"The database's schema (revision {revision}) was made by another version of Gatepost. "
+        "Run that version, or restore the database as it was before it."
+    )
+
+
+async def _read_keys(runtime: Runtime) -> None:
+    try:
+        async with begin_work(runtime, _origin()) as work:
+            await signing_keys.read_ring(work)
+    except SigningKeysUnreadable as error:
+        raise StartError(
+            "The signing keys in the database were encrypted under another SECRET_KEY, or changed "
+            "since. Set that SECRET_KEY again; or delete the rows of the table signing_keys: all "
+            "access tokens then end."
+        ) from error
+
+
+async def _create_first_admin(runtime: Runtime) -> None:
+    settings = runtime.settings
+    email, password = settings.first_superuser_email, settings.first_superuser_password
+    if email is None or password is None:
+        return
+    try:
+        async with begin_work(runtime, _origin()) as work:
+            await passwords.create_first_admin(
+                work, email, password, settings.first_superuser_full_name
+            )
+    except EmailTaken as error:
+        raise StartError(
+            "FIRST_SUPERUSER_EMAIL belongs to a user who is not an active admin. Run "
+            f"`gatepost users set-role {email} admin`, or name another address."
+        ) from error
+    except Problem as problem:
+        reasons = [str(each["msg"]) for each in problem.extensions.get("errors", ())]
+        raise StartError(
+            " ".join([f"The first admin cannot be made: {problem.detail}.", *reasons])
+        ) from problem
+
+
+def _origin() -> Origin:
+    return Origin(request_id=f"start-{secrets.token_hex(8)}")
