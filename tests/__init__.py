@@ -1,0 +1,1 @@
+"""The tests, a folder a kind, a file a story."""

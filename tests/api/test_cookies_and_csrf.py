@@ -1,0 +1,440 @@
+"""Cookies and the sites that may use them: attributes, precedence, and forged requests."""
+
+from collections.abc import Mapping
+from http.cookies import Morsel, SimpleCookie
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import MakeService
+from tests.support.service import BASE_URL, PASSWORD, Account, Service, log_in, register, sign_up
+
+pytestmark = pytest.mark.anyio
+
+LISTED = "https://app.example.com"
+CREDENTIALS = {"email": "ada@example.com", "password": PASSWORD}
+AUTH_FOLDERS = {"/api/v1/auth": "/api/v1/auth", "/auth": "/auth", "": "/auth"}
+
+
+def cookies_of(answer: httpx.Response) -> dict[str, Morsel[str]]:
+    """The cookies that an answer sets."""
+    jar: SimpleCookie = SimpleCookie()
+    for line in answer.headers.get_list("set-cookie"):
+        jar.load(line)
+    return dict(jar)
+
+
+def sent(**cookies: str) -> dict[str, str]:
+    """The header that sends cookies; a client with a jar would not let a test choose."""
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+
+
+async def log_in_by_cookie(
+    client: httpx.AsyncClient, path: str = "/api/v1/auth/login", **body: str
+) -> httpx.Response:
+    answer = await client.post(path, json=CREDENTIALS | body)
+    assert answer.status_code == 200, answer.text
+    client.cookies.clear()
+    return answer
+
+
+@pytest.fixture
+async def account(client: httpx.AsyncClient) -> Account:
+    return await sign_up(client)
+
+
+@pytest.fixture
+def cookie(account: Account) -> dict[str, str]:
+    return sent(access_token=account.access_token)
+
+
+@pytest.mark.parametrize("folder", AUTH_FOLDERS)
+async def test_a_login_sets_both_cookies_as_narrow_as_their_use(
+    client: httpx.AsyncClient, folder: str
+) -> None:
+    await register(client)
+
+    answer = await log_in_by_cookie(client, f"{folder}/login")
+
+    cookies = cookies_of(answer)
+    assert cookies.keys() == {"access_token", "refresh_token"}
+    for name, path, age in (
+        ("access_token", "/", "900"),
+        ("refresh_token", AUTH_FOLDERS[folder], "604800"),
+    ):
+        cookie = cookies[name]
+        assert (cookie["path"], cookie["max-age"]) == (path, age)
+        assert (cookie["httponly"], cookie["secure"], cookie["samesite"]) == (True, True, "lax")
+        assert cookie["domain"] == ""
+        assert cookie.value == answer.json()[name]
+        assert len(name) + len(cookie.value) <= 4096
+
+
+async def test_the_refresh_cookie_reaches_refreshing_and_logging_out_and_nothing_else(
+    service: Service,
+) -> None:
+    async with service.open_client() as browser:
+        await register(browser)
+        await browser.post("/api/v1/auth/login", json=CREDENTIALS)
+        received: dict[str, bool] = {}
+
+        async def note(request: httpx.Request) -> None:
+            received[request.url.path] = "refresh_token=" in request.headers.get("cookie", "")
+
+        browser.event_hooks = {"request": [note]}
+        for path in ("/users/me", "/items/", "/auth/sessions", "/authors", "/", "/health"):
+            await browser.get("/api/v1" + path)
+        await browser.post("/api/v1/auth/refresh")
+        await browser.post("/api/v1/auth/logout")
+
+    assert {path for path, was_sent in received.items() if was_sent} == {
+        "/api/v1/auth/sessions",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/logout",
+    }
+
+
+async def test_a_browser_stays_logged_in_by_cookies_alone(service: Service) -> None:
+    async with service.open_client() as browser:
+        await register(browser)
+        answer = await browser.post("/auth/login", json=CREDENTIALS | {"transport": "cookie"})
+        assert answer.json() == {"token_type": "cookie", "expires_in": 900}
+
+        assert (await browser.get("/users/me")).json()["email"] == CREDENTIALS["email"]
+        first = dict(browser.cookies)
+        answer = await browser.post("/auth/refresh")
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"token_type": "cookie", "expires_in": 900},
+        )
+        assert all(browser.cookies[name] != value for name, value in first.items())
+        assert (await browser.get("/users/me")).status_code == 200
+
+        assert (await browser.post("/auth/logout")).status_code == 200
+        assert not browser.cookies
+        assert (await browser.get("/users/me")).status_code == 401
+
+
+async def test_no_cookie_is_set_for_who_asks_for_tokens_in_the_body(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    login = await log_in_by_cookie(client, transport="bearer")
+    refresh = await client.post("/auth/refresh", json={"refresh_token": account.refresh_token})
+
+    for answer in (login, refresh):
+        assert "set-cookie" not in answer.headers
+        assert answer.json().keys() >= {"access_token", "refresh_token"}
+
+
+async def test_cookies_are_as_the_settings_say(make_service: MakeService) -> None:
+    wide = {"cookie_secure": False, "cookie_samesite": "strict", "cookie_domain": "gatepost.test"}
+    for settings, secure, samesite, domain in (
+        (wide, "", "strict", "gatepost.test"),
+        ({"cookie_samesite": "none"}, True, "none", ""),
+    ):
+        async with make_service(**settings) as service, service.open_client() as client:
+            await register(client)
+            login = await log_in_by_cookie(client)
+            logout = await client.post(
+                "/auth/logout", headers=sent(refresh_token=login.json()["refresh_token"])
+            )
+            for answer in (login, logout):
+                for cookie in cookies_of(answer).values():
+                    assert cookie["secure"] == secure
+                    assert cookie["samesite"] == samesite
+                    assert cookie["domain"] == domain
+                    assert cookie["httponly"]
+
+
+async def test_the_header_wins_over_the_cookie(
+    client: httpx.AsyncClient, account: Account, cookie: dict[str, str]
+) -> None:
+    other = await sign_up(client, "eve@example.com")
+
+    both = await client.get("/users/me", headers=cookie | other.headers)
+    bad_header = await client.get("/users/me", headers=cookie | {"Authorization": "Bearer x"})
+    basic = await client.get("/users/me", headers=cookie | {"Authorization": "Basic eA=="})
+
+    assert both.json()["id"] == other.id
+    assert bad_header.status_code == 401
+    assert basic.json()["id"] == account.id
+
+
+async def test_a_header_needs_no_protection_against_forgery(
+    client: httpx.AsyncClient, account: Account, cookie: dict[str, str]
+) -> None:
+    evil = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+
+    answer = await client.post(
+        "/items/", json={"title": "x"}, headers=cookie | account.headers | evil
+    )
+
+    assert answer.status_code == 201
+
+
+async def test_a_bearer_only_service_neither_sets_nor_reads_cookies(
+    make_service: MakeService,
+) -> None:
+    async with (
+        make_service(auth_transports="bearer") as service,
+        service.open_client() as client,
+    ):
+        await register(client)
+        login = await client.post("/auth/login", json=CREDENTIALS)
+        tokens = login.json()
+
+        assert "set-cookie" not in login.headers
+        assert tokens.keys() >= {"access_token", "refresh_token"}
+        headers = sent(**{n: tokens[n] for n in ("access_token", "refresh_token")})
+        for answer in (
+            await client.get("/users/me", headers=headers),
+            await client.post("/auth/refresh", headers=headers),
+            await client.post("/auth/logout", headers=headers),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+        refused = await client.post("/auth/login", json=CREDENTIALS | {"transport": "cookie"})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["loc"] == ["body", "transport"]
+
+
+async def test_a_cookie_only_service_gives_and_takes_no_token_elsewhere(
+    make_service: MakeService,
+) -> None:
+    async with (
+        make_service(auth_transports="cookie") as service,
+        service.open_client() as client,
+    ):
+        await register(client)
+        login = await client.post("/auth/login", json=CREDENTIALS)
+        client.cookies.clear()
+        access, refresh = (cookies_of(login)[f"{n}_token"].value for n in ("access", "refresh"))
+
+        assert login.json() == {"token_type": "cookie", "expires_in": 900}
+        assert access not in login.text
+        by_header = await client.get("/users/me", headers={"Authorization": f"Bearer {access}"})
+        by_body = await client.post("/auth/refresh", json={"refresh_token": refresh})
+        for answer in (by_header, by_body):
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+        by_cookie = await client.get("/users/me", headers=sent(access_token=access))
+        assert by_cookie.status_code == 200
+        refused = await client.post("/auth/login", json=CREDENTIALS | {"transport": "bearer"})
+        assert refused.status_code == 422
+
+
+async def test_a_refused_login_sets_no_cookie(client: httpx.AsyncClient, account: Account) -> None:
+    answer = await client.post("/auth/login", json=CREDENTIALS | {"password": f"no {account.id}"})
+
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+async def test_tokens_of_one_cookie_are_not_taken_from_the_other(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    access = await client.get("/users/me", headers=sent(access_token=account.refresh_token))
+    refresh = await client.post("/auth/refresh", headers=sent(refresh_token=account.access_token))
+
+    assert access.status_code == refresh.status_code == 401
+
+
+# Sec-Fetch-Site, Origin, and whether a state-changing request with a cookie may pass.
+SITES: list[tuple[str | None, str | None, bool]] = [
+    (None, None, True),  # a program
+    (None, BASE_URL, True),
+    (None, "http://gatepost.test", True),  # a proxy ended TLS: the scheme is not known
+    (None, "https://auth.example.com", True),  # PUBLIC_URL
+    (None, LISTED, True),
+    (None, "https://evil.example", False),
+    (None, "null", False),
+    (None, "", False),
+    (None, "gatepost.test", False),
+    (None, "https://gatepost.test.evil.example", False),
+    (None, "https://evil-gatepost.test", False),
+    (None, "https://gatepost.test:8443", False),
+    (None, "https://gatepost.test@evil.example", False),
+    (None, "https://evil.example/https://gatepost.test", False),
+    (None, "HTTPS://APP.EXAMPLE.COM", False),
+    (None, f"{LISTED}.evil.example", False),
+    (None, f"{LISTED}, https://evil.example", False),
+    (None, "http://[", False),
+    (None, "http://[::1", False),
+    (None, "\x7f", False),
+    ("same-origin", None, True),
+    ("same-origin", BASE_URL, True),
+    ("none", None, True),
+    ("none", BASE_URL, True),
+    ("same-site", None, False),
+    ("same-site", "https://sub.gatepost.test", False),
+    ("same-site", BASE_URL, False),
+    ("cross-site", None, False),
+    ("cross-site", "https://evil.example", False),
+    ("cross-site", "null", False),
+    ("cross-site", BASE_URL, False),
+    ("cross-site", LISTED, True),
+    ("same-site", LISTED, True),
+    ("Same-Origin", None, False),
+    ("", None, False),
+    ("same-origin, cross-site", None, False),
+    ("anything", BASE_URL, False),
+]
+
+
+def site_headers(site: str | None, origin: str | None) -> dict[str, str]:
+    given = {"Sec-Fetch-Site": site, "Origin": origin}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@pytest.fixture
+async def guarded(make_service: MakeService) -> Any:
+    settings = {"allowed_origins": LISTED, "public_url": "https://auth.example.com"}
+    async with make_service(**settings) as service, service.open_client() as client:
+        yield client
+
+
+async def test_only_our_own_pages_change_anything_by_cookie(guarded: httpx.AsyncClient) -> None:
+    account = await sign_up(guarded)
+    cookie = sent(access_token=account.access_token)
+    for site, origin, passes in SITES:
+        headers = cookie | site_headers(site, origin)
+
+        answer = await guarded.post("/items/", json={"title": "x"}, headers=headers)
+
+        assert answer.status_code == (201 if passes else 403), (site, origin)
+        if not passes:
+            assert answer.json()["code"] == "csrf_rejected"
+            assert "set-cookie" not in answer.headers
+
+    items = (await guarded.get("/items/", headers=cookie)).json()
+    assert len(items) == sum(passes for _, _, passes in SITES)
+
+
+async def test_a_login_cannot_be_forged(guarded: httpx.AsyncClient) -> None:
+    await register(guarded)
+    for path in ("/auth/login", "/login", "/users/code"):
+        for site, origin, passes in SITES:
+            if not passes and site in {None, "cross-site"}:
+                answer = await guarded.post(
+                    path, json=CREDENTIALS, headers=site_headers(site, origin)
+                )
+                assert (answer.status_code, answer.json()["code"]) == (403, "csrf_rejected"), path
+                assert "set-cookie" not in answer.headers
+    form = {"username": CREDENTIALS["email"], "password": PASSWORD}
+    forged = await guarded.post("/auth/login", data=form, headers=site_headers("cross-site", None))
+    assert forged.status_code == 403
+    listed = await guarded.post(
+        "/auth/login", json=CREDENTIALS, headers=site_headers("cross-site", LISTED)
+    )
+    assert listed.status_code == 200
+
+
+FORGED = site_headers("cross-site", "https://evil.example")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/users/me", {"full_name": "Eve"}),
+        ("POST", "/users/me/password", {"current_password": PASSWORD, "new_password": "x" * 12}),
+        ("PATCH", "/users/{id}", {"full_name": "Eve"}),
+        ("DELETE", "/users/{id}", None),
+        ("DELETE", "/auth/sessions/1", None),
+        ("POST", "/auth/logout", None),
+        ("POST", "/auth/logout-all", None),
+        ("PUT", "/update", {"full_name": "Eve"}),
+        ("DELETE", "/delete", None),
+        ("PUT", "/items/1", {"title": "x"}),
+        ("DELETE", "/items/1", None),
+    ],
+)
+async def test_no_route_that_changes_anything_is_open_to_other_sites(
+    client: httpx.AsyncClient,
+    account: Account,
+    cookie: dict[str, str],
+    method: str,
+    path: str,
+    body: Mapping[str, str] | None,
+) -> None:
+    answer = await client.request(
+        method, path.format(id=account.id), json=body, headers=cookie | FORGED
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf_rejected")
+    assert (await client.get("/users/me", headers=cookie)).json()["full_name"] is None
+
+
+async def test_a_refresh_by_cookie_cannot_be_forged(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    cookie = sent(refresh_token=account.refresh_token)
+    for path in ("/auth/refresh", "/auth/logout"):
+        answer = await client.post(path, headers=cookie | FORGED)
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_rejected")
+
+    assert (await client.post("/auth/refresh", headers=cookie)).status_code == 200
+
+
+async def test_a_refresh_by_body_needs_no_protection(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    answer = await client.post(
+        "/auth/refresh", json={"refresh_token": account.refresh_token}, headers=FORGED
+    )
+
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+
+
+async def test_reading_by_cookie_is_open_to_links(
+    client: httpx.AsyncClient, cookie: dict[str, str]
+) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await client.request(method, "/users/me", headers=cookie | FORGED)
+
+        assert answer.status_code == 200
+        assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_reading_changes_nothing(
+    client: httpx.AsyncClient, account: Account, cookie: dict[str, str]
+) -> None:
+    for path in ("/auth/logout", "/auth/logout-all", "/auth/refresh", "/delete", "/update"):
+        answer = await client.get(path, headers=cookie)
+        assert answer.status_code == 405, path
+
+    assert (await client.get("/users/me", headers=account.headers)).status_code == 200
+
+
+async def test_a_method_cannot_be_overridden(
+    client: httpx.AsyncClient, account: Account, cookie: dict[str, str]
+) -> None:
+    override = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
+
+    await client.get(f"/users/{account.id}?_method=DELETE", headers=cookie | override)
+
+    assert (await client.get("/users/me", headers=cookie)).status_code == 200
+
+
+async def test_a_browser_keeps_both_transports_in_step(service: Service) -> None:
+    """A page that refreshes by body must not leave a spent token in its cookie: theft, later."""
+    async with service.open_client() as browser:
+        await register(browser)
+        first = (await browser.post("/auth/login", json=CREDENTIALS)).json()
+
+        second = (
+            await browser.post("/auth/refresh", json={"refresh_token": first["refresh_token"]})
+        ).json()
+
+        assert browser.cookies["refresh_token"] == second["refresh_token"]
+        assert browser.cookies["access_token"] == second["access_token"]
+
+
+async def test_of_two_cookies_of_one_name_one_decides(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    tokens = await log_in(client)
+    twice = f"access_token=a.b.c; access_token={tokens['access_token']}"
+
+    answer = await client.get("/users/me", headers={"Cookie": twice})
+
+    assert (answer.status_code, answer.json()["id"]) == (200, account.id)

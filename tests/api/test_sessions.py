@@ -1,0 +1,379 @@
+"""Sessions: a user sees their devices, logs each out, and what has ended is dead at once."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from gatepost.features.audit.models import AuditEvent
+from gatepost.features.sessions.models import Session
+from gatepost.purging import purge_all
+from tests.api.conftest import MakeService
+from tests.support.clock import SetClock
+from tests.support.service import PASSWORD, Account, Service, bearer, log_in, sign_up, sign_up_as
+from tests.support.tokens import claims_of
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def account(client: httpx.AsyncClient) -> Account:
+    return await sign_up(client)
+
+
+async def status_of(client: httpx.AsyncClient, access_token: str) -> int:
+    return (await client.get("/api/v1/users/me", headers=bearer(access_token))).status_code
+
+
+async def refresh_status(client: httpx.AsyncClient, refresh_token: str) -> int:
+    answer = await client.post("/auth/refresh", json={"refresh_token": refresh_token})
+    return answer.status_code
+
+
+async def list_sessions(client: httpx.AsyncClient, access_token: str) -> list[dict[str, Any]]:
+    answer = await client.get("/api/v1/auth/sessions", headers=bearer(access_token))
+    assert answer.status_code == 200, answer.text
+    sessions: list[dict[str, Any]] = answer.json()
+    return sessions
+
+
+async def events_of(service: Service) -> list[str]:
+    async with service.work() as work:
+        return list(await work.db.scalars(select(AuditEvent.event).order_by(AuditEvent.id)))
+
+
+def cookies_cleared_by(answer: httpx.Response) -> set[str]:
+    cookies = answer.headers.get_list("set-cookie")
+    return {cookie.partition("=")[0] for cookie in cookies if "Max-Age=0;" in cookie}
+
+
+async def test_the_list_tells_each_device_and_which_one_asks(
+    client: httpx.AsyncClient, service: Service, account: Account, clock: SetClock
+) -> None:
+    clock.advance(timedelta(minutes=1))
+    async with service.open_client(headers={"User-Agent": "Phone/2"}) as phone:
+        tokens = await log_in(phone)
+        clock.advance(timedelta(minutes=2))
+        renewed = await phone.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+
+    first, second = await list_sessions(client, renewed.json()["access_token"])
+
+    assert first == {
+        "id": claims_of(account.access_token)["sid"],
+        "created_at": "2026-01-15T12:00:00.123456Z",
+        "last_used_at": "2026-01-15T12:00:00.123456Z",
+        "expires_at": "2026-01-22T12:00:00.123456Z",
+        "address": "192.0.2.7",
+        "user_agent": client.headers["user-agent"],
+        "is_current": False,
+    }
+    assert second == {
+        "id": claims_of(tokens["access_token"])["sid"],
+        "created_at": "2026-01-15T12:01:00.123456Z",
+        "last_used_at": "2026-01-15T12:03:00.123456Z",
+        "expires_at": "2026-01-22T12:03:00.123456Z",
+        "address": "192.0.2.7",
+        "user_agent": "Phone/2",
+        "is_current": True,
+    }
+
+
+async def test_the_list_leaves_out_what_is_over_and_what_is_others(
+    client: httpx.AsyncClient, clock: SetClock
+) -> None:
+    await sign_up(client)
+    ended = await log_in(client)
+    await client.post("/auth/logout", headers=bearer(ended["access_token"]))
+    clock.advance(timedelta(days=7))
+    await sign_up(client, "eve@example.com")
+    now = await log_in(client)
+
+    sessions = await list_sessions(client, now["access_token"])
+
+    assert [session["id"] for session in sessions] == [claims_of(now["access_token"])["sid"]]
+
+
+async def test_an_odd_user_agent_is_kept_short(service: Service) -> None:
+    async with service.open_client(headers=[(b"User-Agent", b"\xdc" * 4000)]) as client:
+        account = await sign_up(client)
+        (session,) = await list_sessions(client, account.access_token)
+
+    assert session["user_agent"] == "Ü" * 255
+
+
+async def test_one_device_is_logged_out_at_once_and_no_other(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    phone, laptop = await log_in(client), await log_in(client)
+    phone_id = claims_of(phone["access_token"])["sid"]
+
+    answer = await client.delete(f"/api/v1/auth/sessions/{phone_id}", headers=account.headers)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert await status_of(client, phone["access_token"]) == 401
+    assert await refresh_status(client, phone["refresh_token"]) == 401
+    assert await status_of(client, account.access_token) == 200
+    assert await status_of(client, laptop["access_token"]) == 200
+    assert (await events_of(service))[-1] == "session.ended"
+
+
+async def test_a_device_is_logged_out_once(client: httpx.AsyncClient, account: Account) -> None:
+    phone_id = claims_of((await log_in(client))["access_token"])["sid"]
+    address = f"/auth/sessions/{phone_id}"
+
+    answers = [await client.delete(address, headers=account.headers) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 404]
+
+
+async def test_the_device_in_use_can_be_logged_out_like_any_other(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    own_id = claims_of(account.access_token)["sid"]
+
+    answer = await client.delete(f"/auth/sessions/{own_id}", headers=account.headers)
+
+    assert answer.status_code == 204
+    assert await status_of(client, account.access_token) == 401
+
+
+@pytest.mark.parametrize("role", ["user", "moderator", "admin"])
+async def test_a_strangers_session_is_not_there(
+    client: httpx.AsyncClient, service: Service, account: Account, role: str
+) -> None:
+    stranger = await sign_up_as(service, client, role, "eve@example.com")
+    session_id = claims_of(account.access_token)["sid"]
+
+    theirs = await client.delete(f"/auth/sessions/{session_id}", headers=stranger.headers)
+    nobodys = await client.delete(f"/auth/sessions/{session_id + 999}", headers=stranger.headers)
+
+    assert theirs.status_code == nobodys.status_code == 404
+    assert theirs.json() | {"request_id": ""} == nobodys.json() | {"request_id": ""}
+    assert await status_of(client, account.access_token) == 200
+
+
+async def test_what_is_no_session_id_is_refused(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    for session_id in ("0", "-1", "x", str(2**63), "9" * 400, "1.5", "%00"):
+        answer = await client.delete(f"/auth/sessions/{session_id}", headers=account.headers)
+
+        assert answer.status_code == 422, session_id
+        assert answer.json()["errors"][0]["loc"] == ["path", "session_id"]
+
+
+async def test_a_logout_ends_this_session_only_and_at_once(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    other = await log_in(client)
+
+    answer = await client.post("/api/v1/auth/logout", headers=account.headers)
+
+    assert (answer.status_code, answer.json()) == (200, {"message": "Logged out successfully"})
+    assert cookies_cleared_by(answer) == {"access_token", "refresh_token"}
+    assert await status_of(client, account.access_token) == 401
+    assert await refresh_status(client, account.refresh_token) == 401
+    assert await status_of(client, other["access_token"]) == 200
+    assert (await events_of(service))[-1] == "session.ended"
+
+
+async def test_a_second_logout_is_refused(client: httpx.AsyncClient, account: Account) -> None:
+    answers = [await client.post("/auth/logout", headers=account.headers) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 401]
+    assert answers[1].json()["code"] == "invalid_token"
+
+
+async def test_nobody_cannot_log_out(client: httpx.AsyncClient) -> None:
+    for path in ("/auth/logout", "/auth/logout-all"):
+        answer = await client.post(path)
+
+        assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+async def test_a_logout_everywhere_ends_every_session_of_this_user(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    other = await log_in(client)
+    stranger = await sign_up(client, "eve@example.com")
+
+    answer = await client.post("/auth/logout-all", headers=account.headers)
+
+    assert answer.status_code == 200
+    assert cookies_cleared_by(answer) == {"access_token", "refresh_token"}
+    for tokens in (other, {"access_token": account.access_token}):
+        assert await status_of(client, tokens["access_token"]) == 401
+    assert await refresh_status(client, other["refresh_token"]) == 401
+    assert await status_of(client, stranger.access_token) == 200
+    assert (await events_of(service))[-1] == "session.all_ended"
+
+
+async def test_the_refresh_cookie_alone_logs_out(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    answer = await client.post(
+        "/auth/logout", headers={"Cookie": f"refresh_token={account.refresh_token}"}
+    )
+
+    assert answer.status_code == 200
+    assert cookies_cleared_by(answer) == {"access_token", "refresh_token"}
+    assert await status_of(client, account.access_token) == 401
+
+
+async def test_the_refresh_cookie_logs_out_when_the_access_token_has_run_out(
+    client: httpx.AsyncClient, account: Account, clock: SetClock
+) -> None:
+    clock.advance(timedelta(hours=1))
+    cookies = f"access_token={account.access_token}; refresh_token={account.refresh_token}"
+
+    answer = await client.post("/auth/logout", headers={"Cookie": cookies})
+
+    assert answer.status_code == 200
+    assert await refresh_status(client, account.refresh_token) == 401
+
+
+async def test_a_refresh_token_just_spent_still_logs_out(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    pair = await client.post("/auth/refresh", json={"refresh_token": account.refresh_token})
+
+    answer = await client.post(
+        "/auth/logout", headers={"Cookie": f"refresh_token={account.refresh_token}"}
+    )
+
+    assert answer.status_code == 200
+    assert await status_of(client, pair.json()["access_token"]) == 401
+    assert "session.replayed" not in await events_of(service)
+
+
+async def test_a_refresh_token_long_spent_ends_the_session_as_theft(
+    client: httpx.AsyncClient, service: Service, account: Account, clock: SetClock
+) -> None:
+    pair = await client.post("/auth/refresh", json={"refresh_token": account.refresh_token})
+    clock.advance(timedelta(seconds=11))
+
+    answer = await client.post(
+        "/auth/logout", headers={"Cookie": f"refresh_token={account.refresh_token}"}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+    assert await status_of(client, pair.json()["access_token"]) == 401
+    assert (await events_of(service))[-1] == "session.replayed"
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c"])
+async def test_a_bad_refresh_cookie_logs_nobody_out(
+    client: httpx.AsyncClient, account: Account, token: str
+) -> None:
+    answer = await client.post("/auth/logout", headers={"Cookie": f"refresh_token={token}"})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+    assert await status_of(client, account.access_token) == 200
+
+
+async def test_a_bad_bearer_token_is_not_helped_by_a_cookie(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    headers = {"Cookie": f"refresh_token={account.refresh_token}", **bearer("a.b.c")}
+
+    answer = await client.post("/auth/logout", headers=headers)
+
+    assert answer.status_code == 401
+    assert await status_of(client, account.access_token) == 200
+
+
+async def test_a_new_password_ends_the_other_sessions(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    other = await log_in(client)
+    new = "another horse, another battery"
+
+    answer = await client.post(
+        "/users/me/password",
+        json={"current_password": PASSWORD, "new_password": new},
+        headers=account.headers,
+    )
+
+    assert answer.status_code in {200, 204}, answer.text
+    assert await status_of(client, account.access_token) == 200
+    assert await status_of(client, other["access_token"]) == 401
+    assert await refresh_status(client, other["refresh_token"]) == 401
+    assert await refresh_status(client, account.refresh_token) == 200
+
+
+async def test_a_disabled_user_is_out_at_once_and_stays_out_once_enabled(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    admin = await sign_up_as(service, client, "admin")
+    address = f"/users/{account.id}"
+
+    await client.patch(address, json={"is_active": False}, headers=admin.headers)
+    assert await status_of(client, account.access_token) == 401
+    await client.patch(address, json={"is_active": True}, headers=admin.headers)
+
+    assert await status_of(client, account.access_token) == 401
+
+
+async def test_a_role_changes_with_the_next_request(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    assert (await client.get("/users", headers=account.headers)).status_code == 403
+
+    await service.give_role(account.id, "moderator")
+    assert (await client.get("/users", headers=account.headers)).status_code == 200
+
+    await service.give_role(account.id, "user")
+    assert (await client.get("/users", headers=account.headers)).status_code == 403
+
+
+async def test_what_ended_in_one_process_is_dead_in_another(
+    make_service: MakeService, client: httpx.AsyncClient, account: Account
+) -> None:
+    async with make_service() as another, another.open_client() as elsewhere:
+        assert await status_of(elsewhere, account.access_token) == 200
+        await client.post("/auth/logout", headers=account.headers)
+
+        assert await status_of(elsewhere, account.access_token) == 401
+
+
+async def test_every_login_is_a_session_of_its_own(client: httpx.AsyncClient) -> None:
+    await sign_up(client)
+    await log_in(client)
+    again = await log_in(client)
+
+    sessions = await list_sessions(client, again["access_token"])
+
+    assert len({session["id"] for session in sessions}) == 3
+    assert [session["is_current"] for session in sessions] == [False, False, True]
+
+
+async def test_a_purge_deletes_only_what_is_long_over(
+    client: httpx.AsyncClient, service: Service, account: Account, clock: SetClock
+) -> None:
+    async def left() -> list[int]:
+        async with service.work() as work:
+            return list(await work.db.scalars(select(Session.id).order_by(Session.id)))
+
+    def sid(tokens: dict[str, Any]) -> int:
+        session_id: int = claims_of(tokens["access_token"])["sid"]
+        return session_id
+
+    expiring = claims_of(account.access_token)["sid"]  # at day 7
+    ended = await log_in(client)
+    await client.post("/auth/logout", headers=bearer(ended["access_token"]))
+    assert (await purge_all(service.runtime))["sessions"] == 0
+
+    clock.advance(timedelta(days=1, seconds=1))
+    assert (await purge_all(service.runtime))["sessions"] == 1
+    assert await left() == [expiring]
+
+    live = await log_in(client)  # until day 8
+    clock.advance(timedelta(days=6, hours=1))
+    assert (await purge_all(service.runtime))["sessions"] == 0
+    assert await left() == [expiring, sid(live)]
+
+    clock.advance(timedelta(hours=23))
+    assert (await purge_all(service.runtime))["sessions"] == 1
+    assert await left() == [sid(live)]

@@ -1,0 +1,85 @@
+"""What importing the package does to the process that imports it: next to nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run(code: str, folder: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SECRET_KEY": "no secret",
+        "DATABASE_URL": "nonsense",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+WATCHED = """
+import importlib, os, pkgutil, sys
+
+def ask(name):
+    own = sys._getframe(2)
+    while own and own.f_globals.get("__name__") in {"os", "io", "pathlib", "_collections_abc"}:
+        own = own.f_back
+    if own and own.f_globals.get("__name__", "").split(".")[0] == "gatepost":
+        raise AssertionError(f"{own.f_globals['__name__']} asks for {name!r}")
+
+class Watched(dict):
+    def __getitem__(self, name):
+        ask(name)
+        return super().__getitem__(name)
+
+    def get(self, name, default=None):
+        ask(name)
+        return super().get(name, default)
+
+    def __contains__(self, name):
+        ask(name)
+        return super().__contains__(name)
+
+    def __iter__(self):
+        ask("everything")
+        return super().__iter__()
+
+os.environ = Watched(os.environ)
+sys.addaudithook(lambda event, values: ask(values[0]) if event == "open" else None)
+"""
+
+
+def test_importing_the_package_reads_no_environment_and_touches_no_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SECRET_KEY=\nDATABASE_URL=nonsense\n", encoding="utf-8")
+    code = (
+        WATCHED
+        + """
+import gatepost
+for name in gatepost.__all__:
+    getattr(gatepost, name)
+"""
+    )
+    run(code, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".env"]
+
+
+def test_the_watch_of_that_test_sees_a_module_that_reads(tmp_path: Path) -> None:
+    code = (
+        WATCHED
+        + """
+for reading in ("os.environ.get('HOME')", "open('x')", "__import__('pathlib').Path('x').open()"):
+    try:
+        exec(reading, {"os": os, "__name__": "gatepost.imagined"})
+    except AssertionError:
+        continue
+    raise SystemExit(f"unseen: {reading}")
+"""
+    )
+    run(code, tmp_path)

@@ -1,0 +1,138 @@
+"""The rules of the house that an import contract cannot say: those are in pyproject.toml."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from tests.architecture.source import MODULES, Module, offences
+
+# What may speak HTTP inside a feature; the stories and the data below them may not.
+HTTP_MODULES = {"router", "admin_router", "dependencies", "login_form", "transports", "routing"}
+
+STORIES = {"service", "login", "registration", "bulk_registration", "passwords"}
+
+# Whoever starts a process reads its environment: nobody else builds settings.
+ENTRY_POINTS = ("cli", "asgi", "settings", "migrations.env")
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if re.fullmatch(pattern, name)]
+
+
+def test_the_rules_look_at_the_whole_package() -> None:
+    names = {module.name for module in MODULES}
+    assert {"", "app", "work", "db.paging", "features.accounts.repository"} <= names
+
+
+def test_a_module_opens_with_a_sentence_that_says_what_it_is_for() -> None:
+    def missing(module: Module) -> list[str]:
+        opening = (ast.get_docstring(module.tree) or "").split("\n", 1)[0]
+        is_sentence = re.fullmatch(r"\S.{8,}[.:]", opening)
+        return [] if is_sentence or not module.tree.body else [opening]
+
+    assert not offences(missing)
+
+
+def test_a_repository_is_private_to_its_feature() -> None:
+    def foreign(module: Module) -> list[str]:
+        own = ".".join(module.name.split(".")[:2])
+        found = matching(r"gatepost\.features\.\w+\.repository(\..+)?", module.imported)
+        return [name for name in found if not name.startswith(f"gatepost.{own}.")]
+
+    assert not offences(foreign), "call that feature's service"
+
+
+def test_only_work_begins_and_ends_transactions() -> None:
+    def ending(module: Module) -> list[str]:
+        return matching(r".+\.(commit|rollback|begin)", module.spoken)
+
+    own = ("work", "stores.database", "migrations")
+    assert not offences(ending, but=own), "ask for a Work, or let_go() of it"
+
+
+def test_only_repositories_and_the_database_layer_build_queries() -> None:
+    def building(module: Module) -> list[str]:
+        if module.last_name == "repository":
+            return []
+        built = matching(r"sqlalchemy\.(select|insert|update|delete|text|func)", module.imported)
+        return built + matching(r"(.+\.)?db\.\w+", module.called)
+
+    own = ("work", "stores.database", "db", "migrations")
+    assert not offences(building, but=own), "a repository does that"
+
+
+def test_only_the_clock_asks_what_time_it_is() -> None:
+    """A resource server has a clock of its own; `time.monotonic` measures durations anywhere."""
+    asking = r"(.+\.)?(datetime\.(now|utcnow|today)|date\.today|time\.time(_ns)?)"
+
+    def asks(module: Module) -> list[str]:
+        return matching(asking, module.spoken | module.imported)
+
+    assert not offences(asks, but=("clock", "client")), "use work.now"
+
+
+def test_only_who_starts_a_process_reads_the_environment_and_builds_settings() -> None:
+    def reads(module: Module) -> list[str]:
+        environment = matching(r"os\.(environb?|getenvb?)", module.spoken | module.imported)
+        return environment + matching(r"Settings|.+\.from_environment", module.called)
+
+    assert not offences(reads, but=ENTRY_POINTS), "settings are passed"
+
+
+def test_stories_and_data_know_no_http() -> None:
+    def speaks_http(module: Module) -> list[str]:
+        if not module.is_in("features") or module.last_name in HTTP_MODULES:
+            return []
+        # How text is cleaned and what bodies share are the things in `web` that know no HTTP.
+        http = r"(fastapi|starlette|gatepost\.web(?!\.(text|bodies)))\..+"
+        return matching(http, module.imported)
+
+    assert not offences(speaks_http)
+
+
+def test_imports_are_absolute() -> None:
+    def relative(module: Module) -> Iterator[str]:
+        for node in module.nodes:
+            if isinstance(node, ast.ImportFrom) and node.level:
+                yield ast.unparse(node)
+
+    assert not offences(relative)
+
+
+def test_no_function_hides_an_import() -> None:
+    """But in the command line, whose help must not wait for the whole service to load, and where
+    an optional extra is used.
+    """
+
+    def hidden(module: Module) -> Iterator[str]:
+        for function in module.nodes:
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Import | ast.ImportFrom):
+                        yield f"{function.name}: {ast.unparse(node)}"
+
+    assert not offences(hidden, but=("cli", "observability.tracing"))
+
+
+def test_type_checkers_see_the_imports_that_python_sees() -> None:
+    """But in the package's own face, which is loaded at first use."""
+
+    def pretends(module: Module) -> list[str]:
+        return matching(r"typing\.TYPE_CHECKING", module.imported) if module.name else []
+
+    assert not offences(pretends)
+
+
+def test_a_story_promises_something() -> None:
+    """Each public function of a service or a flow module, unless it takes nothing but the work."""
+
+    def silent(module: Module) -> Iterator[str]:
+        if not module.is_in("features") or module.last_name not in STORIES:
+            return
+        for node in module.tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                private = node.name.startswith("_") or len(node.args.args) < 2
+                if not private and not ast.get_docstring(node):
+                    yield node.name
+
+    assert not offences(silent)

@@ -1,0 +1,111 @@
+"""Migrating, checking and purging, on every database."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gatepost.migrations.runner import head_revision
+from gatepost.purging import PURGES
+from tests.cli.running import Gatepost
+
+NAMES = {
+    "sqlite": "SQLite file",
+    "postgresql": "PostgreSQL database",
+    "mariadb": "MariaDB database",
+}
+
+
+@pytest.fixture
+def empty(gatepost: Gatepost, fresh_database_url: str) -> Gatepost:
+    """The command on an empty database."""
+    return gatepost.having(DATABASE_URL=fresh_database_url)
+
+
+def test_migrating_makes_the_schema_once(empty: Gatepost) -> None:
+    head = head_revision()
+    assert empty.json("migrate") == {"from": None, "to": head, "changed": True}
+    assert empty.json("migrate") == {"from": head, "to": head, "changed": False}
+    assert empty.done("migrate") == f"The schema is up to date (revision {head}).\n"
+
+
+def test_check_looks_at_everything(empty: Gatepost, database_kind: str) -> None:
+    empty.done("migrate")
+    report = empty.json("check")
+    findings = {each["name"]: each["detail"] for each in report["checks"]}
+    assert report["ok"] is True
+    assert list(findings)[:5] == ["settings", "passwords", "database", "schema", "tokens"]
+    assert NAMES[database_kind] in findings["database"]
+    assert "version" in findings["database"]
+    assert head_revision() in findings["schema"]
+    assert "Argon2id" in findings["passwords"]
+    assert "HS256" in findings["tokens"]
+
+
+def test_check_prints_a_line_for_each(empty: Gatepost) -> None:
+    empty.done("migrate")
+    lines = empty.done("check").splitlines()
+    assert [line.split()[:2] for line in lines[:5]] == [
+        ["settings", "ok"],
+        ["passwords", "ok"],
+        ["database", "ok"],
+        ["schema", "ok"],
+        ["tokens", "ok"],
+    ]
+
+
+def test_an_empty_database_fails_the_check_and_says_what_to_do(empty: Gatepost) -> None:
+    result = empty.run("check")
+    assert result.exit_code == 1
+    assert "FAIL" in result.stdout
+    assert "Run `gatepost migrate`." in result.stdout
+
+
+def test_commands_ask_for_the_schema_before_they_touch_it(empty: Gatepost) -> None:
+    assert "Run `gatepost migrate`." in empty.refused("users", "list")
+
+
+def test_purging_counts_what_it_deletes(empty: Gatepost) -> None:
+    empty.done("migrate")
+    purged = empty.json("purge")
+    assert set(purged) == set(PURGES)
+    assert set(purged.values()) == {0}
+    assert empty.done("purge").startswith("Deleted 0 sessions, 0 signing keys")
+
+
+@pytest.mark.parametrize("words", [("check",), ("migrate",), ("users", "list"), ("purge",)])
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_a_database_that_is_not_there_is_a_sentence_without_a_secret(
+    gatepost: Gatepost, words: tuple[str, ...], scheme: str
+) -> None:
+    # Port 1 is tcpmux's: nothing has listened there for decades, and nobody else may bind it.
+    away = gatepost.having(DATABASE_URL=f"{scheme}://ada:lovelace@127.0.0.1:1/gatepost")
+    result = away.run(*words)
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert "gatepost on 127.0.0.1:1: nothing listens there. Check DATABASE_URL" in said
+    assert "lovelace" not in said
+
+
+def test_a_file_that_is_no_database_is_a_sentence(gatepost: Gatepost) -> None:
+    (gatepost.folder / "notes.txt").write_text("Dear diary, " * 200)
+    said = gatepost.having(DATABASE_URL="sqlite:///./notes.txt").refused("migrate")
+    assert said.startswith("Error: Cannot use the SQLite file ./notes.txt")
+
+
+def test_a_folder_that_is_not_there_is_a_sentence(gatepost: Gatepost) -> None:
+    said = gatepost.having(DATABASE_URL="sqlite:///./nowhere/gatepost.db").refused("migrate")
+    assert "the file cannot be opened" in said
+
+
+def test_a_schema_of_another_version_is_left_alone(gatepost: Gatepost) -> None:
+    change_revision(gatepost.folder / "test.db", "fromthefuture")
+    for words in (("migrate",), ("users", "list")):
+        assert "made by another version of Gatepost" in gatepost.refused(*words)
+
+
+def change_revision(file: Path, revision: str) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    connection.commit()
+    connection.close()

@@ -1,0 +1,206 @@
+"""What every test may ask for: a kind of database, an empty one of that kind, a Redis.
+
+A test that uses `database_kind`, itself or through another fixture, runs once on each kind that
+`--database` names. Servers are started once for the run, and only those that it may need.
+"""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import xdist
+
+from gatepost.db.engine import open_engine
+from gatepost.migrations.runner import upgrade
+from tests.support.databases import KINDS, Databases, Kind
+from tests.support.fleet import Fleet
+from tests.support.servers import ServerKind, UnreachableServerError
+from tests.support.service import make_settings
+from tests.support.summary import Summary
+
+FLEET = pytest.StashKey[Fleet]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        type=_kinds,
+        default=KINDS,
+        metavar="KINDS",
+        help="the databases to test on: all (default), or some of sqlite,postgresql,mariadb",
+    )
+
+
+def _kinds(words: str) -> tuple[Kind, ...]:
+    named = set(words.split(","))
+    if named == {"all"}:
+        return KINDS
+    if unknown := named.difference(KINDS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {KINDS}")
+    return tuple(kind for kind in KINDS if kind in named)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "databases(*kinds): the test is about these kinds of database only"
+    )
+    config.addinivalue_line(
+        "markers", "faults: the test kills, stops or starves what is real, and takes a while"
+    )
+    if hasattr(config, "workerinput"):
+        config.stash[FLEET] = Fleet.from_wire(config.workerinput["fleet"])
+        return
+    fleet = config.stash[FLEET] = Fleet()
+    config.add_cleanup(fleet.stop)
+    config.pluginmanager.register(Summary(fleet.servers, fleet.missing))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the servers before xdist's workers, who collect for themselves, set out."""
+    if xdist.is_xdist_controller(session):
+        _start(session.config, {*session.config.getoption("database"), "redis"})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: "xdist.workermanage.WorkerController") -> None:
+    """Tell a worker where the servers are."""
+    node.workerinput["fleet"] = node.config.stash[FLEET].to_wire()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Note the test's database where its report carries it to the summary."""
+    if kind := _database_of(item):
+        item.user_properties.append(("database", kind))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the servers that the chosen tests need, where one process does everything."""
+    if xdist.is_xdist_worker(session) or xdist.is_xdist_controller(session):
+        return
+    if not session.config.getoption("collectonly"):
+        needed = {_database_of(item) for item in session.items}
+        needed |= {"redis" for item in session.items if "redis_url" in _fixtures_of(item)}
+        _start(session.config, needed)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that was to be complete and was not."""
+    missing = session.config.stash[FLEET].missing
+    if missing and os.environ.get("GATEPOST_TEST_REQUIRE_ALL") and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("databases")
+        kinds = marker.args if marker else KINDS
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of databases that `--database` does not name."""
+    chosen = {None, *config.getoption("database")}
+    if others := [item for item in items if _database_of(item) not in chosen]:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _database_of(item) in chosen]
+
+
+def _start(config: pytest.Config, kinds: Iterable[str | None]) -> None:
+    servers: tuple[ServerKind, ...] = get_args(ServerKind)
+    try:
+        config.stash[FLEET].start([kind for kind in servers if kind in kinds])
+    except UnreachableServerError as error:
+        pytest.exit(str(error), pytest.ExitCode.USAGE_ERROR)
+
+
+def _database_of(item: pytest.Item) -> str | None:
+    return item.callspec.params.get("database_kind") if hasattr(item, "callspec") else None
+
+
+def _fixtures_of(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, which is what the service runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def database_kind(request: pytest.FixtureRequest) -> Kind:
+    """The kind of database that the test runs on."""
+    kind: Kind = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """The databases that this process makes, dropped at its end."""
+    made = Databases()
+    yield made
+    made.drop_all()
+
+
+@pytest.fixture(scope="session")
+def database_server(database_kind: Kind, pytestconfig: pytest.Config, sqlite_folder: Path) -> str:
+    """The URL that a database of the kind is made at."""
+    return (
+        f"sqlite:///{sqlite_folder}"
+        if database_kind == "sqlite"
+        else _url_of(database_kind, pytestconfig)
+    )
+
+
+@pytest.fixture(scope="session")
+def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where SQLite's files are."""
+    return tmp_path_factory.mktemp("sqlite")
+
+
+@pytest.fixture(scope="session")
+def database_url(database_kind: Kind, database_server: str, databases: Databases) -> str:
+    """The `DATABASE_URL` of this process's lasting database of the kind, empty at first."""
+    return databases.keep(database_kind, database_server)
+
+
+@pytest.fixture(scope="session")
+def migrated_url(database_url: str) -> str:
+    """A database at the head of the migrations, which this process's tests share."""
+
+    async def migrate() -> None:
+        engine = open_engine(make_settings(database_url))
+        await upgrade(engine)
+        await engine.dispose()
+
+    asyncio.run(migrate())
+    return database_url
+
+
+@pytest.fixture
+def fresh_database_url(
+    database_kind: Kind, database_server: str, databases: Databases
+) -> Iterator[str]:
+    """The `DATABASE_URL` of an empty database that only this test has."""
+    url = databases.make(database_kind, database_server)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def redis_url(pytestconfig: pytest.Config) -> str:
+    """The `REDIS_URL` of a numbered database that no other process of the tests has."""
+    url = _url_of("redis", pytestconfig)
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return f"{url}{'&' if '?' in url else '?'}db={number}"
+
+
+def _url_of(kind: str, config: pytest.Config) -> str:
+    fleet = config.stash[FLEET]
+    if kind in fleet.missing:
+        pytest.skip(fleet.missing[kind])
+    return fleet.servers[kind].url

@@ -1,0 +1,69 @@
+"""A worker process that is killed is replaced, and its end costs nothing but what it was doing."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.running import Process
+from tests.faults.processes import (
+    SECONDS_TO_STOP,
+    gatepost_on,
+    serving,
+    sign_up_over,
+    titles_of_items,
+)
+from tests.support.load import Load, open_client, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+
+WORKERS = 2
+
+
+async def test_a_killed_worker_is_replaced_and_nothing_written_is_lost(tmp_path: Path) -> None:
+    gatepost = gatepost_on(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    titles: list[str] = []
+    with serving(gatepost, "--workers", str(WORKERS)) as (process, url):
+        first = set(workers_of(process, WORKERS))
+        async with open_client(url) as client:
+            client.headers.update(await sign_up_over(client))
+
+            async def write(client: httpx.AsyncClient) -> httpx.Response:
+                title = f"item {time.monotonic_ns()}"
+                # A connection of its own for each, so that both workers get some.
+                answer = await client.post(
+                    "/items/", json={"title": title}, headers={"Connection": "close"}
+                )
+                if answer.status_code == 201:
+                    titles.append(title)
+                return answer
+
+            load = Load(client, [write])
+            async with load.running():
+                await load.answered(40)
+                os.kill(min(first), signal.SIGKILL)
+                replaced = workers_of(process, WORKERS + 1)
+                await load.answered(80)
+            # What it was doing broke with it: a request a client at most.
+            assert set(load.statuses) <= {201, None}
+            assert load.statuses[None] <= load.clients
+            assert len(set(replaced) - first) == 1
+
+            async def all_is_well() -> bool:
+                return (await client.get("/health/ready")).status_code == 200
+
+            await until(all_is_well)
+            assert set(titles) <= await titles_of_items(client)
+        status, printed = process.terminate(within=SECONDS_TO_STOP)
+    assert status == 0, printed
+    assert "Traceback" not in printed
+
+
+def workers_of(process: Process, count: int) -> list[int]:
+    """The process ids of all workers so far, once this many have started."""
+    printed = process.wait_for(rf"(?s)(?:startup complete.*?){{{count}}}").string
+    return [int(number) for number in re.findall(r"Started server process \[(\d+)\]", printed)]

@@ -1,0 +1,222 @@
+"""Real worker processes that share limits and locks, and a Redis that goes and comes back."""
+
+import asyncio
+import importlib
+import json
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.running import Gatepost, Process
+from tests.support.load import HANGING_SECONDS
+from tests.support.redis_process import OwnRedis
+from tests.support.service import PASSWORD, Service, make_settings, register, serving
+
+pytestmark = pytest.mark.anyio
+
+WORKERS = 4
+
+
+@pytest.fixture
+def gatepost(tmp_path: Path) -> Gatepost:
+    """The command on an SQLite file of its own, its hashes cheap and its limits low."""
+    environ = {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/test.db",
+        "DEBUG": "true",
+        "ARGON2_MEMORY_KIB": "8",
+        "ARGON2_TIME_COST": "1",
+        "RATE_LIMIT_REQUESTS": "100",
+        "TRUSTED_PROXIES": "127.0.0.1",
+    }
+    return Gatepost(tmp_path, environ)
+
+
+@pytest.fixture
+def own_redis() -> Iterator[OwnRedis]:
+    with OwnRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def migrated_sqlite_url(gatepost: Gatepost) -> str:
+    gatepost.done("migrate")
+    return gatepost.environ["DATABASE_URL"]
+
+
+def started(process: Process) -> int:
+    """The service's port, once every worker has said that it serves."""
+    port = int(process.wait_for(r"http://127\.0\.0\.1:(\d+)")[1])
+    for count in range(1, WORKERS + 1):
+        process.wait_for(rf"(?s)(startup complete.*){{{count}}}")
+    return port
+
+
+async def ask(port: int, method: str, path: str, address: str, body: str = "") -> int:
+    """Send one request on a connection of its own, and return the status of its answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = [
+        f"{method} {path} HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+        "Content-Type: application/json",
+        f"X-Forwarded-For: {address}",
+        f"Content-Length: {len(body)}",
+    ]
+    writer.write("\r\n".join([*head, "", body]).encode())
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.parametrize("kind", ["redis", "database"])
+async def test_four_workers_let_in_and_try_no_more_than_one(
+    gatepost: Gatepost, own_redis: OwnRedis, kind: str
+) -> None:
+    if kind == "redis":
+        own_redis.start()
+        gatepost = gatepost.having(REDIS_URL=own_redis.url)
+    with gatepost.start("serve", "--port", "0", "--workers", str(WORKERS)) as process:
+        port = started(process)
+        counted = await asyncio.gather(
+            *(ask(port, "GET", "/no/such", "192.0.2.1") for _ in range(1000))
+        )
+        wrong = json.dumps({"email": "nobody@example.com", "password": "a wrong password"})
+        tried = await asyncio.gather(
+            *(ask(port, "POST", "/auth/login", "192.0.2.2", wrong) for _ in range(50))
+        )
+        status, printed = process.terminate(within=30)
+    assert status == 0, printed
+    assert "store.lost" not in printed
+    assert Counter(counted) == {404: 100, 429: 900}
+    assert Counter(tried) == {401: 5, 429: 45}
+
+
+def test_the_check_says_what_the_workers_share(gatepost: Gatepost, own_redis: OwnRedis) -> None:
+    gatepost.done("migrate")
+    assert "kept in this process's memory" in gatepost.done("check")
+    several = gatepost.having(WEB_CONCURRENCY="2")
+    assert "kept in the database, which 2 workers share" in several.done("check")
+    with_redis = gatepost.having(REDIS_URL=own_redis.url)
+    failed = with_redis.run("check")
+    assert failed.exit_code == 1
+    assert "Redis does not answer. Check REDIS_URL" in failed.stdout
+    own_redis.start()
+    assert "kept in Redis" in with_redis.done("check")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--workers", "3"], ["--workers=3"], ["-w", "3"], ["-w3"], ["-k", "x", "-w", "3"]]
+)
+def test_other_servers_workers_share_too(
+    gatepost: Gatepost, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in gatepost.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WEB_CONCURRENCY", "9")
+    monkeypatch.setattr(sys, "argv", ["gunicorn", *arguments, "gatepost.asgi:app"])
+    asgi = importlib.reload(importlib.import_module("gatepost.asgi"))
+    assert asgi._read_settings().chosen_store == "database"
+    assert asgi._read_settings().workers == 3
+
+
+async def test_redis_may_go_and_come_back_under_load(
+    migrated_sqlite_url: str, own_redis: OwnRedis
+) -> None:
+    own_redis.start()
+    settings = make_settings(migrated_sqlite_url, redis_url=own_redis.url)
+    async with serving(settings) as service, service.open_client() as client:
+        await register(client)
+        load = Load(client)
+        async with load.running():
+            await load.answered(50)
+            own_redis.stop()
+            await load.answered(50)
+            assert not service.runtime.store.is_available
+            assert service.runtime.rate_limits.unchecked["default"] > 0
+            await lockout_holds(client)
+            own_redis.start()
+            await until_available(service)
+            counted = (await client.get("/")).headers
+            assert counted["RateLimit-Policy"]
+            own_redis.freeze()
+            await load.answered(50)
+            assert not service.runtime.store.is_available
+            own_redis.thaw()
+            await until_available(service)
+            await load.answered(50)
+        assert load.codes == {200: sum(load.codes.values())}
+        assert load.slowest < HANGING_SECONDS
+
+
+async def lockout_holds(client: httpx.AsyncClient) -> None:
+    """Although nothing is shared, no more than five passwords are tried in this process."""
+
+    async def log_in(password: str) -> int:
+        body = {"email": "ada@example.com", "password": password}
+        return (await client.post("/auth/login", json=body)).status_code
+
+    wrong = await asyncio.gather(*(log_in("a wrong password") for _ in range(20)))
+    assert Counter(wrong) == {401: 5, 429: 15}
+    assert await log_in(PASSWORD) == 429
+
+
+async def test_a_lock_outlives_the_redis_that_kept_it(
+    migrated_sqlite_url: str, own_redis: OwnRedis
+) -> None:
+    own_redis.start()
+    settings = make_settings(migrated_sqlite_url, redis_url=own_redis.url)
+    async with serving(settings) as service, service.open_client() as client:
+        await register(client)
+        await lockout_holds(client)
+        own_redis.stop()
+        body = {"email": "ada@example.com", "password": PASSWORD}
+        assert (await client.post("/auth/login", json=body)).status_code == 429
+
+
+async def until_available(service: Service) -> None:
+    async with asyncio.timeout(10):
+        while not service.runtime.store.is_available:  # noqa: ASYNC110 - it has no event for that
+            await asyncio.sleep(0.01)
+
+
+class Load:
+    """Four clients who ask and ask."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.codes: Counter[int] = Counter()
+        self.slowest = 0.0
+
+    @asynccontextmanager
+    async def running(self) -> Any:
+        tasks = [asyncio.create_task(self._ask()) for _ in range(4)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def answered(self, count: int) -> None:
+        """Wait until so many more have been answered."""
+        wanted = sum(self.codes.values()) + count
+        async with asyncio.timeout(20):
+            while sum(self.codes.values()) < wanted:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+
+    async def _ask(self) -> None:
+        while True:
+            began = time.monotonic()
+            answer = await self.client.get("/")
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.codes[answer.status_code] += 1
+            await asyncio.sleep(0.01)  # a request that waits for nothing leaves nobody else a turn

@@ -1,0 +1,63 @@
+"""A table as a store, on each database."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from gatepost.db.engine import open_engine
+from gatepost.stores.base import Store, StoreUnavailable
+from gatepost.stores.database import DatabaseStore
+from tests.stores.contract import StoreContract
+from tests.support.clock import SetClock
+from tests.support.service import make_settings
+
+pytestmark = pytest.mark.anyio
+
+
+class TestDatabase(StoreContract):
+    @pytest.fixture
+    def store(self, database_store: Store) -> Store:
+        return database_store
+
+
+async def test_processes_that_meet_on_the_same_keys_lose_no_count(
+    database_store: Store, migrated_url: str, clock: SetClock
+) -> None:
+    engine = open_engine(make_settings(migrated_url))
+    other = DatabaseStore(engine, clock)
+    keys = [f"shared:{number}" for number in range(5)]
+    windows = await asyncio.gather(
+        *(
+            store.count_in_window(key, 50, timedelta(minutes=1))
+            for _ in range(100)
+            for store in (database_store, other)
+            for key in keys
+        )
+    )
+    await other.close()
+    await engine.dispose()
+    assert sum(window.allowed for window in windows) == 50 * len(keys)
+
+
+async def test_a_purge_deletes_the_rows_that_have_expired(
+    database_store: Store, clock: SetClock, key: str
+) -> None:
+    await database_store.put(key, b"", timedelta(seconds=1))
+    clock.advance(timedelta(seconds=1))
+    assert await database_store.purge() == 1
+    assert await database_store.purge() == 0
+
+
+@pytest.mark.databases("sqlite")
+async def test_without_its_table_it_is_unavailable(
+    fresh_database_url: str, clock: SetClock
+) -> None:
+    engine = open_engine(make_settings(fresh_database_url))
+    store = DatabaseStore(engine, clock)
+    with pytest.raises(StoreUnavailable):
+        await store.get("anything")
+    assert not store.is_available
+    assert store.figures["failures"] == 1
+    await store.close()
+    await engine.dispose()

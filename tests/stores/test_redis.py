@@ -1,0 +1,146 @@
+"""Redis as a store, and how little it matters when it is gone."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from gatepost.stores.base import Store, StoreUnavailable
+from gatepost.stores.redis import RedisStore
+from tests.stores.contract import RULES, StoreContract
+from tests.support.load import HANGING_SECONDS
+from tests.support.redis_process import OwnRedis
+
+pytestmark = pytest.mark.anyio
+
+MINUTE = timedelta(minutes=1)
+
+
+class TestRedis(StoreContract):
+    @pytest.fixture
+    def store(self, redis_store: Store) -> Store:
+        return redis_store
+
+
+@pytest.fixture
+async def live_store(redis_url: str) -> AsyncIterator[RedisStore]:
+    """One that goes by the server's own clock, as in production."""
+    store = RedisStore(redis_url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[OwnRedis]:
+    """A server that the test may stop, freeze and start again."""
+    with OwnRedis() as server:
+        yield server
+
+
+async def test_the_servers_own_clock_counts(live_store: RedisStore, key: str) -> None:
+    window = await live_store.count_in_window(key, 3, MINUTE)
+    assert window == (True, 1, MINUTE)
+    locked = [await live_store.begin_attempt(key + "a", "here", RULES) for _ in range(6)]
+    assert [each.state for each in locked] == ["begun"] * 5 + ["full"]
+
+
+async def test_nothing_stays_in_redis_for_good(
+    live_store: RedisStore, redis_url: str, key: str
+) -> None:
+    await live_store.put(key, b"", MINUTE)
+    await live_store.count_in_window(key + "w", 3, MINUTE)
+    await live_store.begin_attempt(key + "a", "here", RULES)
+    async with Redis.from_url(redis_url) as client:
+        names = await client.keys("gatepost:*")
+        assert names
+        assert all([await client.pttl(name) > 0 for name in names])
+
+
+async def test_a_server_that_has_forgotten_the_script_is_told_it_again(
+    live_store: RedisStore, redis_url: str, key: str
+) -> None:
+    await live_store.increment(key, MINUTE)
+    async with Redis.from_url(redis_url) as client:
+        await client.script_flush()
+    assert (await live_store.increment(key, MINUTE)).value == 2
+
+
+async def test_a_server_may_ask_for_a_password(own_redis: OwnRedis, key: str) -> None:
+    own_redis.start("--requirepass", "s3cret/with:odd@signs")
+    store = RedisStore(own_redis.url.replace("unix://", "unix://:s3cret%2Fwith%3Aodd%40signs@"))
+    await store.put(key, b"value", MINUTE)
+    assert await store.get(key) == b"value"
+    await store.close()
+
+
+async def test_a_dead_server_is_asked_once_and_no_request_waits_for_it(
+    own_redis: OwnRedis, key: str
+) -> None:
+    own_redis.start()
+    store = RedisStore(own_redis.url)
+    await store.increment(key, MINUTE)
+    own_redis.stop()
+    with not_hanging(), pytest.raises(StoreUnavailable):
+        await store.increment(key, MINUTE)
+    with not_hanging():
+        for _ in range(100):
+            with pytest.raises(StoreUnavailable):
+                await store.increment(key, MINUTE)
+    assert store.figures["failures"] == 1
+    await store.close()
+
+
+async def test_a_frozen_server_costs_a_moment_once(own_redis: OwnRedis, key: str) -> None:
+    own_redis.start()
+    store = RedisStore(own_redis.url)
+    await store.increment(key, MINUTE)
+    own_redis.freeze()
+    with not_hanging():
+        answers = await asyncio.gather(
+            *(store.increment(key, MINUTE) for _ in range(50)), return_exceptions=True
+        )
+    assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+    with not_hanging(), pytest.raises(StoreUnavailable):
+        await store.increment(key, MINUTE)
+    own_redis.thaw()
+    await until_available(store)
+    await store.increment(key, MINUTE)
+    await store.close()
+
+
+async def test_a_server_that_is_back_is_found(own_redis: OwnRedis, key: str) -> None:
+    own_redis.start()
+    store = RedisStore(own_redis.url)
+    await store.increment(key, MINUTE)
+    own_redis.stop()
+    with pytest.raises(StoreUnavailable):
+        await store.increment(key, MINUTE)
+    own_redis.start()
+    await until_available(store)
+    assert (await store.increment(key, MINUTE)).value == 1
+    await store.close()
+
+
+async def test_a_server_that_was_never_there_is_unavailable() -> None:
+    store = RedisStore("redis://127.0.0.1:1/0")
+    with not_hanging(), pytest.raises(StoreUnavailable):
+        await store.ping()
+    await store.close()
+
+
+async def until_available(store: Store) -> None:
+    """The store looks by itself, in the background."""
+    async with asyncio.timeout(10):
+        while not store.is_available:  # noqa: ASYNC110 - it has no event for that
+            await asyncio.sleep(0.01)
+
+
+@contextmanager
+def not_hanging() -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < HANGING_SECONDS
