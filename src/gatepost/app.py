@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from gatepost.clock import Clock
 from gatepost.features.accounts.admin_router import router as users
@@ -35,6 +36,7 @@ from gatepost.web.metrics import router as metrics
 from gatepost.web.middleware import middleware_stack
 from gatepost.web.openapi import describe
 from gatepost.web.problems import install_problem_handlers
+from gatepost.web.routing import placed
 from gatepost.web.static_files import router as static_files
 
 log = logging.getLogger(__name__)
@@ -103,33 +105,34 @@ def assemble(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         telemetry=telemetry_of(settings),
     )
-    api = _api()
-    app.include_router(api, prefix=settings.api_v1_str)
-    app.include_router(api, include_in_schema=False)
-    app.include_router(document, prefix=settings.api_v1_str)
-    for router in (short_paths, signing_keys, health, metrics):
-        app.include_router(router)
-    for router in (front_page, documentation, static_files):
-        app.include_router(router)
+    app.router.routes.extend(_routes(settings.api_v1_str))
     app.state.readiness_checks = {"schema": schema_is_current}
     install_problem_handlers(app)
     describe(app, settings)
     return app
 
 
-def auth_at_root() -> APIRouter:
+def auth_at_root() -> Iterator[APIRoute]:
     """What is below `/auth`, without it: for hosts that mount the service at a path like that."""
-    router = APIRouter(include_in_schema=False)
-    router.include_router(auth)
-    router.include_router(sessions)
-    router.add_api_route("/me", read_me, response_model=UserRead)
-    return router
+    me = APIRouter()
+    me.add_api_route("/me", read_me, response_model=UserRead)
+    for router in (auth, sessions, me):
+        yield from placed(router, in_schema=False)
 
 
-def _api() -> APIRouter:
-    api = APIRouter()
-    api.include_router(auth, prefix="/auth")
-    api.include_router(sessions, prefix="/auth")
+def _routes(prefix: str) -> Iterator[APIRoute]:
+    """Every route; those of the API below its prefix, which is documented, and without it."""
+    yield from _api(prefix)
+    yield from _api("", in_schema=False)
+    yield from placed(document, prefix)
+    for router in (short_paths, signing_keys, health, metrics):
+        yield from placed(router)
+    for router in (front_page, documentation, static_files):
+        yield from placed(router)
+
+
+def _api(prefix: str, *, in_schema: bool = True) -> Iterator[APIRoute]:
+    for router in (auth, sessions):
+        yield from placed(router, f"{prefix}/auth", in_schema=in_schema)
     for router in (profile, users, activity, items):
-        api.include_router(router)
-    return api
+        yield from placed(router, prefix, in_schema=in_schema)

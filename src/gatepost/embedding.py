@@ -112,7 +112,7 @@ def install(
         raise ValueError(f"something is mounted at {prefix} already")
     gatepost = Gatepost(settings=settings, prefix=prefix)
     service = assemble(settings)
-    service.include_router(auth_at_root())
+    service.router.routes.extend(auth_at_root())
     app.mount(prefix, service)
     _start_with_host(app, service, gatepost, clock, hooks)
     app.add_exception_handler(Problem, answer_problem)

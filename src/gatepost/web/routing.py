@@ -1,14 +1,37 @@
-"""The route class of every router: a body is read strictly, before anything is made of it."""
+"""The route class of every router, which reads bodies strictly; and where routes are placed."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from copy import copy
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from fastapi.utils import generate_unique_id
+from starlette.routing import compile_path
 
 from gatepost.web.strict_json import read_json
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def placed(router: APIRouter, prefix: str = "", *, in_schema: bool = True) -> Iterator[APIRoute]:
+    """The router's routes below a prefix, for an application's own list of routes.
+
+    What a route takes and gives was found out when its module was imported. `include_router` would
+    find it out once more for each place and application; a copy that differs in its path need not.
+    """
+    for route in router.routes:
+        assert isinstance(route, APIRoute)  # noqa: S101 - nothing else is ever on a router of ours
+        yield _at(prefix + route.path, route, in_schema=in_schema)
+
+
+def _at(path: str, route: APIRoute, *, in_schema: bool) -> APIRoute:
+    here = copy(route)
+    here.path = path
+    here.path_regex, here.path_format, here.param_convertors = compile_path(path)
+    here.unique_id = generate_unique_id(here)
+    here.include_in_schema = route.include_in_schema and in_schema
+    return here
 
 
 class StrictRoute(APIRoute):

@@ -26,4 +26,5 @@ class HeadAsGet:
         try:
             await self.app(as_get, receive, send_headers)
         finally:
-            scope.update({name: as_get[name] for name in LEFT_BY_ROUTING if name in as_get})
+            if LEFT_BY_ROUTING in as_get:
+                scope[LEFT_BY_ROUTING] = as_get[LEFT_BY_ROUTING]
