@@ -36,6 +36,7 @@ from gatepost.web.metrics import router as metrics
 from gatepost.web.middleware import middleware_stack
 from gatepost.web.openapi import describe
 from gatepost.web.problems import install_problem_handlers
+from gatepost.web.route_index import RouteIndex
 from gatepost.web.routing import placed
 from gatepost.web.static_files import router as static_files
 
@@ -105,7 +106,7 @@ def assemble(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         telemetry=telemetry_of(settings),
     )
-    app.router.routes.extend(_routes(settings.api_v1_str))
+    app.router.routes.extend((RouteIndex(app.router.routes), *_routes(settings.api_v1_str)))
     app.state.readiness_checks = {"schema": schema_is_current}
     install_problem_handlers(app)
     describe(app, settings)

@@ -1,6 +1,7 @@
-"""Where the service is mounted, as the client of this request sees it."""
+"""Where the service is mounted, as the client of this request sees it, and what is below that."""
 
 from fastapi import Request
+from starlette.types import Scope
 
 
 def mount_of(request: Request, own_path: str) -> str:
@@ -15,3 +16,15 @@ def mount_of(request: Request, own_path: str) -> str:
     if path == root or path.startswith(f"{root}/"):
         path = path.removeprefix(root)
     return root + path.removesuffix(own_path)
+
+
+def route_path(scope: Scope) -> str:
+    """The path that routes are matched with: what comes after the mount, as the framework reads it.
+
+    As it is where the server does not repeat the root path that it was given.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and (path == root or path.startswith(f"{root}/")):
+        return path[len(root) :]
+    return path
