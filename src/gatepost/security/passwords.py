@@ -3,7 +3,7 @@
 import re
 import secrets
 import unicodedata
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -15,6 +15,12 @@ from argon2.low_level import ARGON2_VERSION
 
 from gatepost.errors import Problem
 from gatepost.security.hash_pool import HashPool
+from gatepost.security.legacy_hashes.bcrypt_sha256 import BcryptSha256
+from gatepost.security.legacy_hashes.firebase import FirebaseScrypt
+from gatepost.security.legacy_hashes.pbkdf2 import Pbkdf2
+from gatepost.security.legacy_hashes.scheme import Scheme
+from gatepost.security.legacy_hashes.scrypt import Scrypt
+from gatepost.security.legacy_hashes.sha_crypt import ShaCrypt
 from gatepost.settings.passwords import PasswordSettings
 
 BCRYPT_MAX_BYTES = 72
@@ -64,15 +70,10 @@ class Verification:
 _NO_MATCH = Verification(matches=False, needs_rehash=False)
 
 
-class _Algorithm(Protocol):
-    max_bytes: int | None
-
-    def recognises(self, hashed: str) -> bool: ...
+class _Algorithm(Scheme, Protocol):
+    """A scheme that may also be today's."""
 
     def hash(self, password: bytes) -> str: ...
-
-    def verify(self, password: bytes, hashed: str) -> bool:
-        """Raise `ValueError` if the hash turns out not to be one."""
 
     def is_current(self, hashed: str) -> bool: ...
 
@@ -159,7 +160,7 @@ class Passwords:
             "argon2": _Argon2(settings),
             "bcrypt": _Bcrypt(settings),
         }
-        self._algorithms = tuple(algorithms.values())
+        self._schemes: tuple[Scheme, ...] = (*algorithms.values(), *_legacy_schemes(settings))
         self._today = algorithms[settings.password_hasher]
         self._pool = pool
         # Made up, not computed: verifying against it costs the same, and starting costs nothing.
@@ -183,7 +184,7 @@ class Passwords:
 
     def recognises(self, hashed: str) -> bool:
         """Tell whether `hashed` is a hash, of bearable cost, that `verify` can compare with."""
-        return self._algorithm_of(hashed) is not None
+        return self._scheme_of(hashed) is not None
 
     def _hash(self, password: str) -> str:
         usable = _encode(password, self._today)
@@ -192,28 +193,43 @@ class Passwords:
         return self._today.hash(usable)
 
     def _verify(self, password: str, hashed: str | None) -> Verification:
-        algorithm = None if hashed is None else self._algorithm_of(hashed)
-        usable = _encode(password, algorithm or self._today)
-        if hashed is None or algorithm is None:
+        scheme = None if hashed is None else self._scheme_of(hashed)
+        usable = _encode(password, scheme or self._today)
+        if hashed is None or scheme is None:
             return self._refuse()
+        current = scheme is self._today and self._today.is_current(hashed)
         try:
-            same = algorithm.verify(_STAND_IN if usable is None else usable, hashed)
+            same = scheme.verify(_STAND_IN if usable is None else usable, hashed)
+            if usable is not None and not (same or current):
+                same = _matches_as_typed(password, usable, scheme, hashed)
         except ValueError:
             return self._refuse()
         if usable is None or not same:
             return _NO_MATCH
-        current = algorithm is self._today and algorithm.is_current(hashed)
         return Verification(matches=True, needs_rehash=not current)
 
     def _refuse(self) -> Verification:
         self._today.verify(_STAND_IN, self._unmatchable)
         return _NO_MATCH
 
-    def _algorithm_of(self, hashed: str) -> _Algorithm | None:
-        return next((each for each in self._algorithms if each.recognises(hashed)), None)
+    def _scheme_of(self, hashed: str) -> Scheme | None:
+        return next((each for each in self._schemes if each.recognises(hashed)), None)
 
 
-def _encode(password: str, algorithm: _Algorithm) -> bytes | None:
+def _legacy_schemes(settings: PasswordSettings) -> tuple[Scheme, ...]:
+    key = settings.firebase_signer_key
+    firebase = FirebaseScrypt(None if key is None else b64decode(key))
+    return Pbkdf2(), Scrypt(), BcryptSha256(), ShaCrypt(), firebase
+
+
+def _matches_as_typed(password: str, usable: bytes, scheme: Scheme, hashed: str) -> bool:
+    """Whether the password matches as it was typed: other systems may not have normalised it."""
+    typed = password.encode()
+    too_long = scheme.max_bytes is not None and len(typed) > scheme.max_bytes
+    return typed != usable and not too_long and scheme.verify(typed, hashed)
+
+
+def _encode(password: str, scheme: Scheme) -> bytes | None:
     """Return the bytes to hash, None for a password of which no hash is ever made."""
     # Normalising takes quadratic time, so what is longer than any password is not looked at.
     if len(password) > _LONGEST_INPUT or "\0" in password:
@@ -222,7 +238,7 @@ def _encode(password: str, algorithm: _Algorithm) -> bytes | None:
         encoded = unicodedata.normalize("NFC", password).encode()
     except UnicodeEncodeError:
         return None
-    too_long = algorithm.max_bytes is not None and len(encoded) > algorithm.max_bytes
+    too_long = scheme.max_bytes is not None and len(encoded) > scheme.max_bytes
     return None if too_long else encoded
 
 

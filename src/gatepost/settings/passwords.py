@@ -1,5 +1,6 @@
 """Settings of passwords: what is asked of them, and what hashing them costs."""
 
+from base64 import b64decode
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -11,6 +12,8 @@ from gatepost.settings.values import read_list
 # The least memory in KiB for each time cost, all of equal strength (OWASP Password Storage).
 _LEAST_MEMORY = {1: 47104, 2: 19456, 3: 12288, 4: 9216, 5: 7168}
 _LEAST_BCRYPT_COST = 10
+
+_LEAST_SIGNER_KEY_BYTES = 16
 
 _FOR_TESTS = "DEBUG=true allows less, for tests."
 
@@ -60,6 +63,26 @@ class PasswordSettings(ServiceSettings):
         le=10_000,
         description="Hashes that may wait for a thread; one more is answered 503.",
     )
+
+    firebase_signer_key: Annotated[
+        str | None, Described(takes="base64, as the Firebase console shows it", default="none")
+    ] = Field(
+        default=None,
+        repr=False,
+        description="The `base64_signer_key` of the Firebase project that users were imported "
+        "from, needed until they have logged in once.",
+    )
+
+    @field_validator("firebase_signer_key")
+    @classmethod
+    def _signer_key_is_base64(cls, value: str | None) -> str | None:
+        try:
+            key = b64decode(value or "", validate=True)
+        except ValueError:
+            key = b""
+        if value is not None and len(key) < _LEAST_SIGNER_KEY_BYTES:
+            refuse("is not a signer key in base64", "Copy `base64_signer_key` from the console.")
+        return value
 
     @field_validator("password_max_length")
     @classmethod
