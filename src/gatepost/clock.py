@@ -1,13 +1,16 @@
 """The only place that asks what time it is."""
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time as an aware UTC datetime."""
+    """Tells the time as an aware UTC datetime, and seconds that nobody sets back or on."""
 
     def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
 
 
 class SystemClock:
@@ -15,3 +18,6 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()

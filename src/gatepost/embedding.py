@@ -1,8 +1,8 @@
 """The service inside another FastAPI application, and who is calling, for the host's own routes."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ from gatepost.runtime import Runtime
 from gatepost.settings import Settings
 from gatepost.web.dependencies import origin_of
 from gatepost.web.problems import answer_problem, passing_problem
-from gatepost.work import Work, begin_work
+from gatepost.work import begin_work
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
@@ -50,13 +50,13 @@ class Gatepost:
 
     async def principal(self, request: Request) -> Principal:
         """Who is calling. Raises `NotAuthenticated`, `InvalidToken` or `CsrfRejected`."""
-        async with self._read(request) as work:
-            return await get_principal(request, work, None)
+        with self._asking(request):
+            return await get_principal(request, self.runtime, None)
 
     async def user(self, request: Request) -> UserRead:
-        """The user who is calling, as the database has them now. Raises as `principal` does."""
-        async with self._read(request) as work:
-            return await get_user(work, await get_principal(request, work, None))
+        """The user who is calling. Raises as `principal` does."""
+        with self._asking(request):
+            return await get_user(request, self.runtime, None)
 
     def require_role(self, *roles: Role | str) -> Callable[[Request], Awaitable[Principal]]:
         """A dependency that lets callers with one of these roles pass; else `PermissionDenied`.
@@ -66,23 +66,26 @@ class Gatepost:
         allowed = _known(roles)
 
         async def check_role(request: Request) -> Principal:
-            async with self._read(request) as work:
-                principal = await get_principal(request, work, None)
+            with self._asking(request):
+                principal = await get_principal(request, self.runtime, None)
                 if principal.role not in allowed:
-                    await deny(work, principal)
+                    origin = origin_of(request, self.settings)
+                    async with begin_work(self.runtime, origin, writes=False) as work:
+                        await deny(work, principal)
                 return principal
 
         return check_role
 
-    @asynccontextmanager
-    async def _read(self, request: Request) -> AsyncIterator[Work]:
-        """Work that ends before the host's route begins: it holds neither lock nor connection."""
+    @contextmanager
+    def _asking(self, request: Request) -> Iterator[None]:
+        """Name the request, and make a problem of a database that does not answer.
+
+        All work ends before the host's route begins: it holds neither lock nor connection.
+        """
         # Our own application names its requests in a middleware; the host's may not have one.
         request.scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
         try:
-            origin = origin_of(request, self.settings)
-            async with begin_work(self.runtime, origin, writes=False) as work:
-                yield work
+            yield
         except (SQLAlchemyError, OSError) as error:
             problem = passing_problem(error)
             if problem is None:

@@ -1,9 +1,11 @@
 """Everything the process opens at start and closes at stop."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -33,6 +35,7 @@ from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import Limit, RateLimits
 from gatepost.stores.redis import RedisStore
+from gatepost.stores.session_cache import SessionCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Runtime:
     store: Store
     rate_limits: RateLimits
     lockout: Lockout
+    session_cache: SessionCache[Any]
+    """Filled by `features.sessions`, whose `cache` says with what."""
     cipher: Cipher = field(repr=False)
     key_ring: KeyRing = field(repr=False)
     refresh_key: Key = field(repr=False)
@@ -106,6 +111,7 @@ async def start_runtime(
             store=store,
             rate_limits=rate_limits,
             lockout=lockout,
+            session_cache=_session_cache(settings, clock or SystemClock()),
             cipher=Cipher(derive_key(settings.secret_key, "gatepost key ring")),
             key_ring=KeyRing(),
             refresh_key=_refresh_key(settings),
@@ -143,6 +149,16 @@ def _lockout(settings: Settings, store: Store, engine: AsyncEngine, clock: Clock
     if isinstance(store, MemoryStore):
         return Lockout(store, store, rules, key, mailbox=DatabaseStore(engine, clock))
     return Lockout(store, MemoryStore(clock), rules, key)
+
+
+def _session_cache(settings: Settings, clock: Clock) -> SessionCache[Any]:
+    """Trusted where nobody else can change anything unheard: where one process serves."""
+    cache: SessionCache[Any] = SessionCache(
+        clock, seconds=settings.session_cache_seconds, size=settings.session_cache_size
+    )
+    if settings.redis_url is None and settings.workers == 1:
+        cache.trusted_until = math.inf
+    return cache
 
 
 def _refresh_key(settings: TokenSettings) -> Key:

@@ -33,10 +33,18 @@ class Work:
     runtime: Runtime
     origin: Origin
     follow_ups: list[FollowUp] = field(default_factory=list)
+    changed_users: set[int] = field(default_factory=set)
 
     @property
     def now(self) -> datetime:
         return self.runtime.clock.now()
+
+    def announce(self, user_id: int) -> None:
+        """Something that sessions tell of this user changes: nobody goes by what they remember.
+
+        Told once it is committed, before anything that follows the commit and before any answer.
+        """
+        self.changed_users.add(user_id)
 
     def after_commit(self, action: FollowUp) -> None:
         """Do this once what was written is committed; never, where it is rolled back."""
@@ -47,7 +55,10 @@ class Work:
 
         The next query begins another transaction, which sees what others did meanwhile.
         """
-        await self.db.commit()
+        try:
+            await self.db.commit()
+        finally:  # a commit that was cut short may have come about
+            self._tell_of_changed_users()
         await _follow_up(self)
 
     async def give_up(self) -> None:
@@ -55,8 +66,13 @@ class Work:
 
         The next query begins another transaction, as after `let_go`.
         """
-        self.follow_ups = []
+        self.follow_ups, self.changed_users = [], set()
         await self.db.rollback()
+
+    def _tell_of_changed_users(self) -> None:
+        users, self.changed_users = self.changed_users, set()
+        if users:
+            self.runtime.session_cache.forget(users)
 
 
 @asynccontextmanager

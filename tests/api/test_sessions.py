@@ -331,7 +331,7 @@ async def test_a_role_changes_with_the_next_request(
 async def test_what_ended_in_one_process_is_dead_in_another(
     make_service: MakeService, client: httpx.AsyncClient, account: Account
 ) -> None:
-    async with make_service() as another, another.open_client() as elsewhere:
+    async with make_service(workers=2) as another, another.open_client() as elsewhere:
         assert await status_of(elsewhere, account.access_token) == 200
         await client.post("/auth/logout", headers=account.headers)
 

@@ -40,6 +40,12 @@ class SessionSettings(TokenSettings):
         description="The longest that a process may go on trusting what it last saw of a session; "
         "0 reads the database every time.",
     )
+    session_cache_size: int = Field(
+        default=100_000,
+        ge=1,
+        le=10_000_000,
+        description="How many sessions a process remembers at most; the oldest make room.",
+    )
 
     @field_validator("session_idle_minutes")
     @classmethod

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, NoReturn
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import PermissionDenied, UserNotFound
@@ -13,19 +13,32 @@ from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserRead
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
-from gatepost.features.sessions.dependencies import CurrentPrincipal
+from gatepost.features.sessions.dependencies import CurrentPrincipal, find_session, password_form
 from gatepost.features.sessions.errors import InvalidToken
 from gatepost.features.sessions.principal import Principal
-from gatepost.web.dependencies import RequestWork
-from gatepost.work import Work
+from gatepost.runtime import Runtime
+from gatepost.web.dependencies import CurrentRuntime, RequestWork, origin_of
+from gatepost.work import Work, begin_work
 
 
-async def get_user(work: RequestWork, principal: CurrentPrincipal) -> UserRead:
-    """The user who is calling, as the database has them now."""
-    try:
-        return UserRead.model_validate(await accounts.get(work, principal.user_id))
-    except UserNotFound as error:
-        raise InvalidToken from error  # deleted since the session was read
+async def get_user(
+    request: Request, runtime: CurrentRuntime, _: Annotated[str | None, Depends(password_form)]
+) -> UserRead:
+    """The user who is calling. Raises as `find_session` does."""
+    session, _by_cookie = await find_session(request, runtime)
+    if session.user is None:
+        session.user = await _read_user(request, runtime, session.user_id)
+    user: UserRead = session.user
+    return user
+
+
+async def _read_user(request: Request, runtime: Runtime, user_id: int) -> UserRead:
+    origin = origin_of(request, runtime.settings)
+    async with begin_work(runtime, origin, writes=False) as work:
+        try:
+            return UserRead.model_validate(await accounts.get(work, user_id))
+        except UserNotFound as error:
+            raise InvalidToken from error  # deleted since the session was read
 
 
 CurrentUser = Annotated[UserRead, Depends(get_user, scope="function")]

@@ -17,9 +17,9 @@ PasswordInput = Annotated[
 
 
 class UserRead(BaseModel):
-    """A user. Never a hash, never a secret."""
+    """A user. Never a hash, never a secret. Frozen: several requests share one."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, frozen=True)
 
     id: int
     email: str

@@ -159,6 +159,7 @@ async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> No
     await _lock_with_admins(work, user_id, stays=False)
     if not await repository.remove(work.db, user_id):
         raise UserNotFound
+    work.announce(user_id)
     await audit.record(work, Event.USER_DELETED, audit.About(user_id=user_id, actor_id=actor_id))
 
 
@@ -175,6 +176,7 @@ async def store_new_password(work: Work, user_id: int, password_hash: str) -> No
 async def _change(work: Work, user_id: int, values: dict[str, Any]) -> None:
     if not await repository.change(work.db, user_id, {**values, "updated_at": work.now}):
         raise await _which_is_taken(work, values.get("email_key"), user_id)
+    work.announce(user_id)
 
 
 async def _lock_with_admins(work: Work, user_id: int, *, stays: bool) -> None:

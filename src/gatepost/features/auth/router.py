@@ -156,13 +156,13 @@ async def _end_session(request: Request, work: Work) -> None:
     if by_cookie:
         refuse_cross_site(request, work.runtime.settings)
     try:
-        principal = await sessions.authenticate(work, token, by_cookie=by_cookie)
+        session = await sessions.look_up(work, token)
     except InvalidToken:
         if cookie is None or not by_cookie:
             raise
         await sessions.end_by_refresh_token(work, cookie)
         return
-    await sessions.end(work, principal)
+    await sessions.end(work, session.principal)
 
 
 def _refresh_cookie(request: Request, work: Work) -> str | None:

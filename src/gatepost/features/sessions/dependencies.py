@@ -1,5 +1,6 @@
 """Who is calling, as a route asks for it."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -7,11 +8,14 @@ from fastapi.security import OAuth2PasswordBearer
 from fastapi.security.utils import get_authorization_scheme_param
 
 from gatepost.features.sessions import service as sessions
+from gatepost.features.sessions.cache import CachedSession
 from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.features.sessions.principal import Principal
+from gatepost.runtime import Runtime
 from gatepost.web.cookies import ACCESS_COOKIE
 from gatepost.web.csrf import refuse_cross_site
-from gatepost.web.dependencies import RequestWork
+from gatepost.web.dependencies import CurrentRuntime, origin_of
+from gatepost.work import begin_work
 
 # For the OpenAPI document: Swagger UI's Authorize button logs in with the password form.
 # `web.openapi` puts in where.
@@ -19,13 +23,30 @@ password_form = OAuth2PasswordBearer(tokenUrl="auth/login", auto_error=False)
 
 
 async def get_principal(
-    request: Request, work: RequestWork, _: Annotated[str | None, Depends(password_form)]
+    request: Request, runtime: CurrentRuntime, _: Annotated[str | None, Depends(password_form)]
 ) -> Principal:
-    """The caller. Raises `NotAuthenticated`, `InvalidToken`, or `CsrfRejected` for a cookie."""
-    token, by_cookie = find_access_token(request, work.runtime.settings.auth_transports)
+    """The caller. Raises as `find_session` does."""
+    session, by_cookie = await find_session(request, runtime)
+    return replace(session.principal, by_cookie=True) if by_cookie else session.principal
+
+
+async def find_session(request: Request, runtime: Runtime) -> tuple[CachedSession, bool]:
+    """The caller's session, and whether it was shown by cookie.
+
+    Where this process knows it, nothing is opened and nobody is asked; else the database is, in
+    work of its own that ends before the route's begins. Raises `NotAuthenticated`, `InvalidToken`,
+    or `CsrfRejected` for a cookie.
+    """
+    settings = runtime.settings
+    token, by_cookie = find_access_token(request, settings.auth_transports)
     if by_cookie:
-        refuse_cross_site(request, work.runtime.settings)
-    return await sessions.authenticate(work, token, by_cookie=by_cookie)
+        refuse_cross_site(request, settings)
+    session = sessions.recall(runtime, token)
+    if session is None:
+        origin = origin_of(request, settings)
+        async with begin_work(runtime, origin, writes=False) as work:
+            session = await sessions.look_up(work, token)
+    return session, by_cookie
 
 
 def find_access_token(request: Request, transports: frozenset[str]) -> tuple[str, bool]:

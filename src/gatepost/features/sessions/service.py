@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.sessions import repository, tokens
+from gatepost.features.sessions.cache import CachedSession, cache_of
 from gatepost.features.sessions.errors import InvalidToken, RefreshTokenReplayed, SessionNotFound
 from gatepost.features.sessions.models import Session
 from gatepost.features.sessions.principal import Principal
 from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
+from gatepost.runtime import Runtime
 from gatepost.work import Work
 
 RETENTION = timedelta(days=1)
@@ -66,20 +68,43 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
     return await tokens.issue(work, session)
 
 
-async def authenticate(work: Work, access_token: str, *, by_cookie: bool) -> Principal:
-    """Say who is calling; raises `InvalidToken` for a bad token and for a session that is over."""
+def recall(runtime: Runtime, access_token: str) -> CachedSession | None:
+    """Who is calling, if this process knows without asking anybody; None says to `look_up`.
+
+    Raises `InvalidToken` for a bad token.
+    """
+    now = runtime.clock.now()
+    claims = tokens.recall_access_token(runtime, access_token, now)
+    if claims is None:
+        return None
+    session = cache_of(runtime).find(claims.session_id, now)
+    if session is not None and str(session.user_id) != claims.subject:
+        raise InvalidToken
+    return session
+
+
+async def look_up(work: Work, access_token: str) -> CachedSession:
+    """Who is calling, as the database has it now; remembered, where that may be.
+
+    The work's transaction begins here. Raises `InvalidToken` for a bad token and for a session
+    that is over.
+    """
+    cache = cache_of(work.runtime)
+    mark = cache.begin_reading()
     claims = await tokens.read_access_token(work, access_token)
     session = await repository.find_live(work.db, claims.session_id, work.now)
     if session is None or str(session.user_id) != claims.subject:
         raise InvalidToken
-    return Principal(
+    principal = Principal(
         user_id=session.user_id,
         session_id=session.id,
         role=session.role,
         method=session.method,
         authenticated_at=session.authenticated_at,
-        by_cookie=by_cookie,
     )
+    seen = CachedSession(session.id, session.user_id, session.expires_at, mark, principal)
+    cache.keep(seen)
+    return seen
 
 
 async def list_of_user(work: Work, user_id: int) -> Sequence[Session]:
@@ -110,6 +135,7 @@ async def end_one(work: Work, user_id: int, session_id: int) -> None:
     """End one of a user's sessions; raises `SessionNotFound` for a stranger's too."""
     if not await repository.end_of_user(work.db, user_id, session_id, work.now):
         raise SessionNotFound
+    work.announce(user_id)
     await audit.record(
         work, Event.SESSION_ENDED, audit.About(user_id=user_id, session_id=session_id)
     )
@@ -121,6 +147,7 @@ async def end_all(
     """End every session of a user, but perhaps one; returns how many."""
     ended = await repository.end_all(work.db, user_id, work.now, but=but)
     if ended:
+        work.announce(user_id)
         about = audit.About(user_id=user_id, actor_id=actor_id, details={"sessions": ended})
         await audit.record(work, Event.SESSIONS_ENDED, about)
     return ended
@@ -129,6 +156,7 @@ async def end_all(
 async def change_role(work: Work, user_id: int, role: str) -> None:
     """Let a user's live sessions speak with the new role from their next request on."""
     await repository.change_role(work.db, user_id, role)
+    work.announce(user_id)
 
 
 async def purge(work: Work) -> int:
@@ -138,6 +166,7 @@ async def purge(work: Work) -> int:
 
 async def _end(work: Work, user_id: int, session_id: int) -> None:
     if await repository.end(work.db, session_id, work.now):
+        work.announce(user_id)
         about = audit.About(user_id=user_id, session_id=session_id)
         await audit.record(work, Event.SESSION_ENDED, about)
 
@@ -155,6 +184,7 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
         raise InvalidToken
     if not await repository.end(work.db, session.id, now):
         raise InvalidToken  # a replay at the same moment has ended it, and told
+    work.announce(session.user_id)
     about = audit.About(
         user_id=session.user_id,
         session_id=session.id,

@@ -10,6 +10,7 @@ from typing import Any
 from gatepost.features.sessions.errors import InvalidToken
 from gatepost.features.sessions.models import Session
 from gatepost.features.signing_keys import service as signing_keys
+from gatepost.runtime import Runtime
 from gatepost.security import tokens
 from gatepost.security.tokens import Key
 from gatepost.work import Work
@@ -80,34 +81,56 @@ async def issue(work: Work, session: Session) -> TokenPair:
     )
 
 
+def recall_access_token(runtime: Runtime, token: str, now: datetime) -> AccessClaims | None:
+    """Verify an access token by the keys this process knows; None where it has to read them first.
+
+    Raises `InvalidToken`.
+    """
+    keys = signing_keys.recall_keys(runtime)
+    if keys is None:
+        return None
+    try:
+        claims = _decode_access_token(runtime, token, keys, now)
+    except tokens.UnknownKey:
+        return None  # another process may have rotated the keys
+    except tokens.InvalidToken as error:
+        raise InvalidToken from error
+    return _access_claims(claims)
+
+
 async def read_access_token(work: Work, token: str) -> AccessClaims:
     """Verify an access token (RFC 9068 section 4); raises `InvalidToken`."""
     try:
         claims = await _decode_by_newest_keys(work, token)
     except tokens.InvalidToken as error:
         raise InvalidToken from error
-    return AccessClaims(session_id=_number(claims.get("sid")), subject=claims["sub"])
+    return _access_claims(claims)
 
 
 async def _decode_by_newest_keys(work: Work, token: str) -> Mapping[str, Any]:
     try:
-        return _decode_access_token(work, token, await signing_keys.verifying_keys(work))
+        keys = await signing_keys.verifying_keys(work)
+        return _decode_access_token(work.runtime, token, keys, work.now)
     except tokens.UnknownKey:  # another process may have rotated the keys
         keys = await signing_keys.reread_verifying_keys(work)
-    return _decode_access_token(work, token, keys)
+    return _decode_access_token(work.runtime, token, keys, work.now)
+
+
+def _access_claims(claims: Mapping[str, Any]) -> AccessClaims:
+    return AccessClaims(session_id=_number(claims.get("sid")), subject=claims["sub"])
 
 
 def _decode_access_token(
-    work: Work, token: str, keys: Mapping[str | None, Key]
+    runtime: Runtime, token: str, keys: Mapping[str | None, Key], now: datetime
 ) -> Mapping[str, Any]:
-    settings = work.runtime.settings
+    settings = runtime.settings
     return tokens.decode(
         tokens.ACCESS,
         token,
         keys,
         issuer=settings.issuer,
         audience=settings.audience,
-        now=work.now,
+        now=now,
     )
 
 

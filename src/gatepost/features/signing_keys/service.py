@@ -11,6 +11,7 @@ from gatepost.features.audit.events import Event
 from gatepost.features.signing_keys import repository
 from gatepost.features.signing_keys.errors import SigningKeysUnreadable
 from gatepost.features.signing_keys.models import StoredKey
+from gatepost.runtime import Runtime
 from gatepost.security import tokens
 from gatepost.security.encryption import DecryptionFailed
 from gatepost.security.key_ring import KeyRing
@@ -31,11 +32,16 @@ _REREAD_PAUSE = timedelta(seconds=1)
 async def signing_key(work: Work) -> Key:
     """The key that signs now; makes the first one where there is none yet."""
     ring = work.runtime.key_ring
-    if not _is_younger(work, RING_LIFETIME):
+    if not _is_younger(work.runtime, RING_LIFETIME):
         # Not one at a time: the caller has a connection, which the one who reads may wait for.
         await read_ring(work)
     assert ring.signing is not None  # noqa: S101 - a ring that was read holds a key
     return ring.signing
+
+
+def recall_keys(runtime: Runtime) -> Mapping[str | None, Key] | None:
+    """The verifying keys, if they were read lately enough; None says that they have to be read."""
+    return runtime.key_ring.verifying if _is_younger(runtime, RING_LIFETIME) else None
 
 
 async def verifying_keys(work: Work) -> Mapping[str | None, Key]:
@@ -51,9 +57,9 @@ async def reread_verifying_keys(work: Work) -> Mapping[str | None, Key]:
 async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, Key]:
     """One reads, and who waited for it need not: at its first query work has no connection yet."""
     ring = work.runtime.key_ring
-    if not _is_younger(work, age):
+    if not _is_younger(work.runtime, age):
         async with ring.reading:
-            if not _is_younger(work, age):
+            if not _is_younger(work.runtime, age):
                 await read_ring(work)
     return ring.verifying
 
@@ -152,7 +158,7 @@ def _context(kid: str, algorithm: str) -> bytes:
     return f"signing key {kid} {algorithm}".encode()
 
 
-def _is_younger(work: Work, age: timedelta) -> bool:
+def _is_younger(runtime: Runtime, age: timedelta) -> bool:
     """Whether the ring was read within this time; a clock that was set back makes it old."""
-    read_at = work.runtime.key_ring.read_at
-    return read_at is not None and timedelta(0) <= work.now - read_at < age
+    read_at = runtime.key_ring.read_at
+    return read_at is not None and timedelta(0) <= runtime.clock.now() - read_at < age

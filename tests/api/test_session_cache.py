@@ -1,0 +1,170 @@
+"""An authenticated request asks nobody while the process knows the session, and never too long."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import delete, event, update
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from gatepost.features.accounts.models import User
+from gatepost.features.sessions import repository
+from gatepost.features.sessions.models import Session
+from tests.api.conftest import MakeService
+from tests.support.clock import SetClock
+from tests.support.service import PASSWORD, Account, Service, bearer, log_in, sign_up
+
+pytestmark = pytest.mark.anyio
+
+ME = "/api/v1/users/me"
+
+
+@contextmanager
+def counting_queries(engine: AsyncEngine) -> Iterator[list[str]]:
+    """Every statement that the database is sent meanwhile, the beginnings of transactions too."""
+    sent: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        sent.append(arguments[2])
+
+    def note_beginning(_connection: object) -> None:
+        sent.append("BEGIN")
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    event.listen(engine.sync_engine, "begin", note_beginning)
+    try:
+        yield sent
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+        event.remove(engine.sync_engine, "begin", note_beginning)
+
+
+@pytest.fixture
+async def account(client: httpx.AsyncClient) -> Account:
+    return await sign_up(client)
+
+
+async def end_behind_its_back(service: Service, account: Account) -> None:
+    """End the sessions as somebody with another way into the database would."""
+    async with service.work() as work:
+        ended = update(Session).where(Session.user_id == account.id)
+        await work.db.execute(ended.values(ended_at=work.now))
+
+
+async def test_a_known_session_costs_no_query(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    expected = (await client.get(ME, headers=account.headers)).json()
+    by_cookie = {"Cookie": f"access_token={account.access_token}"}
+    with counting_queries(service.runtime.engine) as sent:
+        for headers in (account.headers, by_cookie):
+            for path in (ME, "/users/me", "/auth/me", "/api/v1/auth/me"):
+                answer = await client.get(path, headers=headers)
+                assert (answer.status_code, answer.json()) == (200, expected)
+    assert sent == []
+
+
+async def test_a_bad_token_costs_no_query(client: httpx.AsyncClient, service: Service) -> None:
+    account = await sign_up(client)
+    with counting_queries(service.runtime.engine) as sent:
+        for token in ("a.b.c", account.refresh_token, account.access_token[:-4] + "AAAA"):
+            assert (await client.get(ME, headers=bearer(token))).status_code == 401
+    assert sent == []
+
+
+async def test_a_change_behind_its_back_is_noticed_within_the_seconds_that_are_set(
+    make_service: MakeService, clock: SetClock
+) -> None:
+    async with (
+        make_service(session_cache_seconds=20) as service,
+        service.open_client() as client,
+    ):
+        account = await sign_up(client)
+        assert (await client.get(ME, headers=account.headers)).status_code == 200
+        await end_behind_its_back(service, account)
+        clock.advance(timedelta(seconds=19.9))
+        assert (await client.get(ME, headers=account.headers)).status_code == 200
+        clock.advance(timedelta(seconds=0.1))
+        assert (await client.get(ME, headers=account.headers)).status_code == 401
+
+
+@pytest.mark.parametrize("settings", [{"session_cache_seconds": 0}, {"workers": 2}])
+async def test_where_nothing_may_be_remembered_the_database_is_asked_each_time(
+    make_service: MakeService, settings: dict[str, Any]
+) -> None:
+    async with make_service(**settings) as service, service.open_client() as client:
+        account = await sign_up(client)
+        assert (await client.get(ME, headers=account.headers)).status_code == 200
+        await end_behind_its_back(service, account)
+        assert (await client.get(ME, headers=account.headers)).status_code == 401
+
+
+async def test_a_session_that_expires_is_over_on_time(
+    make_service: MakeService, clock: SetClock
+) -> None:
+    async with (
+        make_service(session_idle_minutes=16, session_cache_seconds=60) as service,
+        service.open_client() as client,
+    ):
+        account = await sign_up(client)
+        clock.advance(timedelta(minutes=14, seconds=50))
+        tokens = await client.post("/auth/refresh", json={"refresh_token": account.refresh_token})
+        headers = bearer(tokens.json()["access_token"])
+        clock.advance(timedelta(minutes=14, seconds=50))
+        assert (await client.get(ME, headers=headers)).status_code == 200
+        async with service.work() as work:
+            sooner = work.now + timedelta(seconds=5)
+            await work.db.execute(update(Session).values(expires_at=sooner))
+        service.runtime.session_cache.clear()
+        assert (await client.get(ME, headers=headers)).status_code == 200
+        clock.advance(timedelta(seconds=5))
+        assert (await client.get(ME, headers=headers)).status_code == 401
+
+
+async def test_a_reader_whom_the_logout_overtakes_does_not_keep_the_session_alive(
+    client: httpx.AsyncClient,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find_live = repository.find_live
+    other = await log_in(client)
+    overtaken: list[Session | None] = []
+
+    async def find_slowly(db: AsyncSession, session_id: int, now: datetime) -> Session | None:
+        found = await find_live(db, session_id, now)
+        if not overtaken:
+            overtaken.append(found)
+            answer = await client.post("/auth/logout-all", headers=bearer(other["access_token"]))
+            assert answer.status_code == 200
+        return found
+
+    assert (await client.get(ME, headers=bearer(other["access_token"]))).status_code == 200
+    monkeypatch.setattr(repository, "find_live", find_slowly)
+    first = await client.get(ME, headers=account.headers)
+    assert overtaken[0] is not None
+    assert first.status_code == 200, "it asked before the logout was answered"
+    assert (await client.get(ME, headers=account.headers)).status_code == 401
+
+
+async def test_a_user_who_is_deleted_behind_its_back_is_refused(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    assert (await client.get("/auth/sessions", headers=account.headers)).status_code == 200
+    async with service.work() as work:
+        await work.db.execute(delete(User).where(User.id == account.id))
+    answer = await client.get(ME, headers=account.headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+
+
+async def test_the_profile_is_read_as_it_was_written_last(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    for name in ("Ada", "Ada Lovelace", None):
+        await client.patch(ME, json={"full_name": name}, headers=account.headers)
+        assert (await client.get(ME, headers=account.headers)).json()["full_name"] == name
+    change = {"email": "ada@lovelace.example", "current_password": PASSWORD}
+    assert (await client.patch(ME, json=change, headers=account.headers)).status_code == 200
+    assert (await client.get(ME, headers=account.headers)).json()["email"] == change["email"]
