@@ -80,10 +80,17 @@ class Runtime:
 
 @asynccontextmanager
 async def start_runtime(
-    settings: Settings, *, clock: Clock | None = None, hooks: Hooks | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    hooks: Hooks | None = None,
+    is_patient: bool = False,
 ) -> AsyncIterator[Runtime]:
-    """Open everything; closes it when the block ends, whatever ended it."""
-    engine = open_engine(settings)
+    """Open everything; closes it when the block ends, whatever ended it.
+
+    Where it `is_patient`, no statement is given up for taking long.
+    """
+    engine = open_engine(settings, is_patient=is_patient)
     hash_pool = HashPool(threads=settings.hash_threads, queue_limit=settings.hash_queue_limit)
     store = open_store(settings, engine, clock)
     if settings.tracing_enabled:

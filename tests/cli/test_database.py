@@ -54,6 +54,26 @@ def test_check_prints_a_line_for_each(empty: Gatepost) -> None:
     ]
 
 
+def test_check_counts_the_connections_of_all_processes(empty: Gatepost, database_kind: str) -> None:
+    empty.done("migrate")
+    finding = empty.having(WORKERS="3", DATABASE_POOL_SIZE="2").json("check")["checks"][-1]
+    assert (finding["name"], finding["ok"], finding["warning"]) == ("connections", True, False)
+    assert finding["detail"].startswith("3 processes of at most 2 connections")
+    assert ("6 of the server's" in finding["detail"]) is (database_kind != "sqlite")
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_check_warns_of_more_connections_than_the_server_has(empty: Gatepost) -> None:
+    empty.done("migrate")
+    crowded = empty.having(WORKERS="256", DATABASE_POOL_SIZE="100")
+    finding = crowded.json("check")["checks"][-1]
+    assert (finding["ok"], finding["warning"]) == (True, True)
+    assert "lower DATABASE_POOL_SIZE" in finding["detail"]
+    assert ["connections", "warn"] in [
+        line.split()[:2] for line in crowded.done("check").splitlines()
+    ]
+
+
 def test_an_empty_database_fails_the_check_and_says_what_to_do(empty: Gatepost) -> None:
     result = empty.run("check")
     assert result.exit_code == 1

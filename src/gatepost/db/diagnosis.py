@@ -15,17 +15,24 @@ _BY_TYPE: dict[type[BaseException], str] = {
     PoolTimeout: "every connection to it is in use",
 }
 
+_TOO_SLOW = "a statement took longer than DATABASE_STATEMENT_TIMEOUT_SECONDS"
+
 # PostgreSQL's SQLSTATE and MariaDB's error number.
 _BY_CODE = {
     "28000": "it refuses the user",
     "28P01": "it refuses the user or the password",
     "3D000": "it has no database of that name",
+    "25P03": "a transaction was idle for longer than DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS",
     "53300": "it has no connection left",
+    "57014": _TOO_SLOW,
     "1040": "it has no connection left",
     "1044": "it refuses the user",
     "1045": "it refuses the user or the password",
     "1049": "it has no database of that name",
+    "1205": "a lock was held for longer than DATABASE_STATEMENT_TIMEOUT_SECONDS",
     "1698": "it refuses the user or the password",
+    "1969": _TOO_SLOW,
+    "3024": _TOO_SLOW,
 }
 
 _PASSING_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaierror)
@@ -36,6 +43,7 @@ _PASSING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
 _BY_SQLITE_CODE = {
     sqlite3.SQLITE_BUSY: "another program keeps the file locked",
     sqlite3.SQLITE_LOCKED: "another connection keeps a table locked",
+    sqlite3.SQLITE_INTERRUPT: _TOO_SLOW,
     sqlite3.SQLITE_READONLY: "the file may only be read",
     sqlite3.SQLITE_IOERR: "the file cannot be read or written, or may grow no more",
     sqlite3.SQLITE_FULL: "the disk is full",

@@ -1,5 +1,7 @@
 """Opens the database: one pool, its size bounded, SQLite's transactions in our own hands."""
 
+import math
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
@@ -14,8 +16,22 @@ WRITES = "gatepost_writes"
 """The execution option that says the coming transaction may write."""
 
 
-def open_engine(settings: DatabaseSettings) -> AsyncEngine:
-    """Open a pool of `DATABASE_POOL_SIZE` connections and no overflow; connects when first used."""
+PATIENT = "gatepost_patient"
+"""The execution option that says a connection's statements may take as long as they need."""
+
+_DEADLINE = "gatepost_deadline"
+
+# How many steps SQLite takes between two looks at the clock: less than a millisecond's worth.
+_STEPS = 10_000
+
+
+def open_engine(settings: DatabaseSettings, *, is_patient: bool = False) -> AsyncEngine:
+    """Open a pool of `DATABASE_POOL_SIZE` connections and no overflow; connects when first used.
+
+    A statement is given up after `DATABASE_STATEMENT_TIMEOUT_SECONDS`, and a transaction in which
+    nothing happens after `DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS`; never where it `is_patient`,
+    as a command that goes through all rows has to be.
+    """
     url = settings.sqlalchemy_url
     engine = create_async_engine(
         url,
@@ -24,12 +40,13 @@ def open_engine(settings: DatabaseSettings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout_seconds,
         pool_pre_ping=url.get_backend_name() != "sqlite",
-        connect_args=_connect_args(url, settings),
+        connect_args=_connect_args(url, settings, is_patient=is_patient),
         hide_parameters=True,  # an error's text must not carry a hash or an address
         **_isolation(url),
     )
     if url.get_backend_name() == "sqlite":
-        _take_over_sqlite(engine.sync_engine)
+        seconds = None if is_patient else settings.database_statement_timeout_seconds
+        _take_over_sqlite(engine.sync_engine, seconds)
     return engine
 
 
@@ -38,29 +55,65 @@ def _isolation(url: URL) -> dict[str, Any]:
     return {} if url.get_backend_name() == "sqlite" else {"isolation_level": "READ COMMITTED"}
 
 
-def _connect_args(url: URL, settings: DatabaseSettings) -> dict[str, Any]:
-    seconds = settings.database_statement_timeout_seconds
+def _connect_args(url: URL, settings: DatabaseSettings, *, is_patient: bool) -> dict[str, Any]:
     match url.get_backend_name():
         case "sqlite":
             return {"timeout": settings.database_pool_timeout_seconds}
         case "postgresql":
-            return {
-                "server_settings": {
-                    "application_name": "gatepost",
-                    "statement_timeout": str(seconds * 1000),
-                    "timezone": "UTC",
-                }
-            }
+            own = {"application_name": "gatepost", "timezone": "UTC"}
+            limits = {} if is_patient else _postgresql_limits(settings)
+            return {"server_settings": own | limits}
         case _:
-            return {
-                "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {seconds}"
-            }
+            limit = "" if is_patient else _mariadb_limits(settings)
+            return {"init_command": f"SET time_zone = '+00:00'{limit}"}
 
 
-def _take_over_sqlite(engine: Engine) -> None:
+def _postgresql_limits(settings: DatabaseSettings) -> dict[str, str]:
+    idle = settings.database_idle_transaction_timeout_seconds
+    return {
+        "statement_timeout": str(settings.database_statement_timeout_seconds * 1000),
+        "idle_in_transaction_session_timeout": str(idle * 1000),
+    }
+
+
+def _mariadb_limits(settings: DatabaseSettings) -> str:
+    """The limits in each server's own words: to the other one they are comments.
+
+    MySQL has one for queries alone, and none for idle transactions.
+    """
+    seconds = settings.database_statement_timeout_seconds
+    idle = settings.database_idle_transaction_timeout_seconds
+    return (
+        f", innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}"
+        f" /*M!100300 , max_statement_time = {seconds}, idle_transaction_timeout = {idle} */"
+        f" /*!50708 , max_execution_time = {seconds * 1000} */"
+    )
+
+
+def _take_over_sqlite(engine: Engine, seconds: float | None) -> None:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "handle_error", _let_go_of_spoilt_sqlite)
+    if seconds is not None:
+        _limit_statements(engine, seconds)
+
+
+def _limit_statements(engine: Engine, seconds: float) -> None:
+    """Give up what SQLite works on for longer; its own time-out is only of waiting for a lock."""
+
+    def watch(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's own types
+        def is_over() -> bool:
+            deadline: float = record.info.get(_DEADLINE, math.inf)
+            return time.monotonic() > deadline
+
+        connection.run_async(lambda driver: driver.set_progress_handler(is_over, _STEPS))
+
+    def begin(connection: Connection, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's arguments
+        is_patient = connection.get_execution_options().get(PATIENT, False)
+        connection.info[_DEADLINE] = math.inf if is_patient else time.monotonic() + seconds
+
+    event.listen(engine, "connect", watch)
+    event.listen(engine, "before_cursor_execute", begin)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own type

@@ -15,6 +15,12 @@ log = logging.getLogger(__name__)
 
 _VERSION_QUERIES = {"sqlite": "SELECT sqlite_version()", "postgresql": "SHOW server_version"}
 
+_CONNECTIONS_QUERIES = {
+    "postgresql": "SELECT current_setting('max_connections')::int"
+    " - current_setting('superuser_reserved_connections')::int",
+    "mysql": "SELECT @@max_connections",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -55,3 +61,12 @@ async def measure(engine: AsyncEngine) -> Measured:
         seconds = time.perf_counter() - began
     # What follows the number is the packager's.
     return Measured(version.split(" ", maxsplit=1)[0], seconds)
+
+
+async def connections_allowed(engine: AsyncEngine) -> int | None:
+    """How many connections the server has for users like ours; None for a file, which has any."""
+    query = _CONNECTIONS_QUERIES.get(engine.url.get_backend_name())
+    if query is None:
+        return None
+    async with engine.execution_options(**{WRITES: False}).connect() as connection:
+        return int(await connection.scalar(text(query)))

@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gatepost.db.engine import PATIENT
+
 LOCK_SECONDS = 300
 """How long one process waits for another's migration."""
 
@@ -46,6 +48,7 @@ async def _hold_postgresql(connection: AsyncConnection) -> AsyncIterator[None]:
     async with connection.begin():
         # A lock is waited for, and a large table is altered, for longer than a request may take.
         await connection.execute(text("SET LOCAL statement_timeout = 0"))
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
         await connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
         yield
@@ -54,6 +57,13 @@ async def _hold_postgresql(connection: AsyncConnection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _hold_mariadb(connection: AsyncConnection) -> AsyncIterator[None]:
     """A named lock of the session: there, each change of a table ends the transaction."""
+    # As on PostgreSQL. To MySQL, which has neither limit, what is in the comment is one.
+    await connection.execute(
+        text(
+            f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"
+            " /*M!100300 , max_statement_time = 0, idle_transaction_timeout = 0 */"
+        )
+    )
     # Names are the server's, not the database's, and at most 64 characters long.
     database = (connection.engine.url.database or "").encode()
     name = f"gatepost {hashlib.sha256(database).hexdigest()[:40]}"
@@ -71,9 +81,10 @@ async def _hold_mariadb(connection: AsyncConnection) -> AsyncIterator[None]:
         await connection.commit()
     finally:
         await connection.rollback()
-        await connection.execute(text("SET SESSION max_error_count = DEFAULT"))
         await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
         await connection.commit()
+        # The next one has the usual limits again.
+        await connection.invalidate()
 
 
 @asynccontextmanager
@@ -84,6 +95,7 @@ async def _hold_sqlite(connection: AsyncConnection) -> AsyncIterator[None]:
     keys are on a drop deletes its rows, and by cascade those of other tables. Within a transaction
     the switch does nothing, hence before it.
     """
+    await connection.execution_options(**{PATIENT: True})
     usual_wait = await _pragma(connection, "busy_timeout")
     await _pragma(connection, f"busy_timeout = {LOCK_SECONDS * 1000}")
     await _pragma(connection, "foreign_keys = OFF")

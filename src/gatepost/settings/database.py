@@ -53,7 +53,18 @@ class DatabaseSettings(SettingsGroup):
         description="How long a request waits for a connection; then it is answered 503.",
     )
     database_statement_timeout_seconds: int = Field(
-        default=30, ge=1, le=3600, description="How long the server works on one statement."
+        default=30,
+        ge=1,
+        le=3600,
+        description="How long the database works on one statement, waiting for locks included; "
+        "then its request is answered 503.",
+    )
+    database_idle_transaction_timeout_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="How long a transaction may hold its locks while nothing happens in it; then "
+        "PostgreSQL or MariaDB ends it.",
     )
     database_wait_seconds: int = Field(
         default=30,

@@ -220,11 +220,11 @@ def _is_of_a_connection(error: OSError) -> bool:
     return error.filename is None
 
 
-# Lock not available, deadlock, serialisation failure, shutdown, too many connections.
+# Lock not available, deadlock, serialisation failure, shutdown, too many connections, time-outs.
 _PASSING_SQLSTATES = frozenset(
-    {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300", "57014"}
+    {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300", "57014", "25P03"}
 )
-_PASSING_MYSQL_CODES = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013})
+_PASSING_MYSQL_CODES = frozenset({1040, 1053, 1205, 1213, 1927, 1969, 2002, 2003, 2006, 2013, 3024})
 
 
 def _passes(error: DBAPIError) -> bool:

@@ -12,7 +12,7 @@ from rich.text import Text
 from gatepost.cli.output import REFUSED, console, print_json
 from gatepost.cli.stories.running import new_origin, read_settings
 from gatepost.db.diagnosis import describe_database
-from gatepost.db.probe import measure
+from gatepost.db.probe import connections_allowed, measure
 from gatepost.errors import Problem
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.models import StoredKey
@@ -26,11 +26,12 @@ from gatepost.work import begin_work
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, and how it is."""
+    """What was looked at, and how it is; a `warning` is of what may go wrong one day."""
 
     name: str
     ok: bool
     detail: str
+    warning: bool = False
 
 
 def check(json: bool) -> None:
@@ -47,18 +48,22 @@ def check(json: bool) -> None:
 
 
 async def _look(settings: Settings) -> list[Finding]:
-    looks: dict[str, Callable[[Runtime], Awaitable[str]]] = {
+    looks: dict[str, Callable[[Runtime], Awaitable[str | Finding]]] = {
         "passwords": _look_at_passwords,
         "database": _look_at_database,
         "schema": _look_at_schema,
         "tokens": _look_at_tokens,
         "store": _look_at_store,
+        "connections": _look_at_connections,
     }
     findings = [Finding("settings", ok=True, detail=_sum_up(settings))]
     async with start_runtime(settings) as runtime:
         for name, look in looks.items():
             try:
-                findings.append(Finding(name, ok=True, detail=await look(runtime)))
+                found = await look(runtime)
+                findings.append(
+                    Finding(name, ok=True, detail=found) if isinstance(found, str) else found
+                )
             except (StartError, Problem) as error:
                 findings.append(Finding(name, ok=False, detail=str(error)))
                 break  # each needs the one before it
@@ -127,6 +132,28 @@ async def _look_at_store(runtime: Runtime) -> str:
     return describe_store(runtime.settings).removesuffix(".")
 
 
+async def _look_at_connections(runtime: Runtime) -> str | Finding:
+    """Whether the server has as many as all processes together may take."""
+    settings = runtime.settings
+    wanted = settings.workers * settings.database_pool_size
+    pools = (
+        f"{_count(settings.workers, 'process', 'processes')} of at most "
+        f"{_count(settings.database_pool_size, 'connection')}"
+    )
+    allowed = await connections_allowed(runtime.engine)
+    if allowed is None:
+        return pools
+    if wanted <= allowed:
+        return f"{pools}, {wanted} of the server's {allowed}"
+    return Finding(
+        "connections",
+        ok=True,
+        detail=f"{pools} are {wanted}, and the server has {allowed}: lower DATABASE_POOL_SIZE, "
+        "or raise the server's max_connections",
+        warning=True,
+    )
+
+
 def _signs(key: StoredKey, settings: Settings) -> bool:
     return key.retires_at is None and key.algorithm == settings.algorithm
 
@@ -141,5 +168,6 @@ def _print(findings: list[Finding]) -> None:
         table.add_column(overflow="fold")
     for finding in findings:
         mark = Text("ok", "green") if finding.ok else Text("FAIL", "bold red")
+        mark = Text("warn", "bold yellow") if finding.warning else mark
         table.add_row(Text(finding.name, "bold"), mark, Text(finding.detail))
     console().print(table)

@@ -29,7 +29,7 @@ def migrate(json: bool) -> None:
 
 def purge(json: bool) -> None:
     """Delete what has had its day, and tell how much."""
-    purged = run_runtime(purge_all)
+    purged = run_runtime(purge_all, is_patient=True)
     if json:
         print_json(purged)
     else:
@@ -38,7 +38,7 @@ def purge(json: bool) -> None:
 
 
 async def _migrate(settings: DatabaseSettings) -> tuple[str | None, str | None]:
-    engine = open_engine(settings)
+    engine = open_engine(settings, is_patient=True)
     try:
         await reach_database(engine)
         before = await current_revision(engine)

@@ -36,21 +36,26 @@ def tell_mistakes(error: SettingsError) -> NoReturn:
     fail(title, *lines, status=MISUSED)
 
 
-def run_work(story: Callable[[Work], Awaitable[T]], *, writes: bool = True) -> T:
-    """Run a story as one piece of work on the database of the environment."""
+def run_work(
+    story: Callable[[Work], Awaitable[T]], *, writes: bool = True, is_patient: bool = False
+) -> T:
+    """Run a story as one piece of work on the database of the environment.
+
+    One that goes through all rows `is_patient`: none of its statements is given up.
+    """
 
     async def in_runtime(runtime: Runtime) -> T:
         async with begin_work(runtime, new_origin(), writes=writes) as work:
             return await story(work)
 
-    return run_runtime(in_runtime)
+    return run_runtime(in_runtime, is_patient=is_patient)
 
 
-def run_runtime(story: Callable[[Runtime], Awaitable[T]]) -> T:
+def run_runtime(story: Callable[[Runtime], Awaitable[T]], *, is_patient: bool = False) -> T:
     """Run a story that begins its own work, on a database that is at head."""
 
     async def opened(settings: Settings) -> T:
-        async with at_head(settings) as runtime:
+        async with at_head(settings, is_patient=is_patient) as runtime:
             return await story(runtime)
 
     settings = read_settings(Settings)
@@ -59,9 +64,9 @@ def run_runtime(story: Callable[[Runtime], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def at_head(settings: Settings) -> AsyncIterator[Runtime]:
+async def at_head(settings: Settings, *, is_patient: bool = False) -> AsyncIterator[Runtime]:
     """A runtime whose database answers and is at head; raises `StartError`."""
-    async with start_runtime(settings) as runtime:
+    async with start_runtime(settings, is_patient=is_patient) as runtime:
         await reach_database(runtime.engine)
         await check_schema(runtime.engine)
         yield runtime
