@@ -11,6 +11,9 @@ from gatepost.web.problems import problem_response, request_id_of
 _MOST_DIGITS = 18
 """More would be no length of anything, and Python reads no number of thousands of digits."""
 
+_ANNOUNCING = frozenset({"1.0", "1.1"})
+_ANNOUNCEMENTS = frozenset({b"content-length", b"transfer-encoding"})
+
 # The rest of the body is not read, so no other request can follow it.
 _CLOSE = {"Connection": "close"}
 
@@ -45,6 +48,9 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if _has_no_body(scope):
             await self.app(scope, receive, send)
             return
         if _declares_more_than(self.largest, scope):
@@ -119,6 +125,13 @@ def _too_large(largest: int) -> Problem:
 
 async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     await problem_response(problem, request_id_of(scope))(scope, receive, send)
+
+
+def _has_no_body(scope: Scope) -> bool:
+    """Whether none can come: HTTP/1 announces every body in its head (RFC 9112 section 6.3)."""
+    return scope.get("http_version") in _ANNOUNCING and not any(
+        name in _ANNOUNCEMENTS for name, _ in scope["headers"]
+    )
 
 
 def _declares_more_than(largest: int, scope: Scope) -> bool:

@@ -46,29 +46,38 @@ class Cors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        origins = headers.getlist("origin")
-        is_listed = len(origins) == 1 and origins[0] in self.allowed_origins
+        origins = [value for name, value in scope["headers"] if name == b"origin"]
+        if not origins and not self.allowed_origins:
+            await self.app(scope, receive, send)
+            return
+        origin = origins[0].decode("latin-1") if len(origins) == 1 else None
+        is_listed = origin in self.allowed_origins
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start" and self.allowed_origins:
-                marked = MutableHeaders(scope=message)
-                # On every answer: a cache must not give one site's answer to another.
-                marked.add_vary_header("Origin")
-                if is_listed:
-                    marked["Access-Control-Allow-Origin"] = origins[0]
-                    marked["Access-Control-Allow-Credentials"] = "true"
-                    marked["Access-Control-Expose-Headers"] = ", ".join(ANSWER_HEADERS)
+                _mark(message, origin if is_listed else None)
             await send(message)
 
-        is_preflight = (
-            scope["method"] == "OPTIONS" and origins and "access-control-request-method" in headers
-        )
-        if is_preflight:
-            answer = _preflight_answer(headers, request_id_of(scope), is_listed=is_listed)
-            await answer(scope, receive, send_marked)
-            return
+        if scope["method"] == "OPTIONS" and origins:
+            headers = Headers(scope=scope)
+            if "access-control-request-method" in headers:
+                answer = _preflight_answer(headers, request_id_of(scope), is_listed=is_listed)
+                await answer(scope, receive, send_marked)
+                return
         await self.app(scope, receive, send_marked)
+
+
+def _mark(start: Message, origin: str | None) -> None:
+    """Say that the answer depends on the origin, and, if one is given, that its pages may read it.
+
+    On every answer: a cache must not give one site's answer to another.
+    """
+    marked = MutableHeaders(scope=start)
+    marked.add_vary_header("Origin")
+    if origin is not None:
+        marked["Access-Control-Allow-Origin"] = origin
+        marked["Access-Control-Allow-Credentials"] = "true"
+        marked["Access-Control-Expose-Headers"] = ", ".join(ANSWER_HEADERS)
 
 
 def _preflight_answer(headers: Headers, request_id: str, *, is_listed: bool) -> Response:

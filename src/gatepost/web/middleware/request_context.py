@@ -1,24 +1,21 @@
 """Gives every request its id, answers what nothing else caught with a 500, and tells of both."""
 
-import logging
 import re
+import secrets
 import time
-from uuid import uuid4
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.observability.metrics import Metrics
 from gatepost.observability.request_ids import bind_request_id, unbind_request_id
+from gatepost.observability.request_log import Answered, log, tell
 from gatepost.settings import Settings
 from gatepost.web.client_address import client_address
 from gatepost.web.middleware.cors import Cors
 from gatepost.web.middleware.security_headers import SecurityHeaders
 from gatepost.web.problems import InternalError, problem_response, request_id_of
 from gatepost.web.route_templates import route_template
-
-log = logging.getLogger("gatepost.requests")
 
 CLIENT_GONE = 499
 """The status, in log and metrics, of a request whose client did not wait for an answer."""
@@ -29,15 +26,17 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 class _Answer:
     """What is sent, with the id on it; `status` is 0 until it begins."""
 
+    __slots__ = ("_request_id", "_send", "status")
+
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._request_id = request_id
+        self._request_id = request_id.encode()
         self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+            message["headers"] = [*message["headers"], (b"x-request-id", self._request_id)]
         try:
             await self._send(message)
         except OSError as error:  # ASGI 2.4; no handler shall take it for the database's
@@ -87,18 +86,10 @@ class RequestContext:
         route = route_template(scope)
         if metrics is not None:
             metrics.end_request(scope["method"], route, status, seconds)
-        if self.log_requests and log.isEnabledFor(logging.INFO):
-            log.info(
-                "request.answered",
-                extra={
-                    **_named(scope),
-                    "method": scope["method"],
-                    "route": route,  # never the path: it may name whom it is about, or worse
-                    "status": status,
-                    "duration_ms": round(seconds * 1000, 3),
-                    "address": client_address(scope, self.trusted_proxies),
-                },
-            )
+        if self.log_requests:
+            # Never the path: it may name whom it is about, or worse.
+            address = client_address(scope, self.trusted_proxies)
+            tell(Answered(request_id_of(scope), scope["method"], route, status, seconds, address))
 
 
 def _named(scope: Scope) -> dict[str, str]:
@@ -122,4 +113,4 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             return str(value.decode("ascii"))
-    return uuid4().hex
+    return secrets.token_hex(16)

@@ -1,8 +1,10 @@
 """Tells browsers what they must not do with our answers (ASVS 5.0 V3.4)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Header = tuple[bytes, bytes]
 
 API_CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -28,6 +30,7 @@ class SecurityHeaders:
         if strict_transport_security is not None:
             headers["Strict-Transport-Security"] = strict_transport_security
         self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self.names = frozenset(name for name, _ in self.headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,9 +39,13 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                missing = [header for header in self.headers if header[0] not in present]
-                message["headers"] = [*message["headers"], *missing]
+                message["headers"] = self._completed(message["headers"])
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+    def _completed(self, headers: Iterable[Header]) -> list[Header]:
+        present = {name for name, _ in headers}
+        if self.names.isdisjoint(present):
+            return [*headers, *self.headers]
+        return [*headers, *(header for header in self.headers if header[0] not in present)]
