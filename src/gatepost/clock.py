@@ -21,3 +21,8 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def seconds_since_epoch() -> float:
+    """The computer's own time, for lines of the log."""
+    return time.time()

@@ -17,6 +17,7 @@ from structlog.types import Processor
 
 from gatepost.observability.redaction import Redaction, is_secret_name
 from gatepost.observability.request_ids import current_request_id
+from gatepost.observability.request_log import ProcessLog
 from gatepost.settings import ObservabilitySettings
 
 Fields = MutableMapping[str, Any]
@@ -48,8 +49,9 @@ def configure_logging(
     `known_secrets` are masked wherever they turn up.
     """
     stream = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(make_formatter(settings, Redaction(known_secrets), stream))
+    redaction = Redaction(known_secrets)
+    handler = ProcessLog(stream, redaction if writes_json(settings, stream) else None)
+    handler.setFormatter(make_formatter(settings, redaction, stream))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level]))
