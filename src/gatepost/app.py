@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -82,9 +82,13 @@ async def running(
         sampling = None
         if runtime.metrics.is_shared:
             sampling = asyncio.create_task(keep_sampling(runtime.metrics))
+        listening = asyncio.create_task(runtime.announcements.keep_listening())
         try:
             yield runtime
         finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
             if sampling is not None:
                 sampling.cancel()
             # Not cancelled while they write: SQLite would keep the lock of a broken connection.

@@ -18,6 +18,7 @@ from gatepost.observability.sampling import (
     watch_database_pool,
     watch_hash_pool,
     watch_policies,
+    watch_sessions,
     watch_store,
 )
 from gatepost.observability.tracing import trace_database, trace_redis
@@ -28,6 +29,7 @@ from gatepost.security.keys import derive_key
 from gatepost.security.passwords import Passwords
 from gatepost.security.tokens import Key, secret_key
 from gatepost.settings import LimitSettings, Settings, TokenSettings
+from gatepost.stores.announcements import Announcements, OwnAnnouncements
 from gatepost.stores.base import AttemptRules, Store
 from gatepost.stores.choice import open_store
 from gatepost.stores.database import DatabaseStore
@@ -35,6 +37,7 @@ from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import Limit, RateLimits
 from gatepost.stores.redis import RedisStore
+from gatepost.stores.redis_announcements import RedisAnnouncements
 from gatepost.stores.session_cache import SessionCache
 
 
@@ -56,6 +59,7 @@ class Runtime:
     lockout: Lockout
     session_cache: SessionCache[Any]
     """Filled by `features.sessions`, whose `cache` says with what."""
+    announcements: Announcements
     cipher: Cipher = field(repr=False)
     key_ring: KeyRing = field(repr=False)
     refresh_key: Key = field(repr=False)
@@ -93,17 +97,17 @@ async def start_runtime(
     engine = open_engine(settings, is_patient=is_patient)
     hash_pool = HashPool(threads=settings.hash_threads, queue_limit=settings.hash_queue_limit)
     store = open_store(settings, engine, clock)
-    if settings.tracing_enabled:
-        trace_database(engine)
-        if isinstance(store, RedisStore):
-            trace_redis(store.client)
+    _trace(settings, engine, store)
     lockout = _lockout(settings, store, engine, clock or SystemClock())
     rate_limits = _rate_limits(settings, store)
+    session_cache = _session_cache(settings, clock or SystemClock())
+    announcements = _announcements(settings, session_cache, clock or SystemClock())
     metrics = Metrics(settings.version)
     watch_hash_pool(metrics, hash_pool)
     watch_database_pool(metrics, engine)
     watch_store(metrics, store)
     watch_policies(metrics, rate_limits, tuple(settings.quotas), lockout)
+    watch_sessions(metrics, session_cache, announcements)
     try:
         yield Runtime(
             settings=settings,
@@ -118,7 +122,8 @@ async def start_runtime(
             store=store,
             rate_limits=rate_limits,
             lockout=lockout,
-            session_cache=_session_cache(settings, clock or SystemClock()),
+            session_cache=session_cache,
+            announcements=announcements,
             cipher=Cipher(derive_key(settings.secret_key, "gatepost key ring")),
             key_ring=KeyRing(),
             refresh_key=_refresh_key(settings),
@@ -129,9 +134,17 @@ async def start_runtime(
         )
     finally:
         hash_pool.close()
+        await announcements.close()
         await lockout.close()
         await store.close()
         await engine.dispose()
+
+
+def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
+    if settings.tracing_enabled:
+        trace_database(engine)
+        if isinstance(store, RedisStore):
+            trace_redis(store.client)
 
 
 def _sessions(engine: AsyncEngine, *, writes: bool) -> async_sessionmaker[AsyncSession]:
@@ -159,13 +172,21 @@ def _lockout(settings: Settings, store: Store, engine: AsyncEngine, clock: Clock
 
 
 def _session_cache(settings: Settings, clock: Clock) -> SessionCache[Any]:
-    """Trusted where nobody else can change anything unheard: where one process serves."""
+    """Trusted from now on where one process serves; else while it hears announcements."""
     cache: SessionCache[Any] = SessionCache(
         clock, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
     if settings.redis_url is None and settings.workers == 1:
         cache.trusted_until = math.inf
     return cache
+
+
+def _announcements(settings: Settings, cache: SessionCache[Any], clock: Clock) -> Announcements:
+    if settings.redis_url is None:
+        return OwnAnnouncements(cache)
+    # Redis's numbered databases share their channels: whoever has the secret has the name.
+    name = derive_key(settings.secret_key, "gatepost announcements", 16).hex()
+    return RedisAnnouncements(settings.redis_url, f"gatepost:sessions:{name}", cache, clock)
 
 
 def _refresh_key(settings: TokenSettings) -> Key:

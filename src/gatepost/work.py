@@ -58,7 +58,7 @@ class Work:
         try:
             await self.db.commit()
         finally:  # a commit that was cut short may have come about
-            self._tell_of_changed_users()
+            await self._tell_of_changed_users()
         await _follow_up(self)
 
     async def give_up(self) -> None:
@@ -69,10 +69,10 @@ class Work:
         self.follow_ups, self.changed_users = [], set()
         await self.db.rollback()
 
-    def _tell_of_changed_users(self) -> None:
+    async def _tell_of_changed_users(self) -> None:
         users, self.changed_users = self.changed_users, set()
         if users:
-            self.runtime.session_cache.forget(users)
+            await self.runtime.announcements.announce(users)
 
 
 @asynccontextmanager

@@ -152,6 +152,29 @@ DESCRIPTIONS = (
         ("step",),
     ),
     Description(
+        "gatepost_session_cache_hits_total",
+        "counter",
+        "Authenticated requests whose session the process knew: no query.",
+    ),
+    Description(
+        "gatepost_session_cache_misses_total",
+        "counter",
+        "Authenticated requests whose session was read from the database.",
+    ),
+    Description("gatepost_session_cache_entries", "gauge", "Sessions that are remembered."),
+    Description(
+        "gatepost_session_cache_trusted",
+        "gauge",
+        "Processes that may go by what they remember: they hear the announcements, or serve alone.",
+    ),
+    Description(
+        "gatepost_session_announcements_total",
+        "counter",
+        "Announcements of changed sessions: messages `published` and `received`, and attempts to "
+        "publish that `failed`.",
+        ("step",),
+    ),
+    Description(
         "gatepost_idempotent_replays_total",
         "counter",
         "Requests that were answered from what the first of their key was answered.",

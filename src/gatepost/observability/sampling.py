@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.pool import MeasuredPool
 from gatepost.observability.metrics import Metrics
 from gatepost.security.hash_pool import HashPool
+from gatepost.stores.announcements import Announcements
 from gatepost.stores.base import Store
 from gatepost.stores.lockout import Lockout
 from gatepost.stores.rate_limit import RateLimits
+from gatepost.stores.session_cache import SessionCache
 
 EVERY = timedelta(seconds=2)
 """How old what another process tells of its present state may be."""
@@ -67,6 +70,22 @@ def watch_policies(
         to.reach("gatepost_lockout_refusals_total", lockout.refused)
         for step in ("begin", "end"):
             to.reach("gatepost_lockout_unshared_total", lockout.unshared[step], step)
+
+    metrics.watch(sample)
+
+
+def watch_sessions(
+    metrics: Metrics, cache: SessionCache[Any], announcements: Announcements
+) -> None:
+    """Show what is remembered of sessions, how often that spares the database, and who tells."""
+
+    def sample(to: Metrics) -> None:
+        to.set("gatepost_session_cache_entries", len(cache))
+        to.set("gatepost_session_cache_trusted", int(cache.is_trusted))
+        to.reach("gatepost_session_cache_hits_total", cache.hits)
+        to.reach("gatepost_session_cache_misses_total", cache.misses)
+        for step, count in announcements.figures.items():
+            to.reach("gatepost_session_announcements_total", count, step)
 
     metrics.watch(sample)
 

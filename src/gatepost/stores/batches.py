@@ -11,6 +11,7 @@ from gatepost.stores.base import StoreUnavailable
 log = logging.getLogger(__name__)
 
 Wish = TypeVar("Wish")
+T = TypeVar("T")
 
 _LARGEST = 500
 _LOOKS = 10
@@ -94,19 +95,7 @@ class Batches(Generic[Wish]):
             _tell(batch, answers)
 
     async def _ask(self, wishes: Sequence[Wish]) -> Sequence[Any]:
-        """Wait in several looks: a busy loop must not take an answer it has not read for none."""
-        asking = asyncio.ensure_future(self._perform(wishes))
-        try:
-            for _ in range(_LOOKS):
-                await asyncio.wait({asking}, timeout=self._patience / _LOOKS)
-                if asking.done():
-                    return asking.result()
-            raise TimeoutError
-        finally:
-            if not asking.done():
-                asking.cancel()
-                with suppress(asyncio.CancelledError, *self._expected):
-                    await asking
+        return await wait_patiently(self._perform(wishes), self._patience, self._expected)
 
     def _give_up(self, error: Exception) -> None:
         self.failures += 1
@@ -128,6 +117,27 @@ class Batches(Generic[Wish]):
             wait = min(wait * 2, _LAST_RETRY)
         log.warning("store.found", extra={"store": self._name})
         self._recovering = None
+
+
+async def wait_patiently(
+    answer: Awaitable[T], seconds: float, failures: tuple[type[Exception], ...]
+) -> T:
+    """Wait for an answer for so long at most; raises `TimeoutError`, or the failure it ended in.
+
+    In several looks: a busy loop must not take an answer that it has not read yet for none.
+    """
+    asking = asyncio.ensure_future(answer)
+    try:
+        for _ in range(_LOOKS):
+            await asyncio.wait({asking}, timeout=seconds / _LOOKS)
+            if asking.done():
+                return asking.result()
+        raise TimeoutError
+    finally:
+        if not asking.done():
+            asking.cancel()
+            with suppress(asyncio.CancelledError, *failures):
+                await asking
 
 
 def _tell(batch: Sequence[tuple[Any, asyncio.Future[Any]]], answers: Sequence[Any]) -> None:

@@ -133,13 +133,14 @@ class RedisStore:
         return answers
 
 
-def open_client(url: str) -> Redis:
+def open_client(url: str, *, protocol: Literal[2, 3] = 3) -> Redis:
     """A client that connects when first used, and waits for nothing longer than a moment."""
     for scheme, known in _OTHER_SCHEMES.items():
         if url.startswith(scheme):
             url = known + url.removeprefix(scheme)
     return Redis.from_url(
         url,
+        protocol=protocol,
         # A bound behind `Batches`' own, which alone tells a silent server from a busy loop.
         socket_timeout=10 * PATIENCE_SECONDS,
         socket_connect_timeout=10 * PATIENCE_SECONDS,
