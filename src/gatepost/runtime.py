@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from gatepost.clock import Clock, SystemClock
 from gatepost.db.engine import WRITES, open_engine
+from gatepost.db.lone import LoneStatements
 from gatepost.hooks import Hooks
 from gatepost.observability.metrics import Metrics
 from gatepost.observability.sampling import (
@@ -51,6 +52,7 @@ class Runtime:
     engine: AsyncEngine
     open_reader: async_sessionmaker[AsyncSession]
     open_writer: async_sessionmaker[AsyncSession]
+    lone_statements: LoneStatements
     metrics: Metrics
     hash_pool: HashPool
     passwords: Passwords
@@ -116,6 +118,7 @@ async def start_runtime(
             engine=engine,
             open_reader=_sessions(engine, writes=False),
             open_writer=_sessions(engine, writes=True),
+            lone_statements=LoneStatements(engine, is_traced=settings.tracing_enabled),
             metrics=metrics,
             hash_pool=hash_pool,
             passwords=Passwords(settings, hash_pool),

@@ -1,9 +1,11 @@
 """Refreshing: each token is good once, retries log nobody out, and theft ends the session."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from sqlalchemy import func, select, update
@@ -145,6 +147,32 @@ async def test_twenty_callers_at_once_get_one_new_generation(
     assert [answer.json() for answer in answers] == [answers[0].json()] * 20
     assert [session.generation for session in await sessions_of(service)] == [1]
     assert await is_live(client, answers[0].json()["access_token"])
+
+
+@pytest.mark.databases("postgresql")
+async def test_a_connection_that_breaks_costs_a_refresh_nothing(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    for _ in range(3):
+        pair = await renewed(client, account.refresh_token)
+        await break_every_connection(service)
+
+        assert await renewed(client, account.refresh_token) == pair
+        account = replace(account, refresh_token=pair["refresh_token"])
+
+    assert [session.generation for session in await sessions_of(service)] == [3]
+
+
+async def break_every_connection(service: Service) -> None:
+    url = service.runtime.engine.url.set(drivername="postgresql")
+    connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await connection.close()
 
 
 async def test_a_spent_token_ends_the_session(

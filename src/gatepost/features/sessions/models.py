@@ -1,6 +1,7 @@
 """The sessions table."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -35,3 +36,19 @@ class Session(Base):
     ended_at: Mapped[datetime | None]
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(255))
+
+    @property
+    def present(self) -> "Generation":
+        return Generation(*(getattr(self, name) for name in Generation._fields))
+
+
+class Generation(NamedTuple):
+    """What the tokens of a session's generation are computed from: columns of its row."""
+
+    id: int
+    user_id: int
+    role: str
+    generation: int
+    renewed_at: datetime
+    expires_at: datetime
+    absolute_expires_at: datetime

@@ -2,14 +2,56 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple, cast
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import Table, bindparam, case, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
-from gatepost.features.sessions.models import Session
+from gatepost.db.lone import LoneStatements
+from gatepost.features.sessions.models import Generation, Session
 
 _PURGE_BATCH = 1000
+
+_SESSIONS = cast("Table", Session.__table__)
+_GENERATION = tuple(_SESSIONS.c[name] for name in Generation._fields)
+_UNTIL = bindparam("until", type_=_SESSIONS.c.expires_at.type)
+
+
+class Spending(NamedTuple):
+    """A session's generation to be spent at a time.
+
+    The session then lasts until another, but never past its absolute end.
+    """
+
+    of_session: int
+    of_user: int
+    spent: int
+    at: datetime
+    until: datetime
+
+
+# Made once, so that a refresh only fills in the values: those of a `Spending`, by name.
+_SPEND = (
+    update(_SESSIONS)
+    .where(
+        _SESSIONS.c.id == bindparam("of_session"),
+        _SESSIONS.c.user_id == bindparam("of_user"),
+        _SESSIONS.c.generation == bindparam("spent"),
+        _SESSIONS.c.ended_at.is_(None),
+        _SESSIONS.c.expires_at > bindparam("at"),
+    )
+    .values(
+        generation=_SESSIONS.c.generation + 1,
+        renewed_at=bindparam("at"),
+        expires_at=case(
+            (_SESSIONS.c.absolute_expires_at < _UNTIL, _SESSIONS.c.absolute_expires_at),
+            else_=_UNTIL,
+        ),
+    )
+)
+_SPEND_AND_RETURN = _SPEND.returning(*_GENERATION)
+_RETURN = select(*_GENERATION).where(_SESSIONS.c.id == bindparam("of_session"))
 
 
 async def insert(db: AsyncSession, session: Session) -> None:
@@ -31,31 +73,19 @@ async def find_live(db: AsyncSession, session_id: int, now: datetime) -> Session
 
 
 async def spend_generation(
-    db: AsyncSession, session_id: int, generation: int, renewed_at: datetime, expires_at: datetime
-) -> bool:
+    db: AsyncSession, lone: LoneStatements, spending: Spending
+) -> Generation | None:
     """Move a live session on to its next generation: of concurrent callers exactly one does.
 
-    It then lasts until `expires_at`, but never past its absolute end.
+    None for all the others.
     """
-    result = await db.execute(
-        update(Session)
-        .where(
-            Session.id == session_id,
-            Session.generation == generation,
-            Session.ended_at.is_(None),
-            Session.expires_at > renewed_at,
-        )
-        .values(
-            generation=Session.generation + 1,
-            renewed_at=renewed_at,
-            expires_at=case(
-                (Session.absolute_expires_at < expires_at, Session.absolute_expires_at),
-                else_=expires_at,
-            ),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return rows_changed(result) == 1
+    values = spending._asdict()
+    if db.get_bind().dialect.update_returning:
+        row = await lone.first(db, _SPEND_AND_RETURN, values)
+    else:
+        result = await db.execute(_SPEND, values)
+        row = (await db.execute(_RETURN, values)).first() if rows_changed(result) else None
+    return None if row is None else Generation(*row)
 
 
 async def list_live(db: AsyncSession, user_id: int, now: datetime) -> Sequence[Session]:

@@ -8,8 +8,9 @@ from gatepost.features.audit.events import Event
 from gatepost.features.sessions import repository, tokens
 from gatepost.features.sessions.cache import CachedSession, cache_of
 from gatepost.features.sessions.errors import InvalidToken, RefreshTokenReplayed, SessionNotFound
-from gatepost.features.sessions.models import Session
+from gatepost.features.sessions.models import Generation, Session
 from gatepost.features.sessions.principal import Principal
+from gatepost.features.sessions.repository import Spending
 from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
 from gatepost.runtime import Runtime
 from gatepost.work import Work
@@ -45,7 +46,7 @@ async def start(work: Work, user_id: int, role: str, method: str) -> TokenPair:
         Event.SESSION_STARTED,
         audit.About(user_id=user_id, session_id=session.id, method=method),
     )
-    return await tokens.issue(work, session)
+    return await tokens.issue(work, session.present)
 
 
 async def renew(work: Work, refresh_token: str) -> TokenPair:
@@ -55,17 +56,18 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
     retries log nobody out. Anything older is theft: the session ends. Raises `InvalidToken`.
     """
     claims, now = tokens.read_refresh_token(work, refresh_token), work.now
-    renewed = await repository.spend_generation(
-        work.db, claims.session_id, claims.generation, now, _idle_end(work, now)
+    spending = Spending(
+        of_session=claims.session_id,
+        of_user=claims.user_id,
+        spent=claims.generation,
+        at=now,
+        until=_idle_end(work, now),
     )
-    session = await repository.find(work.db, claims.session_id)
-    if session is None or str(session.user_id) != claims.subject:
-        raise InvalidToken
-    if renewed:
-        work.after_commit(work.runtime.metrics.count_renewal)
-    else:
-        await _refuse_unless_just_spent(work, session, claims)
-    return await tokens.issue(work, session)
+    renewed = await repository.spend_generation(work.db, work.runtime.lone_statements, spending)
+    if renewed is None:
+        return await tokens.issue(work, await _find_just_spent(work, claims))
+    work.after_commit(work.runtime.metrics.count_renewal)
+    return await tokens.issue(work, renewed)
 
 
 def recall(runtime: Runtime, access_token: str) -> CachedSession | None:
@@ -124,7 +126,7 @@ async def end_by_refresh_token(work: Work, refresh_token: str) -> None:
     """
     claims = tokens.read_refresh_token(work, refresh_token)
     session = await repository.find_live(work.db, claims.session_id, work.now)
-    if session is None or str(session.user_id) != claims.subject:
+    if session is None or session.user_id != claims.user_id:
         raise InvalidToken
     if session.generation != claims.generation:
         await _refuse_unless_just_spent(work, session, claims)
@@ -169,6 +171,15 @@ async def _end(work: Work, user_id: int, session_id: int) -> None:
         work.announce(user_id)
         about = audit.About(user_id=user_id, session_id=session_id)
         await audit.record(work, Event.SESSION_ENDED, about)
+
+
+async def _find_just_spent(work: Work, claims: RefreshClaims) -> Generation:
+    """The successor of the generation just spent; else as `_refuse_unless_just_spent` raises."""
+    session = await repository.find(work.db, claims.session_id)
+    if session is None or session.user_id != claims.user_id:
+        raise InvalidToken
+    await _refuse_unless_just_spent(work, session, claims)
+    return session.present
 
 
 async def _refuse_unless_just_spent(work: Work, session: Session, claims: RefreshClaims) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from gatepost.features.sessions.errors import InvalidToken
-from gatepost.features.sessions.models import Session
+from gatepost.features.sessions.models import Generation
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.runtime import Runtime
 from gatepost.security import tokens
@@ -16,6 +16,7 @@ from gatepost.security.tokens import Key
 from gatepost.work import Work
 
 _LARGEST_NUMBER = 2**63 - 1
+_MOST_DIGITS = len(str(_LARGEST_NUMBER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class RefreshClaims:
     """What a verified refresh token says."""
 
     session_id: int
-    subject: str
+    user_id: int
     generation: int
 
 
-async def issue(work: Work, session: Session) -> TokenPair:
+async def issue(work: Work, session: Generation) -> TokenPair:
     """Compute the pair of a session's present generation.
 
     Everything in it comes from the row, and the signatures are deterministic (PS256's aside), so
@@ -150,7 +151,7 @@ def read_refresh_token(work: Work, token: str) -> RefreshClaims:
         raise InvalidToken from error
     return RefreshClaims(
         session_id=_number(claims.get("sid")),
-        subject=claims["sub"],
+        user_id=_number_of(claims["sub"]),
         generation=_number(claims.get("gen")),
     )
 
@@ -162,7 +163,14 @@ def _number(value: object) -> int:
     return value
 
 
-def _token_id(key: bytes, session: Session, kind: str) -> str:
+def _number_of(subject: str) -> int:
+    """The user that a subject names; raises `InvalidToken` for any other spelling of a number."""
+    if not subject.isdecimal() or len(subject) > _MOST_DIGITS or str(int(subject)) != subject:
+        raise InvalidToken
+    return _number(int(subject))
+
+
+def _token_id(key: bytes, session: Generation, kind: str) -> str:
     """An id that nobody can guess and everybody who may computes alike."""
     message = f"{kind}:{session.id}:{session.generation}".encode()
     return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,84 @@
+"""Statements that need no other beside them: each is a transaction by itself.
+
+PostgreSQL commits such a statement when it ends. Sent by way of a session it would be one of three
+round trips (BEGIN, the statement, COMMIT), and cost this process three times as much.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Dialect, Executable
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ClauseElement
+
+log = logging.getLogger(__name__)
+
+Values = Mapping[str, Any]
+
+_FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection whose server has said that it goes
+    OSError,
+)
+
+
+class LoneStatements:
+    """Runs a statement straight on a pooled connection's driver, where that commits it too."""
+
+    def __init__(self, engine: AsyncEngine, *, is_traced: bool) -> None:
+        """Where `is_traced`, all go by way of the session, which is what traces look at."""
+        self._engine = engine
+        self._goes_straight = engine.dialect.driver == "asyncpg" and not is_traced
+        self._compiled: dict[Executable, _Compiled] = {}
+
+    async def first(
+        self, db: AsyncSession, statement: Executable, values: Values
+    ) -> Sequence[Any] | None:
+        """Return the first row of `statement`, None if it has none.
+
+        `statement` is one of few that live as long as the process: what it compiles to is kept.
+        It is committed when this returns or else, like all that `db` does, when `db` is: it must
+        be right either way. It must also be right to run it twice, as happens where a connection
+        breaks: what fails here is done again by `db`, whose errors everybody knows.
+        """
+        if self._goes_straight:
+            try:
+                return await self._first_straight(statement, values)
+            except _FAILURES as error:
+                log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
+        return (await db.execute(statement, values)).first()
+
+    async def _first_straight(self, statement: Executable, values: Values) -> Sequence[Any] | None:
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = _Compiled(statement, self._engine.dialect)
+        arguments = compiled.arguments(values)
+        connection = await self._engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            row: Sequence[Any] | None = await driver.fetchrow(compiled.text, *arguments)
+        except BaseException:
+            connection.invalidate()
+            raise
+        connection.close()
+        return row
+
+
+class _Compiled:
+    """A statement in the driver's own words, and the order in which it takes its values."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        assert isinstance(statement, ClauseElement)  # noqa: S101 - for the type checker
+        compiled = statement.compile(dialect=dialect)
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - for the type checker too
+        self.text = str(compiled)
+        self._names = tuple(compiled.positiontup or ())
+        self._constants = compiled.params
+
+    def arguments(self, values: Values) -> list[Any]:
+        known = {**self._constants, **values}
+        return [known[name] for name in self._names]
