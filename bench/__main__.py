@@ -1,0 +1,236 @@
+"""The bench: sets the stage, asks the questions one after the other, writes down the answers."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import (
+    authenticated_read,
+    cold_start,
+    flood,
+    importing,
+    login,
+    memory,
+    refresh,
+    revocation,
+    scale,
+    sqlite,
+)
+from bench.plan import CHECK, FULL, QUICK, Plan
+from bench.subjects.floor import Floor
+from bench.subjects.gatepost import Gatepost
+from bench.subjects.peers import BetterAuth, DjangoRest, FastapiUsers, FullStackTemplate
+from bench.subjects.subject import Subject
+from bench.support.cores import choose_cores
+from bench.support.databases import databases
+from bench.support.errors import BenchError
+from bench.support.plot import draw
+from bench.support.readme import update_readme
+from bench.support.report import verdict, write_report
+from bench.support.results import Chapter, Results
+from bench.support.stage import Stage, describe_machine
+from bench.support.tables import number
+from bench.support.wrk import require_wrk
+
+FOLDER = Path(__file__).parent
+SUBJECTS: tuple[type[Subject], ...] = (
+    Gatepost,
+    Floor,
+    FastapiUsers,
+    FullStackTemplate,
+    DjangoRest,
+    BetterAuth,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A file of this folder, and how long its answer takes by a plan."""
+
+    title: str
+    ask: Callable[[Stage], Chapter]
+    seconds: Callable[[Plan], float]
+
+
+def _reading_seconds(plan: Plan) -> float:
+    return len(plan.subjects) * (5 + plan.rounds * (plan.seconds + 0.5))
+
+
+def _flood_seconds(plan: Plan) -> float:
+    return len(plan.subjects) * (3 + plan.flood_rounds * (plan.flood_seconds * 1.5 + 5))
+
+
+def _scale_seconds(plan: Plan) -> float:
+    return 10 + plan.many_users / 40_000 + 8 * plan.flood_rounds * (plan.seconds + 1)
+
+
+def _sqlite_seconds(plan: Plan) -> float:
+    return 10 + 4 * plan.flood_rounds * (plan.seconds + 1) + 2 * plan.flood_seconds + plan.starts
+
+
+QUESTIONS = (
+    Question("authenticated requests", authenticated_read.ask, _reading_seconds),
+    Question(
+        "logins",
+        login.ask,
+        lambda plan: len(plan.subjects) * plan.flood_rounds * (plan.flood_seconds + 2),
+    ),
+    Question("a flood of logins", flood.ask, _flood_seconds),
+    Question("refreshes", refresh.ask, lambda plan: 3 * plan.flood_rounds * (plan.seconds + 4)),
+    Question("memory", memory.ask, lambda plan: len(plan.subjects) * 3),
+    Question("cold start", cold_start.ask, lambda plan: len(plan.subjects) * (3 + plan.starts)),
+    Question("logout across processes", revocation.ask, lambda plan: 5 + plan.revocations * 0.1),
+    Question("import", importing.ask, lambda plan: 15 + plan.imported_users / 10_000),
+    Question("many users", scale.ask, _scale_seconds),
+    Question("SQLite", sqlite.ask, _sqlite_seconds),
+)
+
+
+class Progress:
+    """Says what is done, and how long the rest will take."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Begin the clock."""
+        self._began = time.monotonic()
+        self._plan = plan
+
+    @property
+    def minutes(self) -> float:
+        return (time.monotonic() - self._began) / 60
+
+    def say(self, text: str) -> None:
+        """Print a line with the time."""
+        sys.stdout.write(f"{self.minutes:5.1f} min  {text}\n")
+        sys.stdout.flush()
+
+    def begin(self, place: int) -> None:
+        """Say which question comes, and what is left."""
+        left = sum(each.seconds(self._plan) for each in QUESTIONS[place:]) / 60
+        title = QUESTIONS[place].title
+        self.say(f"[{place + 1}/{len(QUESTIONS)}] {title}; about {left:.0f} min left")
+
+
+def main() -> int:
+    """Do what the command line says."""
+    options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.report:
+        results = Results.load(FOLDER / "results.json")
+        _publish(results, FOLDER)
+        update_readme(FOLDER.parent / "README.md", results)
+        return 0
+    plan = CHECK if options.check else QUICK if options.quick else FULL
+    try:
+        results = run(plan)
+    except BenchError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    # A quick look is for the eye: it does not replace what is published.
+    folder = FOLDER if plan is FULL else Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
+    _publish(results, folder)
+    if plan is FULL:
+        update_readme(FOLDER.parent / "README.md", results)
+    _summarise(results)
+    return _judge(results) if options.check else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a look in two minutes, one peer")
+    parser.add_argument("--check", action="store_true", help="no peers; fails on a missed figure")
+    parser.add_argument("--report", action="store_true", help="write the report again, from JSON")
+    return parser.parse_args()
+
+
+def run(plan: Plan) -> Results:
+    """Ask every question of a plan."""
+    wrk = require_wrk()
+    cores = choose_cores()
+    # The bench itself has its place beside the load.
+    os.sched_setaffinity(0, {cores.load})
+    progress = Progress(plan)
+    began = datetime.now(UTC).strftime("%Y-%m-%d")
+    with _temporary_folder() as folder, databases(cores) as found:
+        stage = Stage(plan, cores, found, folder, progress.say)
+        machine = describe_machine(cores, found, wrk)
+        try:
+            for subject in SUBJECTS:
+                if subject.name in plan.subjects:
+                    stage.invite(subject())
+            chapters = [
+                _ask(question, place, stage, progress) for place, question in enumerate(QUESTIONS)
+            ]
+        finally:
+            stage.dismiss_all()
+        return Results(
+            mode=plan.mode,
+            began=began,
+            minutes=progress.minutes,
+            machine=machine,
+            participants=stage.participants,
+            absent=stage.absent,
+            chapters=chapters,
+        )
+
+
+def _ask(question: Question, place: int, stage: Stage, progress: Progress) -> Chapter:
+    """Ask one question; a failure is its answer, and the others are asked all the same."""
+    progress.begin(place)
+    try:
+        return question.ask(stage)
+    except Exception as error:  # noqa: BLE001 - whatever it was, the rest of the run is worth having
+        if not isinstance(error, BenchError):
+            traceback.print_exc()
+        name = question.ask.__module__.rpartition(".")[2]
+        return Chapter(name, question.title.capitalize(), "", failures={"This part": repr(error)})
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
+        yield Path(folder)
+
+
+def _publish(results: Results, folder: Path) -> None:
+    results.save(folder / "results.json")
+    (folder / "results.svg").write_text(draw(results))
+    (folder / "RESULTS.md").write_text(write_report(results, FOLDER / "NOTES.md"))
+    sys.stdout.write(f"\nWritten: {folder / 'RESULTS.md'}\n\n")
+
+
+def _summarise(results: Results) -> None:
+    for figure in results.figures:
+        value = "-" if figure.value is None else f"{number(figure.value)} {figure.unit}"
+        promised = f"{figure.goal.direction} {number(figure.goal.bound)}"
+        sys.stdout.write(f"{value:>10}  {promised:<15} {verdict(figure):<15} {figure.what}\n")
+    for chapter in results.chapters:
+        for name, reason in chapter.failures.items():
+            sys.stdout.write(f"{chapter.title}: {name}: {reason}\n")
+    for name, reason in results.absent.items():
+        sys.stdout.write(f"{name} is missing: {reason}\n")
+
+
+def _judge(results: Results) -> int:
+    """Return the exit status: 1 if a figure is missed by more than a tenth, or was not measured."""
+    missed: Sequence[str] = [
+        figure.what
+        for figure in results.figures
+        if figure.value is None or not figure.goal.is_nearly_met(figure.value)
+    ]
+    failed = [chapter.title for chapter in results.chapters if not chapter.figures]
+    for what in (*missed, *failed):
+        sys.stderr.write(f"missed by more than a tenth: {what}\n")
+    return 1 if missed or failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

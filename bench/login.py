@@ -1,0 +1,58 @@
+"""How many logins a second, and how many would the hash alone allow?"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from bench.subjects.gatepost import HASHING, Gatepost
+from bench.support.processes import Command, run
+from bench.support.results import Chapter
+from bench.support.server import Server
+from bench.support.stage import Stage, alternate
+from bench.support.tables import at_least, cell, ratio_figure
+
+CONNECTIONS = 16
+RAW = "raw verification"
+TEXT = (
+    "Logins by password over 16 connections. A login costs what its hash costs, and each row "
+    "has its product's own default: the rows are no race. The raw row is Gatepost's hash in a "
+    "bare loop, with the same parameters, by the same build, on the same core."
+)
+
+
+def ask(stage: Stage) -> Chapter:
+    """Log in, again and again."""
+    plan = stage.plan
+    servers = {name: each for name, each in stage.servers.items() if each.subject.hashing}
+    parts = {
+        RAW: partial(verify_raw, stage, plan.flood_seconds),
+        **{name: partial(measure, each, plan.flood_seconds) for name, each in servers.items()},
+    }
+    found = alternate(parts, plan.flood_rounds)
+    rates = found.each(float)
+    hashes = {name: each.subject.hashing for name, each in servers.items()} | {RAW: HASHING}
+    what = "logins/s over the raw verify rate of the same hash on the same core"
+    return Chapter(
+        name="login",
+        title="Logins",
+        text=TEXT,
+        columns=("", "logins/s", "hash"),
+        rows=[(name, cell(rates, name), hashes[name]) for name in parts],
+        figures=[ratio_figure(what, rates, (Gatepost.name, RAW), at_least(0.85))],
+        failures=found.failures,
+        samples={"logins/s": rates},
+    )
+
+
+def measure(server: Server, seconds: int) -> float:
+    """Logins a second of one server that is at rest."""
+    server.process.settle()
+    load = server.load(server.login_requests(), CONNECTIONS).run(seconds).check()
+    return load.per_second
+
+
+def verify_raw(stage: Stage, seconds: int) -> float:
+    """Verifications a second of the hash that Gatepost uses, on the server's core."""
+    root = Path(__file__).parents[1]
+    command = Command([sys.executable, "-m", "bench.raw_verify", str(seconds)], root, {})
+    return float(run(command, seconds + 60, [stage.cores.server]).split()[0])

@@ -1,0 +1,68 @@
+"""How long each part takes: all of it a quarter of an hour at most, a look two minutes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Rounds, and seconds for each of them."""
+
+    mode: str
+    subjects: tuple[str, ...]
+    rounds: int
+    seconds: int
+    flood_rounds: int
+    flood_seconds: int
+    starts: int
+    imported_users: int
+    many_users: int
+    revocations: int
+
+
+ALL = (
+    "Gatepost",
+    "bare FastAPI route",
+    "fastapi-users",
+    "full-stack-fastapi-template's way",
+    "Django REST + simplejwt",
+    "better-auth",
+)
+
+FULL = Plan(
+    mode="full",
+    subjects=ALL,
+    rounds=5,
+    seconds=3,
+    flood_rounds=3,
+    flood_seconds=6,
+    starts=5,
+    imported_users=200_000,
+    many_users=1_000_000,
+    revocations=50,
+)
+
+QUICK = Plan(
+    mode="quick",
+    subjects=ALL[:3],
+    rounds=2,
+    seconds=2,
+    flood_rounds=1,
+    flood_seconds=4,
+    starts=2,
+    imported_users=20_000,
+    many_users=20_000,
+    revocations=10,
+)
+
+CHECK = Plan(
+    mode="check",
+    subjects=ALL[:2],
+    rounds=5,
+    seconds=2,
+    flood_rounds=5,
+    flood_seconds=3,
+    starts=5,
+    imported_users=100_000,
+    many_users=100_000,
+    revocations=20,
+)

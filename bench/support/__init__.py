@@ -1,0 +1,1 @@
+"""What the questions share: servers, load, statistics, the report."""

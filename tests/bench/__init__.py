@@ -1,0 +1,1 @@
+"""The bench's own machinery: what it reads, computes and writes."""
