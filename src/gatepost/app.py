@@ -12,6 +12,7 @@ from gatepost.clock import Clock
 from gatepost.features.accounts.admin_router import router as users
 from gatepost.features.accounts.router import read_me
 from gatepost.features.accounts.router import router as profile
+from gatepost.features.accounts.routing import CallerRoute
 from gatepost.features.accounts.schemas import UserRead
 from gatepost.features.activity.router import router as activity
 from gatepost.features.audit.sealing import keep_sealing
@@ -119,7 +120,7 @@ def assemble(settings: Settings) -> FastAPI:
 
 def auth_at_root() -> Iterator[APIRoute]:
     """What is below `/auth`, without it: for hosts that mount the service at a path like that."""
-    me = APIRouter()
+    me = APIRouter(route_class=CallerRoute)
     me.add_api_route("/me", read_me, response_model=UserRead)
     for router in (auth, sessions, me):
         yield from placed(router, in_schema=False)

@@ -199,7 +199,7 @@ def verify(
     if not key.verifies(signature, signing_input):
         raise InvalidToken("bad_signature")
     claims = parse_object(_decode(payload))
-    _check_times(claims, now)
+    check_times(claims, now)
     _check_parties(claims, issuer, audience)
     return claims
 
@@ -277,7 +277,8 @@ def _decode(segment: str) -> bytes:
     return a2b_base64(segment.encode().translate(_STANDARD_ALPHABET) + _PADDING[remainder])
 
 
-def _check_times(claims: Mapping[str, Any], now: float) -> None:
+def check_times(claims: Mapping[str, Any], now: float) -> None:
+    """Raise `InvalidToken` unless a token with these claims is valid at `now`, in seconds."""
     if "exp" not in claims:
         raise InvalidToken("bad_claims")
     if now >= _date(claims["exp"]) + LEEWAY:

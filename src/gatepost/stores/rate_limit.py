@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from gatepost.stores.addresses import place_of
 from gatepost.stores.base import Store, StoreUnavailable, Window
@@ -26,25 +27,16 @@ class Limit:
         object.__setattr__(self, "policy", f'"{self.name}";q={self.quota};w={seconds}')
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What is left of a limit after an amount was spent, or was refused."""
+class Spent(NamedTuple):
+    """What is left of a limit after an amount was spent, or was refused.
+
+    `resets_in_seconds` is rounded up, and 1 at least: who waits so long does not come too early.
+    """
 
     limit: Limit
-    window: Window
-
-    @property
-    def allowed(self) -> bool:
-        return self.window.allowed
-
-    @property
-    def remaining(self) -> int:
-        return max(self.limit.quota - self.window.used, 0)
-
-    @property
-    def resets_in_seconds(self) -> int:
-        """Whole seconds, rounded up: who waits so long does not come too early."""
-        return max(-(-self.window.resets_in // _SECOND), 1)
+    allowed: bool
+    remaining: int
+    resets_in_seconds: int
 
     @property
     def state(self) -> str:
@@ -75,4 +67,9 @@ class RateLimits:
             return None
         if not window.allowed:
             self.refused[name] += 1
-        return Spent(limit, window)
+        return _spent(limit, window)
+
+
+def _spent(limit: Limit, window: Window) -> Spent:
+    seconds = -(-window.resets_in // _SECOND)
+    return Spent(limit, window.allowed, max(limit.quota - window.used, 0), max(seconds, 1))

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import Depends, Query, Request
+from starlette.types import Scope
 
 from gatepost.db.paging import PageRequest
 from gatepost.runtime import Runtime
@@ -18,10 +19,14 @@ READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_USER_AGENT = 255
 
 
-async def get_runtime(request: Request) -> Runtime:
+def runtime_of(scope: Scope) -> Runtime:
     """The runtime of the application that serves this request, ours or the host's."""
-    runtime: Runtime = request.app.state.gatepost
+    runtime: Runtime = scope["app"].state.gatepost
     return runtime
+
+
+async def get_runtime(request: Request) -> Runtime:
+    return runtime_of(request.scope)
 
 
 def origin_of(request: Request, settings: ProtectionSettings) -> Origin:

@@ -28,6 +28,7 @@ async def get_user(
     session, _by_cookie = await find_session(request, runtime)
     if session.user is None:
         session.user = await _read_user(request, runtime, session.user_id)
+        session.rendered = session.user.model_dump_json().encode()
     user: UserRead = session.user
     return user
 

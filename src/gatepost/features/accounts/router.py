@@ -7,6 +7,7 @@ from gatepost.features.accounts import passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.dependencies import CurrentUser
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken, WrongPassword
+from gatepost.features.accounts.routing import CallerRoute
 from gatepost.features.accounts.schemas import Message, PasswordChange, ProfileUpdate, UserRead
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
 from gatepost.features.sessions.dependencies import CurrentPrincipal
@@ -18,16 +19,18 @@ from gatepost.web.problems import problems
 router = APIRouter(tags=["profile"], route_class=OnceRoute)
 
 
-@router.get("/users/me")
 async def read_me(user: CurrentUser) -> UserRead:
     """The caller."""
     return user
 
 
-@router.get("/auth/me")
 async def read_me_by_its_other_name(user: CurrentUser) -> UserRead:
     """The caller; the same as `/users/me`."""
     return user
+
+
+router.add_api_route("/users/me", read_me, route_class_override=CallerRoute)
+router.add_api_route("/auth/me", read_me_by_its_other_name, route_class_override=CallerRoute)
 
 
 @router.patch(

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from fastapi.security.utils import get_authorization_scheme_param
+from starlette.requests import HTTPConnection
 
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.cache import CachedSession
@@ -49,7 +50,7 @@ async def find_session(request: Request, runtime: Runtime) -> tuple[CachedSessio
     return session, by_cookie
 
 
-def find_access_token(request: Request, transports: frozenset[str]) -> tuple[str, bool]:
+def find_access_token(request: HTTPConnection, transports: frozenset[str]) -> tuple[str, bool]:
     """The token sent and whether it came by cookie; the header wins (RFC 6750 section 2.1).
 
     Raises `NotAuthenticated` where there is none, and `InvalidToken` for two headers, of which a

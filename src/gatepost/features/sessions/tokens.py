@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatepost.features.sessions.errors import InvalidToken
 from gatepost.features.sessions.models import Generation
@@ -29,8 +29,7 @@ class TokenPair:
     refresh_lifetime: int
 
 
-@dataclass(frozen=True, slots=True)
-class AccessClaims:
+class AccessClaims(NamedTuple):
     """What a verified access token says, as far as we do not ask the session itself."""
 
     session_id: int
@@ -87,7 +86,7 @@ def recall_access_token(runtime: Runtime, token: str, now: datetime) -> AccessCl
 
     Raises `InvalidToken`.
     """
-    keys = signing_keys.recall_keys(runtime)
+    keys = signing_keys.recall_keys(runtime, now)
     if keys is None:
         return None
     try:
@@ -124,15 +123,20 @@ def _access_claims(claims: Mapping[str, Any]) -> AccessClaims:
 def _decode_access_token(
     runtime: Runtime, token: str, keys: Mapping[str | None, Key], now: datetime
 ) -> Mapping[str, Any]:
-    settings = runtime.settings
-    return tokens.decode(
-        tokens.ACCESS,
-        token,
-        keys,
-        issuer=settings.issuer,
-        audience=settings.audience,
-        now=now,
-    )
+    """What a valid token says; `keys` are those of the ring, as it is now."""
+    settings, verified = runtime.settings, runtime.key_ring.verified
+    claims = verified.find(token, now)
+    if claims is None:
+        claims = tokens.decode(
+            tokens.ACCESS,
+            token,
+            keys,
+            issuer=settings.issuer,
+            audience=settings.audience,
+            now=now,
+        )
+        verified.keep(token, claims)
+    return claims
 
 
 def read_refresh_token(work: Work, token: str) -> RefreshClaims:

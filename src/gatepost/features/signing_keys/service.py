@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -32,16 +32,17 @@ _REREAD_PAUSE = timedelta(seconds=1)
 async def signing_key(work: Work) -> Key:
     """The key that signs now; makes the first one where there is none yet."""
     ring = work.runtime.key_ring
-    if not _is_younger(work.runtime, RING_LIFETIME):
+    if not ring.is_younger(RING_LIFETIME, work.now):
         # Not one at a time: the caller has a connection, which the one who reads may wait for.
         await read_ring(work)
     assert ring.signing is not None  # noqa: S101 - a ring that was read holds a key
     return ring.signing
 
 
-def recall_keys(runtime: Runtime) -> Mapping[str | None, Key] | None:
+def recall_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | None:
     """The verifying keys, if they were read lately enough; None says that they have to be read."""
-    return runtime.key_ring.verifying if _is_younger(runtime, RING_LIFETIME) else None
+    ring = runtime.key_ring
+    return ring.verifying if ring.is_younger(RING_LIFETIME, now) else None
 
 
 async def verifying_keys(work: Work) -> Mapping[str | None, Key]:
@@ -57,9 +58,9 @@ async def reread_verifying_keys(work: Work) -> Mapping[str | None, Key]:
 async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, Key]:
     """One reads, and who waited for it need not: at its first query work has no connection yet."""
     ring = work.runtime.key_ring
-    if not _is_younger(work.runtime, age):
+    if not ring.is_younger(age, work.now):
         async with ring.reading:
-            if not _is_younger(work.runtime, age):
+            if not ring.is_younger(age, work.now):
                 await read_ring(work)
     return ring.verifying
 
@@ -156,9 +157,3 @@ def _decrypt(work: Work, row: StoredKey) -> Key:
 def _context(kid: str, algorithm: str) -> bytes:
     """What a ciphertext is bound to: in another row, or for another algorithm, it does not open."""
     return f"signing key {kid} {algorithm}".encode()
-
-
-def _is_younger(runtime: Runtime, age: timedelta) -> bool:
-    """Whether the ring was read within this time; a clock that was set back makes it old."""
-    read_at = runtime.key_ring.read_at
-    return read_at is not None and timedelta(0) <= runtime.clock.now() - read_at < age

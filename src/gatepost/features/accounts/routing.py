@@ -1,0 +1,42 @@
+"""The route class of the caller's own profile, the one route that is asked all the time."""
+
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from gatepost.features.sessions import service as sessions
+from gatepost.features.sessions.dependencies import find_access_token
+from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
+from gatepost.web.dependencies import runtime_of
+from gatepost.web.routing import StrictRoute
+
+_JSON = (b"content-type", b"application/json")
+
+
+class CallerRoute(StrictRoute):
+    """Answers with the caller: in a few steps where this process has shown them lately.
+
+    The framework takes dependencies, model and response together anew for each request. All else,
+    refusals and whatever has to be read first, goes its ordinary way, whose answer is the same to
+    the byte.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = _recall(scope) if scope["method"] == "GET" else None
+        if body is None:
+            await super().handle(scope, receive, send)
+            return
+        headers = [(b"content-length", b"%d" % len(body)), _JSON]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _recall(scope: Scope) -> bytes | None:
+    """The caller as they were shown before, if all that it takes is known and in order."""
+    runtime = runtime_of(scope)
+    try:
+        # A cookie is as good: nobody can do harm by making a browser read.
+        token, _ = find_access_token(HTTPConnection(scope), runtime.settings.auth_transports)
+        session = sessions.recall(runtime, token)
+    except (NotAuthenticated, InvalidToken):
+        return None
+    return None if session is None else session.rendered
