@@ -82,7 +82,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if xdist.is_xdist_worker(session) or xdist.is_xdist_controller(session):
         return
     if not session.config.getoption("collectonly"):
-        needed = {_database_of(item) for item in session.items}
+        needed = {kind for item in session.items for kind in _databases_of(item)}
         needed |= {"redis" for item in session.items if "redis_url" in _fixtures_of(item)}
         _start(session.config, needed)
 
@@ -99,14 +99,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         marker = metafunc.definition.get_closest_marker("databases")
         kinds = marker.args if marker else KINDS
         metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
+    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "target_kind" in metafunc.fixturenames and "target_kind" not in own:
+        metafunc.parametrize("target_kind", KINDS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of databases that `--database` does not name."""
-    chosen = {None, *config.getoption("database")}
-    if others := [item for item in items if _database_of(item) not in chosen]:
+    chosen = set(config.getoption("database"))
+    if others := [item for item in items if not _databases_of(item) <= chosen]:
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if _database_of(item) in chosen]
+        items[:] = [item for item in items if _databases_of(item) <= chosen]
 
 
 def _start(config: pytest.Config, kinds: Iterable[str | None]) -> None:
@@ -119,6 +122,12 @@ def _start(config: pytest.Config, kinds: Iterable[str | None]) -> None:
 
 def _database_of(item: pytest.Item) -> str | None:
     return item.callspec.params.get("database_kind") if hasattr(item, "callspec") else None
+
+
+def _databases_of(item: pytest.Item) -> set[str]:
+    """Its own, and where it moves that to another one."""
+    named = item.callspec.params if hasattr(item, "callspec") else {}
+    return {named[name] for name in ("database_kind", "target_kind") if name in named}
 
 
 def _fixtures_of(item: pytest.Item) -> list[str]:
@@ -187,6 +196,21 @@ def fresh_database_url(
 ) -> Iterator[str]:
     """The `DATABASE_URL` of an empty database that only this test has."""
     url = databases.make(database_kind, database_server)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def target_url(
+    target_kind: Kind, pytestconfig: pytest.Config, sqlite_folder: Path, databases: Databases
+) -> Iterator[str]:
+    """Another empty database that only this test has, on each kind in turn."""
+    server = (
+        f"sqlite:///{sqlite_folder}"
+        if target_kind == "sqlite"
+        else _url_of(target_kind, pytestconfig)
+    )
+    url = databases.make(target_kind, server)
     yield url
     databases.drop(url)
 

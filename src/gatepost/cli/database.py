@@ -1,5 +1,9 @@
 """The commands about the database and the state of things."""
 
+from typing import Annotated
+
+import typer
+
 from gatepost.cli.options import Json
 
 
@@ -41,3 +45,33 @@ def purge(json: Json = False) -> None:
     from gatepost.cli.stories import database
 
     database.purge(json)
+
+
+def move(
+    to: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Where to: an empty database.", envvar="MOVE_TO_URL"),
+    ],
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL", help="From where, if not from DATABASE_URL."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check both and count; write nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Move everything to another database, of the same or of another kind.
+
+    Stop the service first: what is written meanwhile would be lost, so the
+    move refuses then. It makes the schema, copies all rows with their ids, and
+    commits once every table was compared. Killed, it leaves nothing behind.
+    Sessions live on, under the same SECRET_KEY.
+
+    Examples:
+    $ gatepost move --to postgresql://gatepost:password@db/gatepost --dry-run
+    $ gatepost move --from sqlite:///./gatepost.db --to "$DATABASE_URL"
+    """
+    from gatepost.cli.stories import moving
+
+    moving.move(to, from_, dry_run, json)

@@ -1,0 +1,118 @@
+"""The move to another database at the command line."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from gatepost.cli.output import MISUSED, error_console, fail, print_json, print_table, say
+from gatepost.cli.stories.running import read_settings, telling_refusals
+from gatepost.db.diagnosis import describe_database
+from gatepost.db.engine import open_engine
+from gatepost.moving import story
+from gatepost.moving.story import CannotMove, TableMoved
+from gatepost.settings import DatabaseSettings, SettingsError
+from gatepost.starting import check_schema, migrate, reach_database
+
+
+def move(to: str, from_: str | None, dry_run: bool, json: bool) -> None:
+    """Move everything, or tell what there is to move, and print each table's count and digest."""
+    source = read_settings(DatabaseSettings) if from_ is None else _settings(from_, "--from")
+    target = _settings(to, "--to")
+    names = [describe_database(each.sqlalchemy_url) for each in (source, target)]
+    if _is_no_file(source):
+        fail(f"There is no {names[0].removeprefix('the ')}.")
+    with telling_refusals(), _telling_why_not(), _progress_bar(hidden=json) as progress:
+        moved = asyncio.run(_move(source, target, progress, dry_run=dry_run))
+    if json:
+        print_json(
+            {
+                "from": names[0],
+                "to": names[1],
+                "dry_run": dry_run,
+                "rows": sum(each.rows for each in moved),
+                "tables": [asdict(each) for each in moved],
+            }
+        )
+        return
+    print_table(
+        ("table", "rows", "SHA-256, the same in both"),
+        [(each.name, f"{each.rows:,}", each.digest or "") for each in moved],
+    )
+    _tell(names, moved, dry_run=dry_run)
+
+
+def _tell(names: list[str], moved: list[TableMoved], *, dry_run: bool) -> None:
+    rows = f"{sum(each.rows for each in moved):,} rows of {len(moved)} tables"
+    if dry_run:
+        say(f"Would move {rows} from {names[0]} to {names[1]}, which may be filled.")
+        return
+    say(
+        f"Moved {rows} from {names[0]} to {names[1]}.",
+        "Let DATABASE_URL name it, keep SECRET_KEY, and run `gatepost audit verify`.",
+    )
+
+
+async def _move(
+    source: DatabaseSettings, target: DatabaseSettings, progress: story.Progress, *, dry_run: bool
+) -> list[TableMoved]:
+    is_there = not _is_no_file(target)
+    origin, destination = (open_engine(each, is_patient=True) for each in (source, target))
+    try:
+        await reach_database(origin)
+        await check_schema(origin)
+        if is_there or not dry_run:
+            await reach_database(destination)
+            await story.check_target(origin, destination)
+        if dry_run:
+            return await story.count(origin)
+        await migrate(destination)
+        return await story.move(origin, destination, progress)
+    finally:
+        await origin.dispose()
+        await destination.dispose()
+
+
+def _is_no_file(settings: DatabaseSettings) -> bool:
+    """Whether it is an SQLite file that is not there: to look into it would make it."""
+    url = settings.sqlalchemy_url
+    return url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists()
+
+
+def _settings(url: str, option: str) -> DatabaseSettings:
+    try:
+        return DatabaseSettings(database_url=url)
+    except SettingsError as error:
+        [problem] = error.problems
+        fail(f"{option} {problem.message}.", problem.advice, status=MISUSED)
+
+
+@contextmanager
+def _telling_why_not() -> Iterator[None]:
+    try:
+        yield
+    except CannotMove as error:
+        fail(str(error))
+
+
+@contextmanager
+def _progress_bar(*, hidden: bool) -> Iterator[story.Progress]:
+    """A bar on standard error, gone at the end; nothing where that is no terminal."""
+    console = error_console()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    shown = console.is_terminal and not hidden
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("Looking", total=None)
+
+        def show(doing: str, done: int, total: int) -> None:
+            bar.update(task, description=doing, completed=done, total=total)
+
+        yield show
