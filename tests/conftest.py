@@ -18,6 +18,7 @@ from gatepost.db.engine import open_engine
 from gatepost.migrations.runner import upgrade
 from tests.support.databases import KINDS, Databases, Kind
 from tests.support.fleet import Fleet
+from tests.support.patience import patient_service
 from tests.support.servers import ServerKind, UnreachableServerError
 from tests.support.service import make_settings
 from tests.support.summary import Summary
@@ -132,6 +133,13 @@ def _databases_of(item: pytest.Item) -> set[str]:
 
 def _fixtures_of(item: pytest.Item) -> list[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """No test fails because the machine is busy."""
+    with patient_service():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,7 @@ from gatepost.security.tokens import Key, secret_key
 from gatepost.settings import LimitSettings, Settings, TokenSettings
 from gatepost.stores.announcements import Announcements, OwnAnnouncements
 from gatepost.stores.base import AttemptRules, Store
-from gatepost.stores.choice import open_store
-from gatepost.stores.database import DatabaseStore
+from gatepost.stores.choice import open_database_store, open_store
 from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import Limit, RateLimits
@@ -170,7 +169,8 @@ def _lockout(settings: Settings, store: Store, engine: AsyncEngine, clock: Clock
     )
     key = derive_key(settings.secret_key, "gatepost lockout")
     if isinstance(store, MemoryStore):
-        return Lockout(store, store, rules, key, mailbox=DatabaseStore(engine, clock))
+        mailbox = open_database_store(settings, engine, clock)
+        return Lockout(store, store, rules, key, mailbox=mailbox)
     return Lockout(store, MemoryStore(clock), rules, key)
 
 

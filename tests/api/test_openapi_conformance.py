@@ -17,6 +17,7 @@ from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from gatepost import create_app
+from tests.support import patience
 from tests.support.clock import SetClock
 from tests.support.live import served
 from tests.support.service import PASSWORD, make_settings
@@ -49,7 +50,9 @@ def base_url(wiped_url: str) -> Iterator[str]:
 
 def log_in(base_url: str) -> dict[str, str]:
     answer = httpx.post(
-        f"{base_url}/api/v1/auth/login", json={"email": ADMIN, "password": PASSWORD}
+        f"{base_url}/api/v1/auth/login",
+        json={"email": ADMIN, "password": PASSWORD},
+        timeout=patience.SECONDS,
     )
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
@@ -83,14 +86,16 @@ def play(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, base
         suppress_health_check=list(HealthCheck),
     )
     def conforms(case: Case[Any]) -> None:
-        case.call_and_validate(headers=headers, excluded_checks=excluded)
+        case.call_and_validate(headers=headers, excluded_checks=excluded, timeout=patience.SECONDS)
 
     conforms()
 
 
 @pytest.mark.parametrize("mode", [POSITIVE, NEGATIVE], ids=["allowed", "not-allowed"])
 def test_every_operation_answers_as_documented(base_url: str, mode: GenerationMode) -> None:
-    schema = schemathesis.openapi.from_url(f"{base_url}/api/v1/openapi.json")
+    schema = schemathesis.openapi.from_url(
+        f"{base_url}/api/v1/openapi.json", timeout=patience.SECONDS
+    )
     played = [each for each in operations(schema) if mode is POSITIVE or takes_input(each)]
     assert played
     for operation in played:

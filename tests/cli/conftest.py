@@ -8,6 +8,7 @@ import pytest
 from gatepost.settings import Settings
 from gatepost.settings.base import names_of
 from tests.cli.running import Gatepost
+from tests.support import patience
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def gatepost(folder: Path) -> Gatepost:
         "DEBUG": "true",
         "ARGON2_MEMORY_KIB": "8",
         "ARGON2_TIME_COST": "1",
+        **patience.ENVIRON,
     }
     gatepost = Gatepost(folder, environ)
     gatepost.done("migrate")

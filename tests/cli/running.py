@@ -16,10 +16,10 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from gatepost.cli.commands import app
+from tests.support import patience
 from tests.support.logs import logging_left_alone
 
 COMMAND = (sys.executable, "-m", "gatepost.cli")
-SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Gatepost:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=patience.SECONDS,
             check=False,
         )
 
@@ -114,23 +114,28 @@ class Process:
         """Wait until it has printed this; a process that ends without is an error."""
         with self._news:
             found = self._news.wait_for(
-                lambda: re.search(pattern, self._printed) or self.popen.poll() is not None, SECONDS
+                lambda: re.search(pattern, self._printed) or self.popen.poll() is not None,
+                patience.SECONDS,
             )
             match = re.search(pattern, self._printed)
         assert found, self._printed
         assert match, self._printed
         return match
 
-    def terminate(self, *, within: float) -> tuple[int, str]:
+    def terminate(self) -> tuple[int, str]:
         """Ask it to stop; returns its exit status and all that it printed."""
         self.popen.send_signal(signal.SIGTERM)
-        status = self.popen.wait(within)
+        return self.end()
+
+    def end(self) -> tuple[int, str]:
+        """Wait until it ends by itself; the same."""
+        status = self.popen.wait(patience.SECONDS)
         self.read_to_the_end()
         return status, self._printed
 
     def read_to_the_end(self) -> None:
         """Let the reader finish: its pipe may not be closed under it."""
-        self._reader.join(SECONDS)
+        self._reader.join(patience.SECONDS)
 
     def _read(self) -> None:
         assert self.popen.stdout is not None

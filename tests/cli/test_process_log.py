@@ -11,8 +11,8 @@ import time
 import pytest
 
 from tests.cli.running import Gatepost, Process
+from tests.support import patience
 
-SECONDS_TO_STOP = 20
 PASSWORD = "cAnary-of-a-pass-phrase"
 
 
@@ -23,7 +23,7 @@ def port_of(process: Process) -> int:
 def ask(
     port: int, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, object]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience.SECONDS)
     sent = {"Content-Type": "application/json"} | (headers or {})
     connection.request(method, path, None if body is None else json.dumps(body), sent)
     answer = connection.getresponse()
@@ -55,7 +55,7 @@ def test_a_served_process_writes_json_without_a_secret(gatepost: Gatepost, worke
     service = gatepost.having(METRICS_TOKEN=token, METRICS_ALLOWED="203.0.113.1", LOG_LEVEL="DEBUG")
     with service.start("serve", "--port", "0", "--workers", workers) as process:
         sent = use(port_of(process), token)
-        status, printed = process.terminate(within=SECONDS_TO_STOP)
+        status, printed = process.terminate()
     assert status == 0, printed
     lines = [json.loads(line) for line in printed.splitlines()]
     assert {"timestamp", "level", "event", "logger"} <= set.intersection(*map(set, lines))
@@ -69,7 +69,7 @@ def test_the_console_format_is_for_people(gatepost: Gatepost) -> None:
     with service.start("serve", "--port", "0") as process:
         port = port_of(process)
         ask(port, "POST", "/auth/login", {"email": "ada@example.com", "password": "cAnary-pass"})
-        status, printed = process.terminate(within=SECONDS_TO_STOP)
+        status, printed = process.terminate()
     assert status == 0
     assert re.search(r"Gatepost \S+ serves http://127\.0\.0\.1:\d+ with 1 process", printed)
     assert re.search(r"request\.answered .*method='POST' route='/auth/login' status=401", printed)
@@ -98,8 +98,8 @@ def test_processes_count_together_and_forget_nothing_when_one_dies(gatepost: Gat
         process.wait_for(rf"Child process \[{dead}\] died")
         assert counted(port) == 40
         process.wait_for(r"(?s)(Application startup complete.*){3}")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patience.SECONDS
         while "gatepost_database_pool_size 20.0" not in shown(port):  # ten of each living process
             assert time.monotonic() < deadline
         assert counted(port) == 40
-        process.terminate(within=SECONDS_TO_STOP)
+        process.terminate()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import SECONDS, Gatepost
+from tests.cli.running import Gatepost
+from tests.support import patience
 
 PASSWORD = "correct horse battery staple"
 
@@ -200,6 +201,6 @@ def converse(gatepost: Gatepost, script: Path, person: int, program: int) -> str
 def read_until(terminal: int, words: str) -> str:
     shown = ""
     while words not in shown:
-        assert select.select([terminal], [], [], SECONDS)[0], shown
+        assert select.select([terminal], [], [], patience.SECONDS)[0], shown
         shown += os.read(terminal, 1024).decode()
     return shown

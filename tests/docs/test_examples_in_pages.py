@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.docs.pages import ROOT, Block, blocks_of, commands_and_output, name_of, pages_with
+from tests.support import patience
 from tests.support.uvicorn import listening
 
 SHOWN_ADDRESS = "http://127.0.0.1:8000"
@@ -37,7 +38,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
             env={**os.environ, **ENVIRONMENT, "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=10 * patience.SECONDS,
             check=False,
         )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import patience
 from tests.support.uvicorn import listening
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "browser"
 NODE = shutil.which("node")
 NPM = shutil.which("npm")
+NPM_SECONDS = 300
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="there is no node: apt install nodejs")
 
@@ -36,11 +38,12 @@ def folder_with_axios(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser") / "example"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules"))
     command = [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"npm ci in examples/browser fails here: {done.stderr[-300:]}")
+    try:
+        subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=True
+        )
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"npm ci in examples/browser fails here: {error}")
     return folder
 
 
@@ -54,7 +57,7 @@ def try_it(client: str, folder: Path, server: str) -> dict[str, object]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

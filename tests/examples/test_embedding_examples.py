@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import patience
 from tests.support.uvicorn import listening
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -39,7 +40,7 @@ def log_in(client: httpx.Client, prefix: str, email: str, password: str) -> None
 def test_ten_lines_are_enough(tmp_path: Path) -> None:
     with (
         listening("hello:app", tmp_path, environment("embedding", tmp_path)) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=patience.SECONDS, trust_env=False) as client,
     ):
         assert client.get("/hello").status_code == 401
         sign_up(client, "ada@example.com")
@@ -49,8 +50,8 @@ def test_ten_lines_are_enough(tmp_path: Path) -> None:
 def test_two_doors_let_in_their_own(tmp_path: Path) -> None:
     with (
         listening("two_doors:app", tmp_path, environment("embedding", tmp_path)) as url,
-        httpx.Client(base_url=url, trust_env=False) as customer,
-        httpx.Client(base_url=url, trust_env=False) as boss,
+        httpx.Client(base_url=url, timeout=patience.SECONDS, trust_env=False) as customer,
+        httpx.Client(base_url=url, timeout=patience.SECONDS, trust_env=False) as boss,
     ):
         sign_up(customer, "ada@example.com")
         assert customer.post("/notes", params={"text": "buy milk"}).status_code == 200
@@ -68,7 +69,7 @@ def test_two_doors_let_in_their_own(tmp_path: Path) -> None:
 def test_hooks_are_told_and_may_fail(tmp_path: Path) -> None:
     with (
         listening("told:app", tmp_path, environment("hooks", tmp_path)) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=patience.SECONDS, trust_env=False) as client,
     ):
         sign_up(client, "ada@example.com")
         assert client.post("/auth/logout").status_code == 200

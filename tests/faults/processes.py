@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 
 from tests.cli.running import Gatepost, Process
+from tests.support import patience
 from tests.support.service import PASSWORD
-
-SECONDS_TO_STOP = 30
 
 
 def gatepost_on(database_url: str, folder: Path, **more: str) -> Gatepost:
@@ -24,6 +23,7 @@ def gatepost_on(database_url: str, folder: Path, **more: str) -> Gatepost:
         "ARGON2_MEMORY_KIB": "8",
         "ARGON2_TIME_COST": "1",
         "RATE_LIMIT_REQUESTS": "1000000",
+        **patience.ENVIRON,
     }
     return Gatepost(folder, environ | more)
 
@@ -37,7 +37,7 @@ def serving(gatepost: Gatepost, *words: str) -> Iterator[tuple[Process, str]]:
 
 def events_of(process: Process) -> list[dict[str, Any]]:
     """Stop the service; every event that it logged."""
-    status, printed = process.terminate(within=SECONDS_TO_STOP)
+    status, printed = process.terminate()
     assert status == 0, printed
     assert "Exception in ASGI" not in printed
     return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]

@@ -11,7 +11,6 @@ import pytest
 
 from tests.cli.running import Process
 from tests.faults.processes import (
-    SECONDS_TO_STOP,
     gatepost_on,
     serving,
     sign_up_over,
@@ -58,7 +57,7 @@ async def test_a_killed_worker_is_replaced_and_nothing_written_is_lost(tmp_path:
 
             await until(all_is_well)
             assert set(titles) <= await titles_of_items(client)
-        status, printed = process.terminate(within=SECONDS_TO_STOP)
+        status, printed = process.terminate()
     assert status == 0, printed
     assert "Traceback" not in printed
 

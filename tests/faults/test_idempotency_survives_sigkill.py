@@ -26,6 +26,7 @@ from gatepost.features.audit.models import AuditEvent
 from gatepost.features.idempotency.models import StoredAnswer
 from gatepost.features.items.models import Item
 from tests.cli.running import Gatepost, Process
+from tests.support import patience
 from tests.support.service import PASSWORD, make_settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -106,6 +107,7 @@ def gatepost(tmp_path: Path, fresh_database_url: str) -> Gatepost:
         "ARGON2_MEMORY_KIB": "8",
         "ARGON2_TIME_COST": "1",
         "RATE_LIMIT_REQUESTS": "1000000",
+        **patience.ENVIRON,
         "LOG_LEVEL": "WARNING",
         "LOG_FORMAT": "console",  # tells where it serves, whatever the level
     }
@@ -209,4 +211,6 @@ async def log_in(url: str) -> str:
 
 def client_of(url: str, token: str | None = None) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(base_url=url, headers=headers, timeout=60, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=url, headers=headers, timeout=patience.SECONDS, trust_env=False
+    )

@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.running import COMMAND, Gatepost, Process
 from tests.faults.processes import events_of, gatepost_on, log_in_over, serving, sign_up_over
+from tests.support import patience
 from tests.support.load import Act, Load, open_client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -80,7 +81,7 @@ async def test_writers_who_never_stop_are_answered_or_asked_to_come_back(
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Be the one writer for as long as the block takes."""
-    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as other:
+    with closing(sqlite3.connect(path, timeout=patience.SECONDS, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
@@ -149,7 +150,7 @@ def test_a_folder_that_may_only_be_read_stops_the_start_in_a_line(
     with gatepost.start("serve", "--port", "0", command=UNPRIVILEGED) as process:
         # Versions of SQLite differ in which it is.
         process.wait_for("Cannot use the SQLite file .*: the file (may only be read|cannot be op)")
-        assert process.popen.wait(30) == 1
+        assert process.end()[0] == 1
     unprotect(path.parent)
 
 

@@ -513,11 +513,8 @@ async def test_what_is_rolled_back_takes_no_place(sealed: Log) -> None:
     assert (report.status, report.checked) == (Status.INTACT, ROWS + 1)
 
 
-async def test_logins_on_two_services_make_one_chain(
-    fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_logins_on_two_services_make_one_chain(fresh_database_url: str) -> None:
     """Fifty logins at once, while both services seal all the time."""
-    monkeypatch.setattr(sealing, "EVERY", timedelta(milliseconds=20))
     settings = make_settings(fresh_database_url, rate_limit_requests=10_000)
     engine = open_engine(settings)
     await upgrade(engine)

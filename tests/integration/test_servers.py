@@ -12,6 +12,7 @@ import pytest
 import valkey
 from sqlalchemy import make_url
 
+from tests.support import patience
 from tests.support.databases import Kind
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,7 @@ import time
 from tests.support.servers import start_server
 server = start_server("redis")
 print(server.daemon.lair.path, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -95,7 +96,7 @@ def test_a_server_goes_when_the_tests_are_killed() -> None:
     ):
         assert tests.stdout is not None
         connection.connect(f"{tests.stdout.readline().strip()}/socket")
-        connection.settimeout(10)
+        connection.settimeout(patience.SECONDS)
         connection.sendall(b"PING\r\n")
         assert connection.recv(16) == b"+PONG\r\n"
         tests.kill()

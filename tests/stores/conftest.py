@@ -11,6 +11,7 @@ from gatepost.stores.base import Store
 from gatepost.stores.database import DatabaseStore
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.redis import RedisStore
+from tests.support import patience
 from tests.support.clock import SetClock
 from tests.support.service import make_settings, wipe
 
@@ -27,7 +28,7 @@ def memory_store(clock: SetClock) -> Store:
 
 @pytest.fixture
 async def redis_store(redis_url: str, clock: SetClock) -> AsyncIterator[Store]:
-    store = RedisStore(redis_url, clock)
+    store = RedisStore(redis_url, clock, patience=patience.SECONDS)
     yield store
     await store.close()
     async with Redis.from_url(redis_url) as client:
@@ -37,7 +38,7 @@ async def redis_store(redis_url: str, clock: SetClock) -> AsyncIterator[Store]:
 @pytest.fixture
 async def database_store(migrated_url: str, clock: SetClock) -> AsyncIterator[Store]:
     engine = open_engine(make_settings(migrated_url))
-    store = DatabaseStore(engine, clock)
+    store = DatabaseStore(engine, clock, patience=patience.SECONDS)
     yield store
     await store.close()
     await wipe(engine)

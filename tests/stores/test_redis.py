@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from gatepost.stores.base import Store, StoreUnavailable
 from gatepost.stores.redis import RedisStore
 from tests.stores.contract import RULES, StoreContract
-from tests.support.load import HANGING_SECONDS
+from tests.support import patience
 from tests.support.redis_process import OwnRedis
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +29,7 @@ class TestRedis(StoreContract):
 @pytest.fixture
 async def live_store(redis_url: str) -> AsyncIterator[RedisStore]:
     """One that goes by the server's own clock, as in production."""
-    store = RedisStore(redis_url)
+    store = RedisStore(redis_url, patience=patience.SECONDS)
     yield store
     await store.close()
 
@@ -71,7 +71,10 @@ async def test_a_server_that_has_forgotten_the_script_is_told_it_again(
 
 async def test_a_server_may_ask_for_a_password(own_redis: OwnRedis, key: str) -> None:
     own_redis.start("--requirepass", "s3cret/with:odd@signs")
-    store = RedisStore(own_redis.url.replace("unix://", "unix://:s3cret%2Fwith%3Aodd%40signs@"))
+    store = RedisStore(
+        own_redis.url.replace("unix://", "unix://:s3cret%2Fwith%3Aodd%40signs@"),
+        patience=patience.SECONDS,
+    )
     await store.put(key, b"value", MINUTE)
     assert await store.get(key) == b"value"
     await store.close()
@@ -81,7 +84,7 @@ async def test_a_dead_server_is_asked_once_and_no_request_waits_for_it(
     own_redis: OwnRedis, key: str
 ) -> None:
     own_redis.start()
-    store = RedisStore(own_redis.url)
+    store = RedisStore(own_redis.url, patience=patience.SECONDS)
     await store.increment(key, MINUTE)
     own_redis.stop()
     with not_hanging(), pytest.raises(StoreUnavailable):
@@ -96,7 +99,7 @@ async def test_a_dead_server_is_asked_once_and_no_request_waits_for_it(
 
 async def test_a_frozen_server_costs_a_moment_once(own_redis: OwnRedis, key: str) -> None:
     own_redis.start()
-    store = RedisStore(own_redis.url)
+    store = RedisStore(own_redis.url, patience=1)
     await store.increment(key, MINUTE)
     own_redis.freeze()
     with not_hanging():
@@ -114,7 +117,7 @@ async def test_a_frozen_server_costs_a_moment_once(own_redis: OwnRedis, key: str
 
 async def test_a_server_that_is_back_is_found(own_redis: OwnRedis, key: str) -> None:
     own_redis.start()
-    store = RedisStore(own_redis.url)
+    store = RedisStore(own_redis.url, patience=patience.SECONDS)
     await store.increment(key, MINUTE)
     own_redis.stop()
     with pytest.raises(StoreUnavailable):
@@ -126,7 +129,7 @@ async def test_a_server_that_is_back_is_found(own_redis: OwnRedis, key: str) -> 
 
 
 async def test_a_server_that_was_never_there_is_unavailable() -> None:
-    store = RedisStore("redis://127.0.0.1:1/0")
+    store = RedisStore("redis://127.0.0.1:1/0", patience=patience.SECONDS)
     with not_hanging(), pytest.raises(StoreUnavailable):
         await store.ping()
     await store.close()
@@ -134,7 +137,7 @@ async def test_a_server_that_was_never_there_is_unavailable() -> None:
 
 async def until_available(store: Store) -> None:
     """The store looks by itself, in the background."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience.SECONDS):
         while not store.is_available:  # noqa: ASYNC110 - it has no event for that
             await asyncio.sleep(0.01)
 
@@ -143,4 +146,4 @@ async def until_available(store: Store) -> None:
 def not_hanging() -> Iterator[None]:
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < HANGING_SECONDS
+    assert time.monotonic() - began < patience.HANGING_SECONDS

@@ -14,7 +14,7 @@ from sqlalchemy import URL, make_url
 Kind = Literal["sqlite", "postgresql", "mariadb"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 60
 
 
 def create_database(kind: Kind, base_url: str, name: str) -> str:
@@ -82,7 +82,7 @@ async def _on_mariadb(url: URL, statement: str) -> object:
         unix_socket=str(socket) if socket else None,
         connect_timeout=CONNECT_SECONDS,
         # A test's forgotten transaction makes the drop fail, rather than wait for a day.
-        init_command="SET SESSION lock_wait_timeout = 10",
+        init_command="SET SESSION lock_wait_timeout = 60",
     )
     try:
         async with connection.cursor() as cursor:

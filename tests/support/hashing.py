@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from gatepost.security.hash_pool import HashPool
+from tests.support import patience
 
 
 @asynccontextmanager
@@ -22,7 +23,7 @@ async def held_up(pool: HashPool) -> AsyncIterator[None]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Return as soon as it holds, which it does within seconds or never."""
-    async with asyncio.timeout(10):
+    """Return as soon as it holds, which it does soon or never."""
+    async with asyncio.timeout(patience.SECONDS):
         while not holds():  # noqa: ASYNC110 - what the pool does, it does in threads
             await asyncio.sleep(0.001)

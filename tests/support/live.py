@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-_START_SECONDS = 20
+from tests.support import patience
 
 
 @contextmanager
@@ -27,11 +27,11 @@ def served(app: FastAPI) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(_START_SECONDS)
+            thread.join(patience.SECONDS)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    for _ in range(_START_SECONDS * 100):
+    for _ in range(patience.SECONDS * 100):
         if server.started:
             return
         thread.join(0.01)

@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-PATIENCE_SECONDS = 60
-
-HANGING_SECONDS = 10
-"""An answer that took as long hung on something; on a busy machine one second proves nothing."""
+from tests.support import patience
 
 PASSING = {"database_unavailable", "store_unavailable"}
 """Refusals of a service whose database is away; that may be its store too."""
@@ -24,7 +21,7 @@ Act = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 def open_client(url: str, connections: int = 100) -> httpx.AsyncClient:
     """A client that nothing in the environment leads elsewhere."""
     limits = httpx.Limits(max_connections=connections)
-    return httpx.AsyncClient(base_url=url, limits=limits, timeout=60, trust_env=False)
+    return httpx.AsyncClient(base_url=url, limits=limits, timeout=patience.SECONDS, trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Load:
     async def answered(self, count: int, status: int | None = None) -> None:
         """Wait until so many more have been answered, in this way if one is named."""
         begin = len(self.answers)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience.SECONDS):
             while self._count(begin, status) < count:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
@@ -107,6 +104,6 @@ class Load:
 
 async def until(check: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it is so, looking now and then."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(patience.SECONDS):
         while not await check():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)

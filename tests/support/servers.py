@@ -29,8 +29,8 @@ from tests.support.databases import server_version
 
 ServerKind = Literal["postgresql", "mariadb", "redis"]
 
-START_SECONDS = 60.0
-STOP_SECONDS = 10.0
+START_SECONDS = 180.0
+STOP_SECONDS = 120.0
 
 # Redis' default of 16 is fewer than the processes that share a server.
 REDIS_DATABASES = 256

@@ -16,6 +16,7 @@ from gatepost.features.accounts.roles import Role
 from gatepost.migrations.models import metadata
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, Work, begin_work
+from tests.support import patience
 from tests.support.clock import SetClock
 
 SECRET = "s3cr3t-of-the-t3sts-9f8e7d6c5b4a-0123456789"
@@ -24,7 +25,7 @@ BASE_URL = "https://gatepost.test"
 
 
 def make_settings(database_url: str, **changes: Any) -> Settings:
-    """Settings for tests: every default of the product but the cost of a hash."""
+    """Settings for tests: the product's defaults, but cheap hashes and no hurry."""
     values = {
         "secret_key": SECRET,
         "database_url": database_url,
@@ -33,6 +34,7 @@ def make_settings(database_url: str, **changes: Any) -> Settings:
         "argon2_time_cost": 1,
         "migrate_on_start": False,
         "rate_limit_requests": 1_000_000,  # tests are many requests from one address
+        **patience.SETTINGS,
     }
     return Settings(**(values | changes))
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import httpx
 
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+from tests.support import patience
 
 
 @contextmanager
@@ -41,18 +40,18 @@ def listening(
         finally:
             process.terminate()
             try:
-                process.wait(STOP_SECONDS)
+                process.wait(patience.SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + patience.SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
             # The socket listens already, and holds what comes until the server is there.
-            httpx.get(url, timeout=0.5, trust_env=False)
+            httpx.get(url, timeout=5, trust_env=False)
         except httpx.TransportError:
             continue
         return

@@ -21,6 +21,13 @@ class StoreSettings(SettingsGroup):
         description="A server that speaks Redis's protocol, for what several processes share. "
         "Without one the database is used.",
     )
+    redis_timeout_milliseconds: int = Field(
+        default=250,
+        ge=10,
+        le=60_000,
+        description="How long a request waits for that server. Then limits let pass, and nobody "
+        "waits again until it answers.",
+    )
     workers: Annotated[int, Described(also=("WEB_CONCURRENCY",))] = Field(
         default=1,
         ge=1,

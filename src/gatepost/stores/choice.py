@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.clock import Clock, SystemClock
-from gatepost.settings import StoreSettings
+from gatepost.settings import DatabaseSettings, Settings, StoreSettings
 from gatepost.stores.base import Store
 from gatepost.stores.database import DatabaseStore
 from gatepost.stores.memory import MemoryStore
@@ -16,15 +16,24 @@ _NAMES = {
 }
 
 
-def open_store(settings: StoreSettings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
+def open_store(settings: Settings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
     """Open what `STORE`, `REDIS_URL` and `WORKERS` say; connects when first used."""
     match settings.chosen_store:
         case "redis":
-            return RedisStore(settings.redis_url or "", clock)
+            patience = settings.redis_timeout_milliseconds / 1000
+            return RedisStore(settings.redis_url or "", clock, patience=patience)
         case "database":
-            return DatabaseStore(engine, clock or SystemClock())
+            return open_database_store(settings, engine, clock)
         case "memory":
             return MemoryStore(clock or SystemClock())
+
+
+def open_database_store(
+    settings: DatabaseSettings, engine: AsyncEngine, clock: Clock | None = None
+) -> DatabaseStore:
+    """Open the database as a store, which is waited for as long as for a connection."""
+    patience = settings.database_pool_timeout_seconds
+    return DatabaseStore(engine, clock or SystemClock(), patience=patience)
 
 
 def describe_store(settings: StoreSettings) -> str:

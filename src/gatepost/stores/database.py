@@ -20,9 +20,6 @@ from gatepost.stores.entries import Entry, Step
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 5.0
-"""The longest that anybody waits for an answer: others may be writing."""
-
 _TRIES = 5
 _PURGED_AT_ONCE = 1000
 
@@ -54,14 +51,15 @@ class DatabaseStore:
 
     kind: Literal["database"] = "database"
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, *, patience: float = 5.0) -> None:
+        """Nobody waits longer than `patience` seconds for an answer: others may be writing."""
         self._engine = engine
         self._clock = clock
         self._batches: Batches[Wish] = Batches(
             "the database as a store",
             self._perform,
             probe=Wish("probe", entries.increment(timedelta(seconds=1), 1), makes=True),
-            patience=PATIENCE_SECONDS,
+            patience=patience,
             failures=(SQLAlchemyError, OSError),
         )
 

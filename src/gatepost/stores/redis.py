@@ -17,7 +17,7 @@ from gatepost.stores.batches import Batches
 from gatepost.stores.entries import duration, milliseconds
 
 PATIENCE_SECONDS = 0.25
-"""The longest that anybody waits for an answer."""
+"""The longest that anybody waits for an answer, unless told otherwise."""
 
 _SCRIPT = Path(__file__).with_name("entries.lua")
 _PREFIX = "gatepost:"
@@ -36,16 +36,19 @@ class RedisStore:
 
     kind: Literal["redis"] = "redis"
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, url: str, clock: Clock | None = None, *, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        """Connect when first used; nobody waits longer than `patience` seconds for an answer."""
         self._clock = clock
-        self.client = open_client(url)
+        self.client = open_client(url, patience=patience)
         self._script = _SCRIPT.read_text(encoding="utf-8")
         self._digest = ""
         self._batches: Batches[Wish] = Batches(
             "Redis",
             self._perform,
             probe=("increment", "probe", (1000, 1)),
-            patience=PATIENCE_SECONDS,
+            patience=patience,
             failures=(RedisError, OSError),
         )
 
@@ -133,7 +136,9 @@ class RedisStore:
         return answers
 
 
-def open_client(url: str, *, protocol: Literal[2, 3] = 3) -> Redis:
+def open_client(
+    url: str, *, patience: float = PATIENCE_SECONDS, protocol: Literal[2, 3] = 3
+) -> Redis:
     """A client that connects when first used, and waits for nothing longer than a moment."""
     for scheme, known in _OTHER_SCHEMES.items():
         if url.startswith(scheme):
@@ -142,8 +147,8 @@ def open_client(url: str, *, protocol: Literal[2, 3] = 3) -> Redis:
         url,
         protocol=protocol,
         # A bound behind `Batches`' own, which alone tells a silent server from a busy loop.
-        socket_timeout=10 * PATIENCE_SECONDS,
-        socket_connect_timeout=10 * PATIENCE_SECONDS,
+        socket_timeout=10 * patience,
+        socket_connect_timeout=10 * patience,
         # Once: a connection that the server has closed meanwhile is opened again.
         retry=Retry(NoBackoff(), 1),
         maint_notifications_config=MaintNotificationsConfig(enabled=False),

@@ -9,6 +9,7 @@ from typing import Any
 
 from gatepost.security import tokens
 from gatepost.security.tokens import Key
+from tests.support import patience
 
 
 class JwksServer:
@@ -51,7 +52,7 @@ class JwksServer:
             def do_GET(self) -> None:
                 server.requests.append(self.path)
                 server.asked.set()
-                server.open.wait(30)
+                server.open.wait(patience.SECONDS)
                 self.send_response(server.status)
                 for name, value in server.headers.items():
                     self.send_header(name, value)

@@ -13,6 +13,7 @@ import pytest
 from gatepost.client import InvalidToken, KeysUnavailable, TokenVerifier, UnknownKey
 from gatepost.security import tokens
 from gatepost.security.tokens import ASYMMETRIC_ALGORITHMS, Algorithm, Key
+from tests.support import patience
 from tests.unit.client.conftest import SetClock
 from tests.unit.client.forge import AUDIENCE, EPOCH, HEADER, ISSUER, SECRET, claims, forge, key_of
 from tests.unit.client.jwks_server import JwksServer
@@ -20,7 +21,9 @@ from tests.unit.client.jwks_server import JwksServer
 pytestmark = pytest.mark.anyio
 
 
-def verifier_of(jwks: JwksServer, clock: Callable[[], float], timeout: float = 5) -> TokenVerifier:
+def verifier_of(
+    jwks: JwksServer, clock: Callable[[], float], timeout: float = patience.SECONDS
+) -> TokenVerifier:
     return TokenVerifier(
         issuer=ISSUER, audience=AUDIENCE, jwks_url=jwks.url, clock=clock, timeout=timeout
     )
@@ -105,7 +108,7 @@ async def test_a_flood_of_unknown_keys_makes_one_fetch_in_ten_seconds(
 async def test_callers_at_once_share_a_fetch(jwks: JwksServer, verifier: TokenVerifier) -> None:
     with jwks.held():
         callers = [asyncio.create_task(verifier.verify(TOKEN)) for _ in range(20)]
-        await asyncio.to_thread(jwks.asked.wait, 30)
+        await asyncio.to_thread(jwks.asked.wait, patience.SECONDS)
     assert len(await asyncio.gather(*callers)) == 20
     assert len(jwks.requests) == 1
 
@@ -115,7 +118,7 @@ async def test_a_caller_who_gives_up_takes_the_fetch_from_nobody(
 ) -> None:
     with jwks.held():
         first, second = (asyncio.create_task(verifier.verify(TOKEN)) for _ in range(2))
-        await asyncio.to_thread(jwks.asked.wait, 30)
+        await asyncio.to_thread(jwks.asked.wait, patience.SECONDS)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -145,7 +148,7 @@ async def test_nobody_waits_for_an_issuer_known_to_be_down(
     clock.now += 10
     with jwks.held():
         assert await verifier.verify(TOKEN)
-        await asyncio.to_thread(jwks.asked.wait, 30)
+        await asyncio.to_thread(jwks.asked.wait, patience.SECONDS)
         jwks.publish(key_of("EdDSA"))
     await asyncio.to_thread(wait_for, lambda: len(jwks.requests) == 3)
     assert await verifier.verify(token_of(key_of("EdDSA")))
@@ -192,7 +195,7 @@ async def test_a_fetch_ends_in_time(jwks: JwksServer, clock: SetClock) -> None:
         (200, {}, b'{"keys":{}}'),
         (200, {}, b'{"keys":[],"keys":[]}'),
         (200, {}, b'{"keys":[' + b" " * 65_536 + b"]}"),
-        (200, {"Content-Encoding": "gzip"}, gzip.compress(b'{"keys":[]}')),
+        (200, {"Content-Encoding": "gzip"}, gzip.compress(b'{"keys":[]}', mtime=0)),
     ],
 )
 async def test_an_answer_that_is_no_key_set_is_none(
@@ -342,7 +345,7 @@ def test_a_fetch_that_a_stopped_loop_left_behind_holds_nobody_up(
 ) -> None:
     async def give_up() -> None:
         caller = asyncio.create_task(verifier.verify(TOKEN))
-        await asyncio.to_thread(jwks.asked.wait, 30)
+        await asyncio.to_thread(jwks.asked.wait, patience.SECONDS)
         caller.cancel()
 
     async def finish() -> None:
@@ -360,6 +363,6 @@ def test_a_fetch_that_a_stopped_loop_left_behind_holds_nobody_up(
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait for another thread's doing, which no clock of ours decides."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + patience.SECONDS
     while not condition() and time.monotonic() < deadline:
         threading.Event().wait(0.005)

@@ -13,6 +13,7 @@ import pytest
 
 from gatepost.security import tokens
 from gatepost.security.tokens import Algorithm
+from tests.support import patience
 from tests.unit.client.forge import AUDIENCE, ISSUER, SECRET, claims, key_of
 from tests.unit.client.jwks_server import JwksServer
 
@@ -50,7 +51,7 @@ def test_the_example_lets_the_right_callers_in(
     token = tokens.encode(tokens.ACCESS, lasting, key_of(algorithm))
     with (
         running(environ) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=patience.SECONDS, trust_env=False) as client,
     ):
         assert client.get("/orders").status_code == 401
         client.headers["Authorization"] = f"Bearer {token}"

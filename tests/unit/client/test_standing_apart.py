@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.support import patience
+
 PROGRAM = """
 import sys
 import gatepost.client
@@ -15,6 +17,10 @@ print([name for name in ("sqlalchemy", "alembic", "argon2", "typer", "aiosqlite"
 
 def test_the_client_brings_nothing_of_the_service() -> None:
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=patience.SECONDS,
     )
     assert run.stdout.splitlines() == ["['gatepost']", "[]"]

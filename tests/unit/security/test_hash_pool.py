@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from gatepost.security.hash_pool import HashPool, ServerBusy, owned_cores
+from tests.support import patience
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +27,7 @@ class Gate:
     def __call__(self) -> bool:
         self.ran += 1
         self._loop.call_soon_threadsafe(self.begun.set)
-        return self._opened.wait(30)
+        return self._opened.wait(patience.SECONDS)
 
     def open(self) -> None:
         self._opened.set()

@@ -15,6 +15,7 @@ from argon2 import PasswordHasher, Type
 
 from gatepost.security.hash_pool import HashPool, ServerBusy
 from gatepost.security.passwords import Passwords, UnusablePassword, Verification
+from tests.support import patience
 from tests.unit.security.cheap import cheap_settings
 
 pytestmark = pytest.mark.anyio
@@ -303,7 +304,7 @@ async def test_a_hash_is_recognised_if_it_can_be_compared_with(passwords: Passwo
 async def test_a_flood_of_logins_is_refused_past_the_queue(hasher: str) -> None:
     pool, opened = HashPool(threads=1, queue_limit=20), threading.Event()
     passwords = Passwords(cheap_settings(password_hasher=hasher), pool)
-    held = asyncio.create_task(pool.run(partial(opened.wait, 30)))
+    held = asyncio.create_task(pool.run(partial(opened.wait, patience.SECONDS)))
     await asyncio.sleep(0)
     flood = [asyncio.create_task(passwords.verify("Test1234!", None)) for _ in range(200)]
     await asyncio.sleep(0)

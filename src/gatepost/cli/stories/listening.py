@@ -22,6 +22,7 @@ from gatepost.observability.sharing import forget_process, shared_metrics
 APPLICATION = "gatepost.asgi:app"
 
 _SECONDS_TO_END = 10
+_SECONDS_TO_PROVE_ALIVE = 60
 _BACKLOG = 2048
 _LOOK_AGAIN_SECONDS = 0.05
 
@@ -132,6 +133,8 @@ def _configure(**options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's ow
         "server_header": False,
         "ws": "none",
         "timeout_graceful_shutdown": _SECONDS_TO_END,
+        # On a busy machine a worker is a while in starting, and is not to be killed for it.
+        "timeout_worker_healthcheck": _SECONDS_TO_PROVE_ALIVE,
     }
     return uvicorn.Config(APPLICATION, **(defaults | options))
 
