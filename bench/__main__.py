@@ -60,6 +60,10 @@ class Question:
     ask: Callable[[Stage], Chapter]
     seconds: Callable[[Plan], float]
 
+    @property
+    def name(self) -> str:
+        return self.ask.__module__.rpartition(".")[2]
+
 
 def _reading_seconds(plan: Plan) -> float:
     return len(plan.subjects) * (5 + plan.rounds * (plan.seconds + 0.5))
@@ -98,9 +102,10 @@ QUESTIONS = (
 class Progress:
     """Says what is done, and how long the rest will take."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, questions: Sequence[Question]) -> None:
         """Begin the clock."""
         self._began = time.monotonic()
+        self._questions = questions
         self._plan = plan
 
     @property
@@ -114,9 +119,9 @@ class Progress:
 
     def begin(self, place: int) -> None:
         """Say which question comes, and what is left."""
-        left = sum(each.seconds(self._plan) for each in QUESTIONS[place:]) / 60
-        title = QUESTIONS[place].title
-        self.say(f"[{place + 1}/{len(QUESTIONS)}] {title}; about {left:.0f} min left")
+        left = sum(each.seconds(self._plan) for each in self._questions[place:]) / 60
+        title = self._questions[place].title
+        self.say(f"[{place + 1}/{len(self._questions)}] {title}; about {left:.0f} min left")
 
 
 def main() -> int:
@@ -129,15 +134,18 @@ def main() -> int:
         update_readme(FOLDER.parent / "README.md", results)
         return 0
     plan = CHECK if options.check else QUICK if options.quick else FULL
+    names = {name for name in options.only.split(",") if name}
+    questions = [each for each in QUESTIONS if not names or each.name in names]
     try:
-        results = run(plan)
+        results = run(plan, questions)
     except BenchError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    # A quick look is for the eye: it does not replace what is published.
-    folder = FOLDER if plan is FULL else Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
+    # A look is for the eye: it does not replace what is published.
+    is_whole = plan is FULL and not names
+    folder = FOLDER if is_whole else Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
     _publish(results, folder)
-    if plan is FULL:
+    if is_whole:
         update_readme(FOLDER.parent / "README.md", results)
     _summarise(results)
     return _judge(results) if options.check else 0
@@ -147,17 +155,18 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a look in two minutes, one peer")
     parser.add_argument("--check", action="store_true", help="no peers; fails on a missed figure")
+    parser.add_argument("--only", default="", help="some of the questions: flood,refresh")
     parser.add_argument("--report", action="store_true", help="write the report again, from JSON")
     return parser.parse_args()
 
 
-def run(plan: Plan) -> Results:
-    """Ask every question of a plan."""
+def run(plan: Plan, questions: Sequence[Question]) -> Results:
+    """Ask these questions by a plan."""
     wrk = require_wrk()
     cores = choose_cores()
     # The bench itself has its place beside the load.
     os.sched_setaffinity(0, {cores.load})
-    progress = Progress(plan)
+    progress = Progress(plan, questions)
     began = datetime.now(UTC).strftime("%Y-%m-%d")
     with _temporary_folder() as folder, databases(cores) as found:
         stage = Stage(plan, cores, found, folder, progress.say)
@@ -167,7 +176,7 @@ def run(plan: Plan) -> Results:
                 if subject.name in plan.subjects:
                     stage.invite(subject())
             chapters = [
-                _ask(question, place, stage, progress) for place, question in enumerate(QUESTIONS)
+                _ask(question, place, stage, progress) for place, question in enumerate(questions)
             ]
         finally:
             stage.dismiss_all()
@@ -190,8 +199,9 @@ def _ask(question: Question, place: int, stage: Stage, progress: Progress) -> Ch
     except Exception as error:  # noqa: BLE001 - whatever it was, the rest of the run is worth having
         if not isinstance(error, BenchError):
             traceback.print_exc()
-        name = question.ask.__module__.rpartition(".")[2]
-        return Chapter(name, question.title.capitalize(), "", failures={"This part": repr(error)})
+        return Chapter(
+            question.name, question.title.capitalize(), "", failures={"This part": repr(error)}
+        )
 
 
 @contextlib.contextmanager

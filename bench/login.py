@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.subjects.gatepost import HASHING, Gatepost
+from bench.support.clients import finished_per_second
 from bench.support.processes import Command, run
 from bench.support.results import Chapter
 from bench.support.server import Server
@@ -47,8 +48,8 @@ def ask(stage: Stage) -> Chapter:
 def measure(server: Server, seconds: int) -> float:
     """Logins a second of one server that is at rest."""
     server.process.settle()
-    load = server.load(server.login_requests(), CONNECTIONS).run(seconds).check()
-    return load.per_second
+    port, requests = server.site.port, server.login_requests()
+    return finished_per_second(port, requests, CONNECTIONS, seconds)
 
 
 def verify_raw(stage: Stage, seconds: int) -> float:

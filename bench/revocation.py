@@ -13,14 +13,14 @@ from bench.support.errors import BenchError
 from bench.support.http import HOST, Request
 from bench.support.medians import median
 from bench.support.results import Chapter, Figure
-from bench.support.server import Server
+from bench.support.server import START_SECONDS, Server
 from bench.support.stage import Stage
 from bench.support.tables import at_most, number
 from tests.support.servers import MissingServerError, start_own_server
 
 WORKERS = 4
 PATIENCE_SECONDS = 10.0
-_CONNECTIONS = 64
+_CONNECTIONS = 32
 _STATUS = re.compile(rb"HTTP/1\.1 (\d+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 TEXT = (
@@ -138,22 +138,29 @@ async def _until_refused(connection: Connection, reading: Request) -> float:
 
 
 async def _one_to_each(server: Server, caller: Caller) -> list[Connection]:
-    """Return a connection to each process, of the many that the system has dealt out."""
+    """Return a connection to each process; they start one after the other."""
+    chosen: dict[int, Connection] = {}
+    deadline = time.monotonic() + START_SECONDS
+    while len(chosen) < WORKERS:
+        if time.monotonic() > deadline:
+            raise BenchError(f"of {WORKERS} processes only {len(chosen)} took a connection")
+        await _choose(server, caller, chosen)
+    return list(chosen.values())
+
+
+async def _choose(server: Server, caller: Caller, chosen: dict[int, Connection]) -> None:
+    """Open many, as the system deals them out, and keep the first to each process."""
     port = server.site.port
     opened = [await _open(port) for _ in range(_CONNECTIONS)]
     for connection in opened:
         await connection.ask(server.subject.read_me(caller))
     owners = _owners(server.process.pids())
-    chosen: dict[int, Connection] = {}
     for connection in opened:
         owner = owners.get((port, connection.own_port))
         if owner is None or owner in chosen:
             connection.writer.close()
         else:
             chosen[owner] = connection
-    if len(chosen) < WORKERS:
-        raise BenchError(f"of {WORKERS} processes only {len(chosen)} took a connection")
-    return list(chosen.values())
 
 
 def _owners(pids: Sequence[int]) -> Mapping[tuple[int, int], int]:

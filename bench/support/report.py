@@ -67,7 +67,7 @@ def _chapter(chapter: Chapter) -> str:
     if chapter.rows:
         parts.append(table(chapter.columns, chapter.rows))
     parts += [f"{name} failed: {reason}" for name, reason in chapter.failures.items()]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _participants(results: Results) -> str:
