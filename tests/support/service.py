@@ -18,6 +18,7 @@ from gatepost.runtime import Runtime
 from gatepost.work import Origin, Work, begin_work
 from tests.support import patience
 from tests.support.clock import SetClock
+from tests.support.memory import outdated_sessions
 
 SECRET = "s3cr3t-of-the-t3sts-9f8e7d6c5b4a-0123456789"
 PASSWORD = "correct horse battery staple"
@@ -75,7 +76,9 @@ async def serving(
     clock = clock or SetClock()
     app = create_app(settings, clock=clock, hooks=hooks)
     async with app.router.lifespan_context(app):
-        yield Service(app, clock)
+        service = Service(app, clock)
+        yield service
+        assert await outdated_sessions(service.runtime) == []
     # Its chores have ended: nothing writes between two tables any more.
     engine = open_engine(settings)
     await wipe(engine)
