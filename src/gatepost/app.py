@@ -28,7 +28,7 @@ from gatepost.purging import keep_purging
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings
 from gatepost.starting import prepare, schema_is_current
-from gatepost.stores.choice import describe_store
+from gatepost.stores.choice import describe_session_cache, describe_store
 from gatepost.web.documentation import document_router as document
 from gatepost.web.documentation import router as documentation
 from gatepost.web.front_page import router as front_page
@@ -75,6 +75,7 @@ async def running(
         log.info(
             "store.chosen", extra={"store": settings.chosen_store, "note": describe_store(settings)}
         )
+        log.info("sessions.remembered", extra={"note": describe_session_cache(settings)})
         await prepare(runtime)
         chores = [
             asyncio.create_task(keep_purging(runtime)),

@@ -37,14 +37,15 @@ class SessionSettings(TokenSettings):
         default=5,
         ge=0,
         le=60,
-        description="The longest that a process may go on trusting what it last saw of a session; "
-        "0 reads the database every time.",
+        description="The longest that a process goes by what it last read of a session, where it "
+        "hears of changes or serves alone; 0 reads the database every time.",
     )
     session_cache_size: int = Field(
-        default=100_000,
+        default=20_000,
         ge=1,
         le=10_000_000,
-        description="How many sessions a process remembers at most; the oldest make room.",
+        description="How many sessions a process remembers at most, each 2.5 KB; the oldest make "
+        "room.",
     )
 
     @field_validator("session_idle_minutes")

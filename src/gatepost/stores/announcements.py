@@ -13,6 +13,8 @@ class Announcements(Protocol):
 
     async def keep_listening(self) -> None: ...
 
+    async def can_announce(self) -> bool: ...
+
     async def close(self) -> None: ...
 
     @property
@@ -30,6 +32,9 @@ class OwnAnnouncements:
 
     async def keep_listening(self) -> None:
         """There is nobody to listen to."""
+
+    async def can_announce(self) -> bool:
+        return True
 
     async def close(self) -> None:
         """There is nothing to close."""

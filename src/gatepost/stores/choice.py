@@ -45,3 +45,18 @@ def describe_store(settings: StoreSettings) -> str:
             "a transaction a request."
         )
     return f"{kept}."
+
+
+def describe_session_cache(settings: Settings) -> str:
+    """For how long a process goes by what it remembers of sessions, and why, in a sentence."""
+    seconds = settings.session_cache_seconds
+    if seconds == 0:
+        return "Sessions are read from the database each time, as SESSION_CACHE_SECONDS says."
+    if settings.redis_url is not None:
+        return f"Sessions are remembered for {seconds} s, and changes announced over Redis."
+    if settings.workers == 1:
+        return f"Sessions are remembered for {seconds} s, in this one process."
+    return (
+        "Sessions are read from the database each time: set REDIS_URL, and "
+        f"{settings.workers} workers remember them and tell each other of changes."
+    )

@@ -98,6 +98,14 @@ class RedisAnnouncements:
             pause = min(2 * pause, _LAST_PAUSE) if began_lost else _FIRST_PAUSE
             await asyncio.sleep(pause)
 
+    async def can_announce(self) -> bool:
+        """Whether Redis takes an announcement now."""
+        try:
+            await self._publish(())
+        except _FAILURES:
+            return False
+        return True
+
     async def close(self) -> None:
         if self._sending is not None:
             self._sending.cancel()
@@ -145,9 +153,8 @@ class RedisAnnouncements:
             self._sending = None
 
     async def _is_published(self, users: Collection[int]) -> bool:
-        publishing = self._client.publish(self._channel, _message(users))
         try:
-            await wait_patiently(publishing, PATIENCE_SECONDS, _FAILURES)
+            await self._publish(users)
         except Exception:  # noqa: BLE001 - whatever it is, nothing is published
             self._counts["failed"] += 1
             self._is_up.clear()
@@ -156,6 +163,10 @@ class RedisAnnouncements:
             return False
         self._counts["published"] += bool(users)
         return True
+
+    async def _publish(self, users: Collection[int]) -> None:
+        publishing = self._client.publish(self._channel, _message(users))
+        await wait_patiently(publishing, PATIENCE_SECONDS, _FAILURES)
 
     async def _listen(self) -> None:
         """Subscribe, then hear: raises when the connection ends, or falls silent."""

@@ -20,7 +20,7 @@ from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings
 from gatepost.starting import StartError, check_schema, reach_database
 from gatepost.stores.base import StoreUnavailable
-from gatepost.stores.choice import describe_store
+from gatepost.stores.choice import describe_session_cache, describe_store
 from gatepost.work import begin_work
 
 
@@ -54,6 +54,7 @@ async def _look(settings: Settings) -> list[Finding]:
         "schema": _look_at_schema,
         "tokens": _look_at_tokens,
         "store": _look_at_store,
+        "sessions": _look_at_sessions,
         "connections": _look_at_connections,
     }
     findings = [Finding("settings", ok=True, detail=_sum_up(settings))]
@@ -130,6 +131,18 @@ async def _look_at_store(runtime: Runtime) -> str:
             reason = "The database cannot be written to."
         raise StartError(reason) from error
     return describe_store(runtime.settings).removesuffix(".")
+
+
+async def _look_at_sessions(runtime: Runtime) -> str | Finding:
+    if await runtime.announcements.can_announce():
+        return describe_session_cache(runtime.settings).removesuffix(".")
+    return Finding(
+        "sessions",
+        ok=True,
+        detail="Redis takes no announcements, so that each request reads its session from the "
+        "database: check REDIS_URL, and that its user may use the channels gatepost:*",
+        warning=True,
+    )
 
 
 async def _look_at_connections(runtime: Runtime) -> str | Finding:

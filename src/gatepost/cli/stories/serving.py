@@ -13,7 +13,7 @@ from gatepost.observability.logs import configure_logging, writes_json
 from gatepost.runtime import start_runtime
 from gatepost.settings import Settings
 from gatepost.starting import prepare
-from gatepost.stores.choice import describe_store
+from gatepost.stores.choice import describe_session_cache, describe_store
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def _announce(settings: Settings, address: str) -> None:
     processes = "1 process" if count == 1 else f"{count} processes"
     note(
         f"Gatepost {settings.version} serves {address} with {processes}, on {database}.",
-        f"{describe_store(settings)} Ctrl+C stops it.",
+        f"{describe_store(settings)} {describe_session_cache(settings)} Ctrl+C stops it.",
     )
 
 

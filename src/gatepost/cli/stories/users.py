@@ -104,6 +104,7 @@ def disable(who: str, json: bool) -> None:
 
     user = run_work(story)
     _tell(user, f"Disabled {user.email}. Their sessions have ended.", None, json)
+    _tell_delay()
 
 
 def enable(who: str, json: bool) -> None:
@@ -139,6 +140,7 @@ def set_role(who: str, role: Role, json: bool) -> None:
 
     user = run_work(story)
     _tell(user, f"The role of {user.email} is now {user.role.value}.", None, json)
+    _tell_delay()
 
 
 def set_password(who: str, source: Source, json: bool) -> None:
@@ -157,6 +159,7 @@ def set_password(who: str, source: Source, json: bool) -> None:
     run_work(story)
     done = f"{user.email} has a new password. Their sessions have ended."
     _tell(user, done, password if source.generate else None, json)
+    _tell_delay()
 
 
 async def _find(work: Work, who: str) -> User:
@@ -205,6 +208,14 @@ def _tell(user: UserRead, sentence: str, generated: str | None, json: bool) -> N
         return
     note(sentence, "The password, shown this once:")
     say(generated)
+
+
+def _tell_delay() -> None:
+    """Tell when a service that serves alone notices: there is no way to announce it to."""
+    settings = read_settings(Settings)
+    seconds = settings.session_cache_seconds
+    if seconds and settings.redis_url is None and settings.workers == 1:
+        note(f"A service that is running notices within {seconds} s: SESSION_CACHE_SECONDS.")
 
 
 def _print_users(users: Sequence[UserRead]) -> None:
