@@ -18,6 +18,8 @@ COMMANDS = [
     ("purge",),
     ("openapi",),
     ("create-admin",),
+    ("import-users",),
+    ("export-users",),
     ("users", "list"),
     ("users", "show"),
     ("users", "disable"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.cli import audit, database, documents, keys, serving, users
+from gatepost.cli import audit, database, documents, keys, serving, transfers, users
 
 app = typer.Typer(
     name="gatepost",
@@ -29,6 +29,8 @@ app.command("move", rich_help_panel=OPERATE)(database.move)
 app.command("openapi", rich_help_panel=OPERATE)(documents.openapi)
 app.add_typer(audit.app, name="audit", rich_help_panel=OPERATE)
 app.command("create-admin", rich_help_panel=USERS)(users.create_admin)
+app.command("import-users", rich_help_panel=USERS)(transfers.import_users)
+app.command("export-users", rich_help_panel=USERS)(transfers.export_users)
 app.add_typer(users.app, name="users", rich_help_panel=USERS)
 app.add_typer(keys.app, name="keys", rich_help_panel=USERS)
 

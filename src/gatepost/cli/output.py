@@ -55,6 +55,11 @@ def fail(*lines: str, status: int = REFUSED) -> NoReturn:
     raise typer.Exit(status)
 
 
+def leave(status: int) -> NoReturn:
+    """Exit, all being told."""
+    raise typer.Exit(status)
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
     """Print data for a program."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -68,6 +73,15 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     console().print(table)
+
+
+def print_counts(counts: Sequence[tuple[str, int, str]]) -> None:
+    """Print how many there are of each thing, a line each, with a remark."""
+    wide = max(len(name) for name, _, _ in counts)
+    digits = max(len(f"{count:,}") for _, count, _ in counts)
+    for name, count, remark in counts:
+        line = Text.assemble(f"  {name:{wide}}  ", (f"{count:{digits},}", "bold"))
+        console().print(line.append(f"  {remark}", "dim") if remark else line, soft_wrap=True)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

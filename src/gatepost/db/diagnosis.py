@@ -40,6 +40,9 @@ _PASSING_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaier
 # It starts or stops, has no connection left, or does not listen yet.
 _PASSING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
 
+# Another transaction was in the way: a deadlock, a lock not had in time, a row that has changed.
+_IN_THE_WAY_CODES = {"40P01", "40001", "1213", "1205", "1020"}
+
 _BY_SQLITE_CODE = {
     sqlite3.SQLITE_BUSY: "another program keeps the file locked",
     sqlite3.SQLITE_LOCKED: "another connection keeps a table locked",
@@ -84,6 +87,11 @@ def will_pass(error: Exception) -> bool:
     return any(
         isinstance(each, _PASSING_TYPES) or _code(each) in _PASSING_CODES for each in _chain(error)
     )
+
+
+def was_in_the_way(error: Exception) -> bool:
+    """Whether a transaction failed only because of another one: done again, it may succeed."""
+    return any(_code(each) in _IN_THE_WAY_CODES for each in _chain(error))
 
 
 def is_passing_on_sqlite(error: BaseException | None) -> bool:

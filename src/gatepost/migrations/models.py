@@ -1,7 +1,7 @@
 """Every table of the product: to import this module is to complete the metadata."""
 
 from gatepost.db.base import Base
-from gatepost.features.accounts.models import User
+from gatepost.features.accounts.models import User, UserImport
 from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.idempotency.models import StoredAnswer
 from gatepost.features.items.models import Item
@@ -15,6 +15,7 @@ TABLES: tuple[type[Base], ...] = (
     StoredKey,
     Session,
     User,
+    UserImport,
     Item,
     StoredAnswer,
     StoredEntry,

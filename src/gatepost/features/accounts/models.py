@@ -1,8 +1,8 @@
-"""The users table."""
+"""The tables of users, and of how far an import of users has come."""
 
 from datetime import datetime
 
-from sqlalchemy import Index, String
+from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
@@ -34,3 +34,23 @@ class User(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     password_changed_at: Mapped[datetime]
+
+
+class UserImport(Base):
+    """How far the import of one file has come: written with the accounts that it has made.
+
+    `key` is a digest of the file and of what was asked for. `row_count` rows are dealt with; the
+    file of refused rows had `rejects_size` bytes after them.
+    """
+
+    __tablename__ = "user_imports"
+    __table_args__ = (TABLE_OPTIONS,)
+
+    key: Mapped[str] = mapped_column(exact_text(64), unique=True)
+    begun_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    row_count: Mapped[int]
+    made: Mapped[int]
+    already_there: Mapped[int]
+    refused: Mapped[dict[str, int]] = mapped_column(JSON)
+    rejects_size: Mapped[int]

@@ -1,19 +1,25 @@
-"""Queries on users."""
+"""Queries on users, and on how far imports of them have come."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Row, Select, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, fetch_page
 from gatepost.features.accounts.filters import UserFilter
-from gatepost.features.accounts.models import User
+from gatepost.features.accounts.import_conflicts import Taken
+from gatepost.features.accounts.judging import Likeness, NewRow
+from gatepost.features.accounts.models import User, UserImport
 from gatepost.features.accounts.roles import Role
 
 _AFTER_ALL_TEXT = "\U0010ffff"
+_KEYS_IN_A_QUERY = 1_000
+
+T = TypeVar("T")
 
 
 async def insert(db: AsyncSession, user: User) -> bool:
@@ -24,6 +30,28 @@ async def insert(db: AsyncSession, user: User) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+async def insert_many(db: AsyncSession, rows: Sequence[NewRow]) -> bool:
+    """Insert all of them, or none and False if any key is taken."""
+    return await insert_rows(db, User.metadata.tables[User.__tablename__], NewRow._fields, rows)
+
+
+async def find_taken(db: AsyncSession, rows: Sequence[NewRow]) -> Taken:
+    """What stands in the way of these rows.
+
+    Usernames are looked up first: of an account that is made in between, the address is seen.
+    """
+    taken = Taken({}, {})
+    for keys in _some_of([row.username_key for row in rows if row.username_key is not None]):
+        query = select(User.username_key, User.email_key)
+        for name, key in await db.execute(query.where(one_of(db, User.username_key, keys))):
+            taken.usernames[str(name)] = key
+    for keys in _some_of([row.email_key for row in rows]):
+        of_account = select(User.email_key, *(getattr(User, name) for name in Likeness._fields))
+        for key, *likeness in await db.execute(of_account.where(one_of(db, User.email_key, keys))):
+            taken.addresses[key] = Likeness(*likeness)
+    return taken
 
 
 async def find(db: AsyncSession, user_id: int) -> User | None:
@@ -108,3 +136,46 @@ def _filtered(wanted: UserFilter) -> Select[User]:
     if wanted.is_active is not None:
         query = query.where(User.is_active == wanted.is_active)
     return query
+
+
+async def list_after(
+    db: AsyncSession, wanted: UserFilter, after: int, limit: int, columns: Sequence[str]
+) -> Sequence[Row[Any]]:
+    """The next users in the order of their ids, these columns of them, the id first."""
+    query = _filtered(wanted).with_only_columns(User.id, *(getattr(User, name) for name in columns))
+    rows = await db.execute(query.where(User.id > after).order_by(User.id).limit(limit))
+    return rows.all()
+
+
+async def find_import(db: AsyncSession, key: str) -> UserImport | None:
+    return await db.scalar(select(UserImport).where(UserImport.key == key))
+
+
+async def insert_import(db: AsyncSession, begun: UserImport) -> bool:
+    """Remember an import; False if it has been begun already."""
+    try:
+        async with db.begin_nested():
+            db.add(begun)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def move_import(db: AsyncSession, key: str, at: int, values: Mapping[str, Any]) -> bool:
+    """Set columns of an unfinished import, held from now on; False if it is not `at` that row."""
+    moved = await db.execute(
+        update(UserImport)
+        .where(UserImport.key == key, UserImport.row_count == at, UserImport.finished_at.is_(None))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return rows_changed(moved) == 1
+
+
+async def remove_import(db: AsyncSession, key: str) -> None:
+    await db.execute(delete(UserImport).where(UserImport.key == key))
+
+
+def _some_of(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(keys), _KEYS_IN_A_QUERY):
+        yield keys[start : start + _KEYS_IN_A_QUERY]

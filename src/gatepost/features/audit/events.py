@@ -16,6 +16,9 @@ class Event(StrEnum):
     ROLE_CHANGED = "user.role_changed"
     PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - the name of an event
     PASSWORD_CHANGE_FAILED = "user.password_change_failed"  # noqa: S105 - the name of an event
+    USERS_IMPORT_BEGUN = "users.import_begun"
+    USERS_IMPORTED = "users.imported"
+    USERS_EXPORTED = "users.exported"
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     LOGIN_LOCKED = "login.locked"
@@ -64,6 +67,20 @@ MEANINGS: Mapping[Event, Meaning] = {
         "authn_password_change_fail",
         "A change that takes the current password came with another one.",
         Outcome.FAILURE,
+    ),
+    Event.USERS_IMPORT_BEGUN: Meaning(
+        "user_created",
+        "An operator begins to import accounts, which have no events of their own; `import` in the "
+        "details is what its file and options are known by.",
+    ),
+    Event.USERS_IMPORTED: Meaning(
+        "user_created",
+        "An import is at its end: `made`, `already_there`, `refused` and `import` in the details.",
+    ),
+    Event.USERS_EXPORTED: Meaning(
+        "sensitive_read",
+        "An operator begins to write accounts to a file; in the details `password_hashes`, whether "
+        "these are among it, and which accounts were asked for.",
     ),
     Event.LOGIN_SUCCEEDED: Meaning("authn_login_success", "A login is accepted."),
     Event.LOGIN_FAILED: Meaning(

@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from gatepost.features.accounts.identity import (
@@ -11,6 +13,8 @@ from gatepost.features.accounts.identity import (
     UsernameInput,
     canonical_email,
     canonical_username,
+    read_email,
+    read_username,
 )
 
 EMAIL: TypeAdapter[str] = TypeAdapter(EmailInput)
@@ -171,3 +175,55 @@ def test_a_full_name_is_text_without_markup() -> None:
 @pytest.mark.parametrize("kind", [EMAIL, USERNAME, FULL_NAME])
 def test_the_schema_bounds_every_text(kind: TypeAdapter[str]) -> None:
     assert kind.json_schema()["maxLength"] in {254, 32, 200}
+
+
+LABELS = st.text("abcxyz-09\u00e9", min_size=1, max_size=9)
+NEARLY_ADDRESSES = st.builds(
+    lambda local, labels, last: f"{local}@{'.'.join([*labels, last])}",
+    st.text("aA0_+-.'\u00e9\u212a ", max_size=66),
+    st.lists(LABELS, max_size=3),
+    st.sampled_from(
+        [
+            "com",
+            "de",
+            "Com",
+            "x",
+            "test",
+            "attest",
+            "local",
+            "arpa",
+            "invalid",
+            "onion",
+            "localhost",
+        ]
+    )
+    | LABELS,
+)
+
+
+@given(NEARLY_ADDRESSES | st.text(max_size=70))
+@example("ada@xn--strae-oqa.de")
+@example("ada@a--b.com")
+@example("ada@ab--cd.com")
+@example("ada@example.test")
+@example("ada@test")
+@example("ada@example.com\n")
+@example(f"{'a' * 64}@example.com")
+@example(f"a@{'b' * 63}.com")
+def test_an_import_reads_addresses_as_registration_does(text: str) -> None:
+    try:
+        registered = EMAIL.validate_python(text)
+    except ValidationError:
+        assert read_email(text) is None
+    else:
+        assert read_email(text) == (registered, canonical_email(registered))
+
+
+@given(st.text("abzAZ09_.-\u00e9 \n", max_size=35))
+def test_an_import_reads_usernames_as_registration_does(text: str) -> None:
+    try:
+        registered = USERNAME.validate_python(text)
+    except ValidationError:
+        assert read_username(text) is None
+    else:
+        assert read_username(text) == registered

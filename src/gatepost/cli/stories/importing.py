@@ -1,0 +1,306 @@
+"""Imports at the command line: opens the file, shows how far it is, and tells what it came to."""
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from gatepost.cli.output import (
+    MISUSED,
+    REFUSED,
+    error_console,
+    fail,
+    leave,
+    note,
+    print_counts,
+    print_json,
+    say,
+)
+from gatepost.cli.stories.formats import STANDARD, format_of
+from gatepost.cli.stories.running import new_origin, run_runtime
+from gatepost.cli.transfers import Format
+from gatepost.features.accounts import importing, own_rows
+from gatepost.features.accounts.import_batches import Reading, Refusal
+from gatepost.features.accounts.imported_user import Reason
+from gatepost.features.accounts.importing import ImportStopped, Outcome, Plan, Tally
+from gatepost.files.framing import BrokenFile, Framing, csv_rows, json_lines, unpacked
+from gatepost.files.rejects import Rejects
+from gatepost.runtime import Runtime
+
+_PIECE = 1024 * 1024
+_SHOWN_REFUSALS = 10
+_SHOWN_COLUMNS = 10
+_LONGEST_COLUMN = 40
+
+_FRAMINGS: Mapping[Format, Framing] = {
+    Format.JSONL: json_lines,
+    Format.CSV: partial(csv_rows, needs="email"),
+}
+
+_REMARKS: Mapping[str, str] = {
+    Reason.ROW_UNREADABLE: "no row of this format, or not in UTF-8",
+    Reason.ROW_TOO_LONG: "longer than any row may be",
+    Reason.FIELD_MISSING: "without an address",
+    Reason.FIELD_INVALID: "a value that registration would refuse too",
+    Reason.HASH_UNSUPPORTED: "a password hash that nothing can be compared with",
+    Reason.PASSWORD_WEAK: "a password that does not meet the policy",
+    Reason.ROLE_NOT_ALLOWED: "admins, without --allow-admins",
+    Reason.EMAIL_TAKEN: "the address of another account",
+    Reason.USERNAME_TAKEN: "the username of another account",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Where rows come from."""
+
+    name: str
+    given_format: Format | None
+
+    @property
+    def shown(self) -> str:
+        return "standard input" if self.name == STANDARD else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What else was asked for."""
+
+    allow_admins: bool
+    check_passwords: bool
+    restart: bool
+
+
+class _NothingKept:
+    """Keeps no rejects, where none were asked for."""
+
+    size = 0
+
+    def write(self, after: int, entries: object) -> int:  # noqa: ARG002 - the same as `Rejects`
+        return after
+
+
+def import_users(
+    source: Input, rejects: Path | None, asked: Asked, dry_run: bool, json: bool
+) -> None:
+    """Import a file, or rehearse it, and tell what came of it; some rows refused is status 1."""
+    file_format = format_of(source.name, source.given_format)
+    kept = Rejects(rejects or _beside(source.name))
+    refused: list[Refusal] = []
+    began = time.monotonic()
+    with _opened(source) as file, _telling_what_stopped(source):
+        key = None if source.name == STANDARD else _key(file, file_format, asked)
+        reading = Reading(
+            _FRAMINGS[file_format](unpacked(file)), own_rows.read_own_row, own_rows.COLUMNS
+        )
+        with _showing_progress(file, hidden=json) as tell:
+            plan = Plan(
+                reading,
+                key,
+                _NothingKept() if dry_run and rejects is None else kept,
+                asked.allow_admins,
+                asked.check_passwords,
+                asked.restart,
+                tell,
+            )
+            outcome = run_runtime(_story(plan, refused if dry_run else None))
+    told = _Told(source, kept, outcome, reading.ignored, time.monotonic() - began, dry_run)
+    if json:
+        print_json(_document(told))
+    else:
+        _tell(told, refused)
+    if outcome.tally.refused_count:
+        leave(REFUSED)
+
+
+def _story(plan: Plan, refused: list[Refusal] | None) -> Callable[[Runtime], Any]:
+    def show(refusal: Refusal) -> None:
+        if refused is not None and len(refused) < _SHOWN_REFUSALS:
+            refused.append(refusal)
+
+    async def story(runtime: Runtime) -> Outcome:
+        if refused is None:
+            return await importing.import_users(runtime, new_origin(), plan)
+        return await importing.rehearse_import(runtime, new_origin(), plan, show)
+
+    return story
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """All that is to be told of an import."""
+
+    source: Input
+    kept: Rejects
+    outcome: Outcome
+    ignored: Mapping[str, int]
+    seconds: float
+    is_rehearsal: bool
+
+    @property
+    def rejects(self) -> str | None:
+        """The file of rejects, if there is anything in it."""
+        return str(self.kept.path) if self.outcome.tally.rejects_size else None
+
+
+def _tell(told: _Told, refused: list[Refusal]) -> None:
+    tally = told.outcome.tally
+    say(_headline(told))
+    print_counts(list(_counts(tally, told.is_rehearsal)))
+    if refused:
+        note("The first that would be refused:")
+        for each in refused:
+            place = f"{each.field}: " if each.field else ""
+            note(f"  row {each.number:,}: {place}{each.detail}.")
+    if told.ignored:
+        note(f"Columns without a meaning here were ignored: {', '.join(_columns(told.ignored))}.")
+    if told.rejects:
+        note(
+            f"The refused rows are in {told.rejects}, as they came, secrets included:",
+            "only you can read it. Delete it when you are done.",
+        )
+
+
+def _headline(told: _Told) -> str:
+    outcome, tally = told.outcome, told.outcome.tally
+    if told.is_rehearsal:
+        return f"Nothing was written. {tally.row_count:,} rows of {told.source.shown}:"
+    if outcome.finished_at is not None:
+        return (
+            f"{told.source.shown} was imported on {outcome.finished_at:%Y-%m-%d at %H:%M} UTC, and "
+            "nothing was left to do. --restart begins again. It came to this:"
+        )
+    done = tally.row_count - outcome.resumed_after
+    speed = f"{done:,} rows in {told.seconds:.1f} s"
+    if told.seconds > 1:
+        speed += f", {done / told.seconds:,.0f} a second"
+    after = f", after {outcome.resumed_after:,} of an earlier run" if outcome.resumed_after else ""
+    return f"Imported {told.source.shown}: {speed}{after}."
+
+
+def _counts(tally: Tally, is_rehearsal: bool) -> Iterator[tuple[str, int, str]]:
+    would = "would be " if is_rehearsal else ""
+    yield f"{would}made", tally.made, "accounts"
+    if tally.already_there:
+        yield "already there", tally.already_there, "the same, and left as they are"
+    if tally.refused:
+        yield f"{would}refused", tally.refused_count, ""
+        for reason, count in sorted(tally.refused.items(), key=lambda each: (-each[1], each[0])):
+            yield f"  {reason}", count, _REMARKS.get(reason, "")
+
+
+def _document(told: _Told) -> dict[str, Any]:
+    outcome, tally = told.outcome, told.outcome.tally
+    finished_at = outcome.finished_at
+    return {
+        "file": told.source.name,
+        "dry_run": told.is_rehearsal,
+        "rows": tally.row_count,
+        "made": tally.made,
+        "already_there": tally.already_there,
+        "refused": tally.refused_count,
+        "reasons": dict(sorted(tally.refused.items())),
+        "rejects": told.rejects,
+        "ignored_columns": _columns(told.ignored),
+        "resumed_after": outcome.resumed_after,
+        "finished_before_at": None if finished_at is None else finished_at.isoformat(),
+        "seconds": round(told.seconds, 3),
+    }
+
+
+def _columns(ignored: Mapping[str, int]) -> list[str]:
+    """The columns that were passed over, shortened: a row may make up any."""
+    names = [name[:_LONGEST_COLUMN] for name in sorted(ignored) if name.isprintable()]
+    return names[:_SHOWN_COLUMNS]
+
+
+@contextmanager
+def _opened(source: Input) -> Iterator[BinaryIO]:
+    if source.name == STANDARD:
+        yield sys.stdin.buffer
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(source.name).open("rb"))
+        except OSError as error:
+            fail(f"{source.name} cannot be read: {error.strerror}.", status=MISUSED)
+        yield file
+
+
+@contextmanager
+def _telling_what_stopped(source: Input) -> Iterator[None]:
+    try:
+        yield
+    except BrokenFile as broken:
+        fail(f"{source.shown} {broken}.")
+    except ImportStopped as stopped:
+        fail(str(stopped))
+    except OSError as error:
+        fail(f"{error.filename or source.shown} cannot be used: {error.strerror}.")
+    except KeyboardInterrupt:
+        fail("Stopped. Run it again with the same file to go on.")
+
+
+def _key(file: BinaryIO, file_format: Format, asked: Asked) -> str:
+    """What tells this file and what is asked for from any other."""
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    file.seek(0)
+    digest.update(f"{file_format} {asked.allow_admins} {asked.check_passwords}".encode())
+    return digest.hexdigest()
+
+
+def _beside(name: str) -> Path:
+    return Path("users.rejects.jsonl" if name == STANDARD else f"{name}.rejects.jsonl")
+
+
+@contextmanager
+def _showing_progress(file: BinaryIO, *, hidden: bool) -> Iterator[Callable[[Tally], None]]:
+    """A bar on standard error, if that is a terminal."""
+    console = error_console()
+    if hidden or not console.is_terminal:
+        yield lambda _: None
+        return
+    size = _size(file)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("Reading", total=size)
+
+        def tell(tally: Tally) -> None:
+            said = f"{tally.made:,} made, {tally.refused_count:,} refused"
+            position = None if size is None else file.tell()
+            progress.update(task, description=escape(said), completed=position)
+
+        yield tell
+
+
+def _size(file: BinaryIO) -> int | None:
+    """In bytes; None for a pipe."""
+    if not file.seekable():
+        return None
+    position = file.tell()
+    size = file.seek(0, 2)
+    file.seek(position)
+    return size

@@ -1,0 +1,92 @@
+"""The commands that bring accounts in and out by the file."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatepost.cli.options import Json
+from gatepost.features.accounts.roles import Role
+
+
+class Format(StrEnum):
+    """How a file is cut into rows."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+FileFormat = Annotated[
+    Format | None, typer.Option("--format", help="If the name does not tell: jsonl or csv.")
+]
+
+
+def import_users(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; - is standard input.")],
+    file_format: FileFormat = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
+    ] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where refused rows go; by default FILE.rejects.jsonl.")
+    ] = None,
+    allow_admins: Annotated[
+        bool, typer.Option("--allow-admins", help="Let rows make admins.")
+    ] = False,
+    check_passwords: Annotated[
+        bool, typer.Option("--check-passwords", help="Refuse plain passwords that are too weak.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin again at the first row.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make accounts of a file's rows: JSON Lines or CSV, also gzipped.
+
+    Accounts that are there already stay as they are. Stopped or killed, it goes on where it was
+    when it is run again with the same file.
+
+    Exit status: 0 all rows are accounts, 1 some are refused, 2 called wrongly.
+
+    Examples:
+    $ gatepost import-users users.jsonl --dry-run
+    $ gatepost import-users users.csv.gz
+    $ zcat users.jsonl.gz | gatepost import-users - --json
+    """
+    from gatepost.cli.stories import importing
+
+    asked = importing.Asked(allow_admins, check_passwords, restart)
+    importing.import_users(importing.Input(file, file_format), rejects, asked, dry_run, json)
+
+
+def export_users(
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="A new file; - is standard output.")
+    ] = "-",
+    file_format: FileFormat = None,
+    with_password_hashes: Annotated[
+        bool, typer.Option("--with-password-hashes", help="Write the hashes of passwords too.")
+    ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="In CSV, mark no cell that a spreadsheet would run.")
+    ] = False,
+    role: Annotated[Role | None, typer.Option(help="Only users with this role.")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--disabled", help="Only active or disabled users.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Tell in JSON what was written, if to a file.")
+    ] = False,
+) -> None:
+    """Write accounts to a file that only you can read: JSON Lines or CSV, also gzipped.
+
+    Examples:
+    $ gatepost export-users users.csv
+    $ gatepost export-users users.jsonl.gz --with-password-hashes
+    $ gatepost export-users --disabled | jq -r .email
+    """
+    from gatepost.cli.stories import exporting
+
+    wanted = exporting.Wanted(role, active, with_password_hashes)
+    exporting.export_users(exporting.Output(file, file_format, exact), wanted, json)
