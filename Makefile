@@ -11,6 +11,8 @@ ARGS ?=
 WORKERS ?= logical
 PYTHON ?=
 export PYTHON
+# Where a machine sets it, every process would compile every module anew: seconds at each start.
+unexport PYTHONDONTWRITEBYTECODE
 
 RUN_ENVIRONMENT := @sh scripts/environment.sh run
 DEV_ENVIRONMENT := @sh scripts/environment.sh dev

@@ -78,3 +78,4 @@ def _settle() -> None:
     _draining.await_signal()
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -22,7 +22,7 @@ from gatepost.observability.sampling import (
     watch_sessions,
     watch_store,
 )
-from gatepost.observability.tracing import trace_database, trace_redis
+from gatepost.observability.tracing import trace_database, trace_store
 from gatepost.security.encryption import Cipher
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.key_ring import KeyRing
@@ -30,14 +30,12 @@ from gatepost.security.keys import derive_key
 from gatepost.security.passwords import Passwords
 from gatepost.security.tokens import Key, secret_key
 from gatepost.settings import LimitSettings, Settings, TokenSettings
-from gatepost.stores.announcements import Announcements, OwnAnnouncements
+from gatepost.stores.announcements import Announcements
 from gatepost.stores.base import AttemptRules, Store
-from gatepost.stores.choice import open_database_store, open_store
+from gatepost.stores.choice import open_announcements, open_database_store, open_store
 from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import Limit, RateLimits
-from gatepost.stores.redis import RedisStore
-from gatepost.stores.redis_announcements import RedisAnnouncements
 from gatepost.stores.session_cache import SessionCache
 
 
@@ -145,8 +143,7 @@ async def start_runtime(
 def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
     if settings.tracing_enabled:
         trace_database(engine)
-        if isinstance(store, RedisStore):
-            trace_redis(store.client)
+        trace_store(store)
 
 
 def _sessions(engine: AsyncEngine, *, writes: bool) -> async_sessionmaker[AsyncSession]:
@@ -185,11 +182,9 @@ def _session_cache(settings: Settings, clock: Clock) -> SessionCache[Any]:
 
 
 def _announcements(settings: Settings, cache: SessionCache[Any], clock: Clock) -> Announcements:
-    if settings.redis_url is None:
-        return OwnAnnouncements(cache)
     # Redis's numbered databases share their channels: whoever has the secret has the name.
     name = derive_key(settings.secret_key, "gatepost announcements", 16).hex()
-    return RedisAnnouncements(settings.redis_url, f"gatepost:sessions:{name}", cache, clock)
+    return open_announcements(settings, f"gatepost:sessions:{name}", cache, clock)
 
 
 def _refresh_key(settings: TokenSettings) -> Key:

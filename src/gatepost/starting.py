@@ -18,12 +18,11 @@ from gatepost.features.accounts.errors import EmailTaken
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.errors import SigningKeysUnreadable
 from gatepost.migrations.exclusive import MigrationBusy
-from gatepost.migrations.runner import (
+from gatepost.migrations.revisions import (
     UnknownRevision,
     current_revision,
     head_revision,
     is_known,
-    upgrade,
 )
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, begin_work
@@ -118,6 +117,10 @@ async def reach_database(engine: AsyncEngine) -> None:
 
 async def migrate(engine: AsyncEngine) -> bool:
     """Bring the schema to head; False if it was there already. Raises `SchemaMismatch`."""
+    if await current_revision(engine) == head_revision():
+        return False
+    from gatepost.migrations.runner import upgrade
+
     try:
         return await upgrade(engine)
     except UnknownRevision as error:

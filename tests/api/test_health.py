@@ -11,7 +11,7 @@ import pytest
 from gatepost import starting
 from gatepost.db.engine import open_engine
 from gatepost.db.probe import is_reachable
-from gatepost.migrations.runner import head_revision
+from gatepost.migrations.revisions import head_revision
 from gatepost.runtime import Runtime
 from gatepost.web import health
 from tests.api.conftest import MakeService

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import patience
+from tests.support.patience import SECONDS
 
 
 def run(code: str, folder: Path) -> None:
@@ -20,7 +20,7 @@ def run(code: str, folder: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=patience.SECONDS,
+        timeout=SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -85,3 +85,30 @@ for reading in ("os.environ.get('HOME')", "open('x')", "__import__('pathlib').Pa
 """
     )
     run(code, tmp_path)
+
+
+STARTED = """
+import asyncio, sys
+from gatepost import Settings, create_app
+
+settings = Settings(secret_key="of-the-tests-0123456789-abcdefghijklmn", database_url=sys.argv[1])
+app = create_app(settings)
+
+async def start():
+    async with app.router.lifespan_context(app):
+        pass
+
+asyncio.run(start())
+print(*(name for name in sys.argv[2:] if name in sys.modules))
+"""
+
+# Each takes its share of a second, for which nobody shall wait who does without.
+NOT_FOR_EVERY_START = ("alembic", "httpx", "mako", "opentelemetry.sdk", "redis")
+
+
+def test_a_start_loads_nothing_that_few_starts_need(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/test.db"
+    for loaded in (["alembic", "mako"], []):  # the first start makes the schema
+        words = [sys.executable, "-c", STARTED, url, *NOT_FOR_EVERY_START]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=SECONDS)
+        assert done.stdout.split() == loaded

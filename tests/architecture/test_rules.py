@@ -101,7 +101,7 @@ def test_imports_are_absolute() -> None:
 
 def test_no_function_hides_an_import() -> None:
     """But in the command line, whose help must not wait for the whole service to load, and where
-    an optional extra is used.
+    something is loaded that few starts need: an extra, the Redis client, the migrations.
     """
 
     def hidden(module: Module) -> Iterator[str]:
@@ -111,14 +111,15 @@ def test_no_function_hides_an_import() -> None:
                     if isinstance(node, ast.Import | ast.ImportFrom):
                         yield f"{function.name}: {ast.unparse(node)}"
 
-    assert not offences(hidden, but=("cli", "observability.tracing"))
+    assert not offences(hidden, but=("cli", "observability.tracing", "stores.choice", "starting"))
 
 
 def test_type_checkers_see_the_imports_that_python_sees() -> None:
-    """But in the package's own face, which is loaded at first use."""
+    """But in the package's own two faces, which are loaded at first use."""
 
     def pretends(module: Module) -> list[str]:
-        return matching(r"typing\.TYPE_CHECKING", module.imported) if module.name else []
+        is_face = module.name in {"", "client"}
+        return [] if is_face else matching(r"typing\.TYPE_CHECKING", module.imported)
 
     assert not offences(pretends)
 

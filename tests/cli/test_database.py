@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.migrations.runner import head_revision
+from gatepost.migrations.revisions import head_revision
 from gatepost.purging import PURGES
 from tests.cli.running import Gatepost
 

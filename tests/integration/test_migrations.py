@@ -21,13 +21,8 @@ from gatepost.features.items.models import Item
 from gatepost.features.sessions.models import Session
 from gatepost.migrations.comparing import compare_type
 from gatepost.migrations.models import metadata
-from gatepost.migrations.runner import (
-    UnknownRevision,
-    current_revision,
-    downgrade,
-    head_revision,
-    upgrade,
-)
+from gatepost.migrations.revisions import UnknownRevision, current_revision, head_revision
+from gatepost.migrations.runner import downgrade, upgrade
 from gatepost.settings import DatabaseSettings
 
 pytestmark = pytest.mark.anyio

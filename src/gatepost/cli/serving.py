@@ -1,5 +1,6 @@
 """The commands that serve."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -25,6 +26,8 @@ def serve(
     $ gatepost serve
     $ gatepost serve --host 0.0.0.0 --port 80 --workers 4
     """
+    # While modules are loaded nothing is rubbish; `gatepost.asgi` sees to the collector later.
+    gc.disable()
     from gatepost.cli.stories import serving
 
     serving.serve(host, port, workers)

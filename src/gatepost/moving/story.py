@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gatepost.db.diagnosis import describe_database, explain_failure
 from gatepost.migrations.exclusive import connect_exclusively
 from gatepost.migrations.models import metadata
-from gatepost.migrations.runner import current_revision
+from gatepost.migrations.revisions import current_revision
 from gatepost.moving import reading, writing
 from gatepost.moving.digests import TableDigest
 

@@ -9,12 +9,12 @@ from typing import Any
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
-from redis.asyncio import Redis
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.settings import ObservabilitySettings
+from gatepost.stores.base import Store
 
 _LEFT_OUT = frozenset({"url.path", "url.query"})
 """What clients wrote: `http.route` tells which address it was."""
@@ -88,11 +88,16 @@ def trace_database(engine: AsyncEngine) -> None:
     event.listen(engine.sync_engine, "handle_error", fail)
 
 
-def trace_redis(client: Redis) -> None:
-    """A span for each command, its arguments left out."""
+def trace_store(store: Store) -> None:
+    """A span for each command to Redis, if that is the store, its arguments left out."""
+    if store.kind != "redis":
+        return
     from opentelemetry.instrumentation.redis import RedisInstrumentor
 
-    RedisInstrumentor.instrument_client(client, tracer_provider=DiscreetProvider())
+    from gatepost.stores.redis import RedisStore
+
+    if isinstance(store, RedisStore):
+        RedisInstrumentor.instrument_client(store.client, tracer_provider=DiscreetProvider())
 
 
 class DiscreetProvider(TracerProvider):

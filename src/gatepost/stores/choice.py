@@ -1,13 +1,19 @@
-"""Which store a service has: Redis if there is one, else the database if shared, else memory."""
+"""Which store a service has: Redis if there is one, else the database if shared, else memory.
+
+What speaks to Redis is loaded where there is one: it takes long, and everybody would wait for it.
+"""
+
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.clock import Clock, SystemClock
 from gatepost.settings import DatabaseSettings, Settings, StoreSettings
+from gatepost.stores.announcements import Announcements, OwnAnnouncements
 from gatepost.stores.base import Store
 from gatepost.stores.database import DatabaseStore
 from gatepost.stores.memory import MemoryStore
-from gatepost.stores.redis import RedisStore
+from gatepost.stores.session_cache import SessionCache
 
 _NAMES = {
     "redis": "Redis",
@@ -20,6 +26,8 @@ def open_store(settings: Settings, engine: AsyncEngine, clock: Clock | None = No
     """Open what `STORE`, `REDIS_URL` and `WORKERS` say; connects when first used."""
     match settings.chosen_store:
         case "redis":
+            from gatepost.stores.redis import RedisStore
+
             patience = settings.redis_timeout_milliseconds / 1000
             return RedisStore(settings.redis_url or "", clock, patience=patience)
         case "database":
@@ -34,6 +42,17 @@ def open_database_store(
     """Open the database as a store, which is waited for as long as for a connection."""
     patience = settings.database_pool_timeout_seconds
     return DatabaseStore(engine, clock or SystemClock(), patience=patience)
+
+
+def open_announcements(
+    settings: StoreSettings, channel: str, cache: SessionCache[Any], clock: Clock
+) -> Announcements:
+    """Open the channel of this name where there is a Redis; else there is nobody to tell."""
+    if settings.redis_url is None:
+        return OwnAnnouncements(cache)
+    from gatepost.stores.redis_announcements import RedisAnnouncements
+
+    return RedisAnnouncements(settings.redis_url, channel, cache, clock)
 
 
 def describe_store(settings: StoreSettings) -> str:

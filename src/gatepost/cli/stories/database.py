@@ -5,7 +5,7 @@ import asyncio
 from gatepost.cli.output import print_json, say
 from gatepost.cli.stories.running import read_settings, run_runtime, telling_refusals
 from gatepost.db.engine import open_engine
-from gatepost.migrations.runner import current_revision
+from gatepost.migrations.revisions import current_revision
 from gatepost.purging import purge_all
 from gatepost.settings import DatabaseSettings
 from gatepost.starting import migrate as bring_to_head
