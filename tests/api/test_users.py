@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -395,8 +396,8 @@ async def test_the_list_is_filtered_by_how_an_address_or_username_begins(
     ):
         await register(client, email, username=username)
     for q, found in {
-        "ab": ["ab@example.com", "abc@example.com", "b@example.com"],
-        " AB ": ["ab@example.com", "abc@example.com", "b@example.com"],
+        "ab": ["ab@example.com", "b@example.com", "abc@example.com"],
+        " AB ": ["ab@example.com", "b@example.com", "abc@example.com"],
         "abc@example.com": ["abc@example.com"],
         "ABC@EXAMPLE.COM": ["abc@example.com"],
         "a_": ["a_c@example.com"],
@@ -816,3 +817,53 @@ async def test_changes_of_one_user_at_once_all_hold(
             )
         )
         assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_search_lists_by_what_begins_so_and_everybody_once(
+    client: httpx.AsyncClient, admin: Account
+) -> None:
+    for email, username in (
+        ("zoe@example.com", "sam"),
+        ("sam2@example.com", None),
+        ("sam1@example.com", "sam1"),
+        ("sa@example.com", "zed"),
+        ("other@example.com", "sammy"),
+        ("nobody@example.com", "nosam"),
+    ):
+        await register(client, email, **({"username": username} if username else {}))
+    found = ["zoe@example.com", "sam1@example.com", "sam2@example.com", "other@example.com"]
+    assert await walk(client, admin, "/users?q=sam") == [found]
+    assert await walk(client, admin, "/users?q=SAM&limit=1") == [[email] for email in found]
+    assert await walk(client, admin, "/users?q=sam&limit=3&role=user") == [found[:3], found[3:]]
+    assert await walk(client, admin, "/users?q=sam&role=moderator") == [[]]
+    assert await walk(client, admin, "/users?q=sam1%40") == [["sam1@example.com"]]
+
+
+async def test_a_search_goes_on_behind_what_was_shown_and_never_beside_it(
+    client: httpx.AsyncClient, admin: Account
+) -> None:
+    for name in ("ada", "bob", "bea", "cid"):
+        await register(client, f"{name}@example.com")
+    first = await client.get("/users?q=a&limit=1", headers=admin.headers)
+    cursor = parse_qs(urlsplit(first.links["next"]["url"]).query)["cursor"][0]
+    # Of another search: it begins there anew, or ends.
+    assert await walk(client, admin, f"/users?q=b&cursor={cursor}") == [
+        ["bea@example.com", "bob@example.com"]
+    ]
+    later = await client.get("/users?q=b&limit=1", headers=admin.headers)
+    cursor = parse_qs(urlsplit(later.links["next"]["url"]).query)["cursor"][0]
+    assert await walk(client, admin, f"/users?q=a&cursor={cursor}") == [[]]
+
+
+async def test_the_cursor_of_a_list_is_none_of_a_search(
+    client: httpx.AsyncClient, admin: Account
+) -> None:
+    for n in range(3):
+        await register(client, f"u{n}@example.com")
+    cursors = []
+    for query in ("limit=1", "limit=1&q=u"):
+        page = await client.get(f"/users?{query}", headers=admin.headers)
+        cursors.append(parse_qs(urlsplit(page.links["next"]["url"]).query)["cursor"][0])
+    for query in (f"q=u&cursor={cursors[0]}", f"cursor={cursors[1]}", "q=u&cursor=ZnJvbTo"):
+        answer = await client.get(f"/users?{query}", headers=admin.headers)
+        assert refused_fields(answer) == [["query", "cursor"]], query

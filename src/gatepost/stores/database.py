@@ -96,7 +96,8 @@ class DatabaseStore:
 
     async def purge(self) -> int:
         async with self._engine.begin() as connection:
-            expired = select(StoredEntry.id).where(StoredEntry.expires_at <= self._now())
+            at = StoredEntry.expires_at
+            expired = select(StoredEntry.id).where(at <= self._now()).order_by(at)
             ids = list(await connection.scalars(expired.limit(_PURGED_AT_ONCE)))
             if ids:
                 await connection.execute(

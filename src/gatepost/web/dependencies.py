@@ -70,7 +70,7 @@ async def get_page_request(
     limit: Annotated[int, Query(ge=1, le=200, description="Rows on a page.")] = 50,
     cursor: Annotated[
         str | None,
-        Query(max_length=64, description="From the `Link` header of the page before."),
+        Query(max_length=2048, description="From the `Link` header of the page before."),
     ] = None,
 ) -> PageRequest:
     return PageRequest(limit=limit, cursor=cursor)

@@ -54,7 +54,10 @@ async def list_users(
     page: RequestedPage,
     wanted: RequestedUsers,
 ) -> list[UserRead]:
-    """A page of users, the oldest first; the next page is in the `Link` header."""
+    """A page of users, the oldest first; the next page is in the `Link` header.
+
+    With `q` they are in the order of the address or the username that begins so.
+    """
     found = await accounts.list_users(work, wanted, page)
     link_next_page(request, response, found)
     return [UserRead.model_validate(user) for user in found.rows]

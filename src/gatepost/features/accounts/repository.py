@@ -3,20 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, delete, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
-from gatepost.db.paging import Page, PageRequest, fetch_page
+from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
 from gatepost.features.accounts.judging import Likeness, NewRow
 from gatepost.features.accounts.models import User, UserImport
 from gatepost.features.accounts.roles import Role
 
-_AFTER_ALL_TEXT = "\U0010ffff"
 _KEYS_IN_A_QUERY = 1_000
 
 T = TypeVar("T")
@@ -121,28 +120,29 @@ async def remove(db: AsyncSession, user_id: int) -> bool:
 
 
 async def list_page(db: AsyncSession, wanted: UserFilter, page: PageRequest) -> Page[User]:
-    return await fetch_page(db, _filtered(wanted), User.id, page)
-
-
-def _filtered(wanted: UserFilter) -> Select[User]:
-    query = select(User)
+    """In the order in which they came; those who are searched for, in the order of what was."""
+    filters = _filters(wanted)
     if wanted.q:
-        low, high = wanted.q, wanted.q + _AFTER_ALL_TEXT
-        query = query.where(
-            or_(User.email_key.between(low, high), User.username_key.between(low, high))
-        )
+        keys = (User.email_key, User.username_key)
+        return await fetch_beginning_with(db, select(User), filters, keys, wanted.q, page)
+    return await fetch_page(db, select(User).where(*filters), User.id, page)
+
+
+def _filters(wanted: UserFilter) -> list[ColumnElement[bool]]:
+    """All but `q`."""
+    filters: list[ColumnElement[bool]] = []
     if wanted.role is not None:
-        query = query.where(User.role == wanted.role.value)
+        filters.append(User.role == wanted.role.value)
     if wanted.is_active is not None:
-        query = query.where(User.is_active == wanted.is_active)
-    return query
+        filters.append(User.is_active == wanted.is_active)
+    return filters
 
 
 async def list_after(
     db: AsyncSession, wanted: UserFilter, after: int, limit: int, columns: Sequence[str]
 ) -> Sequence[Row[Any]]:
-    """The next users in the order of their ids, these columns of them, the id first."""
-    query = _filtered(wanted).with_only_columns(User.id, *(getattr(User, name) for name in columns))
+    """The next users by id, these columns of them, the id first; `q` chooses none here."""
+    query = select(User.id, *(getattr(User, name) for name in columns)).where(*_filters(wanted))
     rows = await db.execute(query.where(User.id > after).order_by(User.id).limit(limit))
     return rows.all()
 

@@ -90,7 +90,7 @@ async def get_locked(work: Work, user_id: int) -> User:
 
 
 async def list_users(work: Work, wanted: UserFilter, page: PageRequest) -> Page[User]:
-    """One page of users, in the order in which they came."""
+    """One page of users, in the order in which they came; with `q`, of the key that begins so."""
     return await repository.list_page(work.db, wanted, page)
 
 

@@ -42,10 +42,13 @@ async def remove(db: AsyncSession, answer_id: int) -> None:
 
 
 async def delete_before(db: AsyncSession, before: datetime) -> int:
-    """Delete one batch of answers given before a time; returns how many."""
+    """Delete one batch of answers given before a time, the oldest first; returns how many."""
     over = await db.scalars(
-        select(StoredAnswer.id).where(StoredAnswer.created_at <= before).limit(_PURGE_BATCH)
+        select(StoredAnswer.id)
+        .where(StoredAnswer.created_at <= before)
+        .order_by(StoredAnswer.created_at)
+        .limit(_PURGE_BATCH)
     )
-    return rows_changed(
-        await db.execute(delete(StoredAnswer).where(StoredAnswer.id.in_(over.all())))
-    )
+    if not (ids := over.all()):
+        return 0
+    return rows_changed(await db.execute(delete(StoredAnswer).where(StoredAnswer.id.in_(ids))))
