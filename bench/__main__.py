@@ -93,7 +93,7 @@ QUESTIONS = (
     Question("memory", memory.ask, lambda plan: len(plan.subjects) * 3),
     Question("cold start", cold_start.ask, lambda plan: len(plan.subjects) * (3 + plan.starts)),
     Question("logout across processes", revocation.ask, lambda plan: 5 + plan.revocations * 0.1),
-    Question("import", importing.ask, lambda plan: 15 + plan.imported_users / 10_000),
+    Question("import", importing.ask, lambda plan: 15 + plan.imported_users / 8_000),
     Question("many users", scale.ask, _scale_seconds),
     Question("SQLite", sqlite.ask, _sqlite_seconds),
 )

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 
 from bench.subjects.gatepost import Gatepost, gatepost
 from bench.support.cores import running_on
 from bench.support.databases import Database
+from bench.support.errors import BenchError
 from bench.support.processes import run
 from bench.support.results import Chapter
 from bench.support.server import Server
@@ -34,10 +34,8 @@ def ask(stage: Stage) -> Chapter:
     count = stage.plan.imported_users
     path = stage.folder / "users.jsonl"
     write_users(path, count)
-    parts = {
-        IMPORT: partial(_import, stage, path, count),
-        RAW: partial(_copy, stage, path),
-    }
+    imports = Imports(stage, path, count)
+    parts = {IMPORT: imports.import_once, RAW: imports.copy_latest}
     found = alternate(parts, ROUNDS)
     rates = found.each(float)
     what = "import of hashed users over raw `COPY`"
@@ -68,15 +66,28 @@ def import_file(stage: Stage, server: Server, path: Path) -> float:
     return time.monotonic() - began
 
 
-def _import(stage: Stage, path: Path, count: int) -> float:
-    return count / import_file(stage, make_empty(stage), path)
+@dataclass(slots=True)
+class Imports:
+    """Imports of one file, each into an empty database, of which the latest is there to copy."""
 
+    stage: Stage
+    path: Path
+    count: int
+    latest: Database | None = None
 
-def _copy(stage: Stage, path: Path) -> float:
-    server = make_empty(stage)
-    import_file(stage, server, path)
-    with running_on(stage.cores.server):
-        return asyncio.run(_copy_users(server.site.database))
+    def import_once(self) -> float:
+        """Return the users a second that are imported."""
+        server = make_empty(self.stage)
+        seconds = import_file(self.stage, server, self.path)
+        self.latest = server.site.database
+        return self.count / seconds
+
+    def copy_latest(self) -> float:
+        """Return the rows a second that are copied."""
+        if self.latest is None:
+            raise BenchError("nothing was imported that could be copied")
+        with running_on(self.stage.cores.server):
+            return asyncio.run(_copy_users(self.latest))
 
 
 async def _copy_users(database: Database) -> float:
@@ -84,7 +95,7 @@ async def _copy_users(database: Database) -> float:
     connection = await asyncpg.connect(database.text())
     try:
         await connection.execute("CREATE TABLE users_again (LIKE users INCLUDING ALL)")
-        rows: list[Any] = await connection.fetch("SELECT * FROM users ORDER BY id")
+        rows = await connection.fetch("SELECT * FROM users ORDER BY id")
         records = [tuple(row) for row in rows]
         began = time.monotonic()
         await connection.copy_records_to_table("users_again", records=records)

@@ -36,7 +36,7 @@ FULL = Plan(
     flood_rounds=3,
     flood_seconds=6,
     starts=5,
-    imported_users=200_000,
+    imported_users=300_000,
     many_users=1_000_000,
     revocations=50,
 )

@@ -90,7 +90,6 @@ def peer_variables(site: Site) -> dict[str, str]:
         "BENCH_EMAILS": ",".join(EMAILS),
         "BENCH_PASSWORD": PASSWORD,
         "PORT": str(site.port),
-        "PYTHONDONTWRITEBYTECODE": "1",
         **site.database.variables(),
     }
 

@@ -26,11 +26,13 @@ def python_environment(peer: str) -> Path:
     programs = folder / "bin"
     if not _is_current(folder, lock):
         _empty(folder)
+        python = f"{programs}/python"
         if uv := shutil.which("uv"):
-            install = [uv, "pip", "install", "-q", "--python", f"{programs}/python"]
+            # Compiled at once, as pip does: a peer's first start is measured too.
+            install = [uv, "pip", "install", "-q", "--compile-bytecode", "--python", python]
             _run([uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(folder)])
         else:
-            install = [f"{programs}/python", "-m", "pip", "install", "-q"]
+            install = [python, "-m", "pip", "install", "-q"]
             _run([sys.executable, "-m", "venv", str(folder)])
         _run([*install, "--require-hashes", "--no-deps", "-r", str(lock)])
         _mark(folder, lock)
