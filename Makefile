@@ -1,6 +1,7 @@
 # Needs make, a POSIX shell and Python 3.11 or newer; uses uv where it is installed.
 #   make PYTHON=/path/to/python3.12 ...    the Python that .venv is made from
 #   make test ARGS="-k refresh"            ARGS goes to the command that the target runs
+#   make install NATIVE=1                  builds Argon2 for this processor too; needs a C compiler
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -10,6 +11,7 @@ BIN := .venv/bin
 ARGS ?=
 WORKERS ?= logical
 PYTHON ?=
+NATIVE ?=
 export PYTHON
 # Where a machine sets it, every process would compile every module anew: seconds at each start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,8 +24,9 @@ DEV_ENVIRONMENT := @sh scripts/environment.sh dev
 
 ##@ Use it
 
-install: ## make .venv, with the gatepost command in it
+install: ## make .venv, with the gatepost command in it (NATIVE=1: and Argon2 built for this processor)
 	$(RUN_ENVIRONMENT)
+	@if [ -n "$(NATIVE)" ]; then sh scripts/native.sh; fi
 
 run: ## set up what is missing and serve on http://127.0.0.1:8000, reloading on change
 	$(RUN_ENVIRONMENT)

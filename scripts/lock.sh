@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes requirements.lock and requirements-dev.lock from pyproject.toml, for every platform, by hash.
+# Writes requirements.lock, requirements-dev.lock and requirements-native.lock from pyproject.toml, for every platform, by hash.
 # Arguments go to `uv pip compile`. Only this needs uv; where there is none, a throwaway one is fetched.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,9 +13,10 @@ uv=$(command -v uv) || {
 }
 
 compile() {
-  "$uv" pip compile pyproject.toml -q --universal --generate-hashes --python-version 3.11 \
+  "$uv" pip compile -q --universal --generate-hashes --python-version 3.11 \
     --custom-compile-command "make lock" "$@"
 }
 
-compile --group build -o requirements.lock "$@"
-compile --group dev --extra otel -c requirements.lock -o requirements-dev.lock "$@"
+compile pyproject.toml --group build -o requirements.lock "$@"
+compile pyproject.toml --group dev --extra otel -c requirements.lock -o requirements-dev.lock "$@"
+compile --group native -o requirements-native.lock "$@"

@@ -76,6 +76,7 @@ async def running(
             "store.chosen", extra={"store": settings.chosen_store, "note": describe_store(settings)}
         )
         log.info("sessions.remembered", extra={"note": describe_session_cache(settings)})
+        log.info("argon2.chosen", extra={"backend": runtime.passwords.argon2_backend})
         await prepare(runtime)
         chores = [
             asyncio.create_task(keep_purging(runtime)),

@@ -7,6 +7,7 @@ import pytest
 
 from gatepost.migrations.revisions import head_revision
 from gatepost.purging import PURGES
+from gatepost.security.argon2 import NATIVE_FOLDER
 from tests.cli.running import Gatepost
 
 NAMES = {
@@ -52,6 +53,21 @@ def test_check_prints_a_line_for_each(empty: Gatepost) -> None:
         ["schema", "ok"],
         ["tokens", "ok"],
     ]
+
+
+def test_check_tells_which_build_of_argon2_hashes(empty: Gatepost) -> None:
+    empty.done("migrate")
+    checks = empty.having(ARGON2_BACKEND="argon2-cffi").json("check")["checks"]
+    assert "Argon2id by argon2-cffi, " in checks[1]["detail"]
+    assert "native" not in checks[1]["detail"]
+
+
+@pytest.mark.skipif(NATIVE_FOLDER.exists(), reason="make install NATIVE=1 has made one here")
+def test_a_build_that_is_not_there_is_a_mistake_in_the_settings(empty: Gatepost) -> None:
+    empty.done("migrate")
+    said = empty.having(ARGON2_BACKEND="native").refused("check", status=2)
+    assert "ARGON2_BACKEND is native, but there is no native build here" in said
+    assert "make install NATIVE=1" in said
 
 
 def test_check_counts_the_connections_of_all_processes(empty: Gatepost, database_kind: str) -> None:

@@ -9,11 +9,9 @@ from functools import partial
 from typing import Protocol
 
 import bcrypt
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from argon2.low_level import ARGON2_VERSION
 
 from gatepost.errors import Problem
+from gatepost.security import argon2
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.legacy_hashes.bcrypt_sha256 import BcryptSha256
 from gatepost.security.legacy_hashes.firebase import FirebaseScrypt
@@ -44,6 +42,8 @@ _ARGON2_HASH = re.compile(
     r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,128}",
     re.ASCII,
 )
+# 16 bytes of salt and 32 of the hash itself.
+_CURRENT_SHAPE = re.compile(r"\$argon2id\$[^$]+\$[^$]+\$[^$]{22}\$[^$]{43}")
 _BCRYPT_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 _BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -87,10 +87,11 @@ class _Argon2:
     max_bytes: int | None = None
 
     def __init__(self, settings: PasswordSettings) -> None:
-        self._hasher = PasswordHasher(
-            time_cost=settings.argon2_time_cost,
-            memory_cost=settings.argon2_memory_kib,
-            parallelism=settings.argon2_parallelism,
+        self.build = argon2.choose(settings.argon2_backend)
+        self._cost = argon2.Cost(
+            passes=settings.argon2_time_cost,
+            kib=settings.argon2_memory_kib,
+            lanes=settings.argon2_parallelism,
         )
 
     def recognises(self, hashed: str) -> bool:
@@ -106,24 +107,23 @@ class _Argon2:
         return affordable or self.is_current(hashed)
 
     def hash(self, password: bytes) -> str:
-        return self._hasher.hash(password)
+        return self.build.hash(password, self._cost)
 
     def verify(self, password: bytes, hashed: str) -> bool:
-        try:
-            return self._hasher.verify(hashed, password)
-        except VerifyMismatchError:
-            return False
-        except (VerificationError, InvalidHashError):
-            raise ValueError("not an Argon2 hash") from None
+        return self.build.verify(password, hashed)
 
     def is_current(self, hashed: str) -> bool:
-        return not self._hasher.check_needs_rehash(hashed)
+        return _CURRENT_SHAPE.fullmatch(hashed) is not None and hashed.startswith(self._prefix)
 
     def unmatchable(self) -> str:
-        hasher = self._hasher
-        cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
-        salt, tag = secrets.token_bytes(hasher.salt_len), secrets.token_bytes(hasher.hash_len)
-        return f"$argon2id$v={ARGON2_VERSION}${cost}${_phc_base64(salt)}${_phc_base64(tag)}"
+        salt = secrets.token_bytes(argon2.SALT_BYTES)
+        tag = secrets.token_bytes(argon2.TAG_BYTES)
+        return f"{self._prefix}{_phc_base64(salt)}${_phc_base64(tag)}"
+
+    @property
+    def _prefix(self) -> str:
+        cost = self._cost
+        return f"$argon2id$v={argon2.VERSION}$m={cost.kib},t={cost.passes},p={cost.lanes}$"
 
 
 class _Bcrypt:
@@ -156,13 +156,15 @@ class Passwords:
     """Hashes with today's algorithm and cost, and verifies the hashes of every supported one."""
 
     def __init__(self, settings: PasswordSettings, pool: HashPool) -> None:
+        argon2_ = _Argon2(settings)
         algorithms: dict[str, _Algorithm] = {
-            "argon2": _Argon2(settings),
+            "argon2": argon2_,
             "bcrypt": _Bcrypt(settings),
         }
         self._schemes: tuple[Scheme, ...] = (*algorithms.values(), *_legacy_schemes(settings))
         self._today = algorithms[settings.password_hasher]
         self._pool = pool
+        self.argon2_backend = argon2_.build.name
         # Made up, not computed: verifying against it costs the same, and starting costs nothing.
         self._unmatchable = self._today.unmatchable()
 

@@ -51,6 +51,12 @@ class PasswordSettings(ServiceSettings):
         validate_default=True,
         description="Argon2id's memory for one hash, in KiB.",
     )
+    argon2_backend: Literal["auto", "argon2-cffi", "native"] = Field(
+        default="auto",
+        description="Which build of Argon2 hashes. `native` is what `make install NATIVE=1` makes, "
+        "for one kind of processor and faster; `auto` is the fastest that can be used here. "
+        "The hashes are the same.",
+    )
     bcrypt_cost: Annotated[int, Described(takes="10 to 16")] = Field(
         default=12, ge=4, le=16, description="bcrypt's cost: each step doubles the work."
     )

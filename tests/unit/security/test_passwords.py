@@ -13,6 +13,7 @@ import bcrypt
 import pytest
 from argon2 import PasswordHasher, Type
 
+from gatepost.security.argon2 import Argon2, Cost
 from gatepost.security.hash_pool import HashPool, ServerBusy
 from gatepost.security.passwords import Passwords, UnusablePassword, Verification
 from tests.support import patience
@@ -54,27 +55,27 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
-    argon2_verify, bcrypt_verify = PasswordHasher.verify, bcrypt.checkpw
-    argon2_hash, bcrypt_hash = PasswordHasher.hash, bcrypt.hashpw
+    argon2_verify, bcrypt_verify = Argon2.verify, bcrypt.checkpw
+    argon2_hash, bcrypt_hash = Argon2.hash, bcrypt.hashpw
 
-    def verify_argon2(self: PasswordHasher, hashed: str, password: bytes) -> bool:
+    def verify_argon2(self: Argon2, password: bytes, hashed: str) -> bool:
         work.note(hashed)
-        return argon2_verify(self, hashed, password)
+        return argon2_verify(self, password, hashed)
 
     def verify_bcrypt(password: bytes, hashed: bytes) -> bool:
         work.note(hashed.decode())
         return bcrypt_verify(password, hashed)
 
-    def hash_argon2(self: PasswordHasher, password: bytes) -> str:
-        work.note(hashed := argon2_hash(self, password))
+    def hash_argon2(self: Argon2, password: bytes, cost: Cost) -> str:
+        work.note(hashed := argon2_hash(self, password, cost))
         return hashed
 
     def hash_bcrypt(password: bytes, salt: bytes) -> bytes:
         work.note(salt.decode())
         return bcrypt_hash(password, salt)
 
-    monkeypatch.setattr(PasswordHasher, "verify", verify_argon2)
-    monkeypatch.setattr(PasswordHasher, "hash", hash_argon2)
+    monkeypatch.setattr(Argon2, "verify", verify_argon2)
+    monkeypatch.setattr(Argon2, "hash", hash_argon2)
     monkeypatch.setattr(bcrypt, "checkpw", verify_bcrypt)
     monkeypatch.setattr(bcrypt, "hashpw", hash_bcrypt)
     return work

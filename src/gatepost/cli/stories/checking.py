@@ -10,13 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from gatepost.cli.output import REFUSED, console, print_json
-from gatepost.cli.stories.running import new_origin, read_settings
+from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.probe import connections_allowed, measure
 from gatepost.errors import Problem
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.models import StoredKey
 from gatepost.runtime import Runtime, start_runtime
+from gatepost.security.argon2 import why_not_native
 from gatepost.settings import Settings
 from gatepost.starting import StartError, check_schema, reach_database
 from gatepost.stores.base import StoreUnavailable
@@ -37,7 +38,8 @@ class Finding:
 def check(json: bool) -> None:
     """Print the findings; exits 1 if any is bad, 2 if the settings are."""
     settings = read_settings(Settings)
-    findings = asyncio.run(_look(settings))
+    with telling_refusals():
+        findings = asyncio.run(_look(settings))
     ok = all(finding.ok for finding in findings)
     if json:
         print_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})
@@ -82,10 +84,24 @@ async def _look_at_passwords(runtime: Runtime) -> str:
     await runtime.passwords.hash("a password to measure with")
     milliseconds = (time.perf_counter() - began) * 1000
     threads = runtime.hash_pool.threads
-    return f"{_hasher(runtime.settings)}: {milliseconds:.0f} ms a hash, {_count(threads, 'thread')}"
+    return (
+        f"{_hasher(runtime)}: {milliseconds:.0f} ms a hash, {_count(threads, 'thread')}"
+        f"{_other_build(runtime)}"
+    )
 
 
-def _hasher(settings: Settings) -> str:
+def _other_build(runtime: Runtime) -> str:
+    """Why the faster build does not hash, where it was not chosen to be left out."""
+    match runtime.settings:
+        case Settings(password_hasher="argon2", argon2_backend="auto"):
+            reason = why_not_native()
+            return f"; {reason}" if reason else ""
+        case _:
+            return ""
+
+
+def _hasher(runtime: Runtime) -> str:
+    settings = runtime.settings
     match settings.password_hasher:
         case "bcrypt":
             return f"bcrypt, cost {settings.bcrypt_cost}"
@@ -93,7 +109,8 @@ def _hasher(settings: Settings) -> str:
             memory = settings.argon2_memory_kib / 1024
             passes = _count(settings.argon2_time_cost, "pass", "passes")
             lanes = _count(settings.argon2_parallelism, "lane")
-            return f"Argon2id, {memory:.3g} MiB, {passes}, {lanes}"
+            backend = runtime.passwords.argon2_backend
+            return f"Argon2id by {backend}, {memory:.3g} MiB, {passes}, {lanes}"
 
 
 async def _look_at_database(runtime: Runtime) -> str:

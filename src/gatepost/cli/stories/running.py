@@ -74,9 +74,11 @@ async def at_head(settings: Settings, *, is_patient: bool = False) -> AsyncItera
 
 @contextmanager
 def telling_refusals() -> Iterator[None]:
-    """Turn a refusal into its sentence and exit status 1."""
+    """Turn a refusal into its sentence and exit status 1, or 2 where it is of a setting."""
     try:
         yield
+    except SettingsError as error:
+        tell_mistakes(error)
     except StartError as error:
         fail(str(error))
     except Problem as problem:
