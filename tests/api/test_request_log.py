@@ -13,7 +13,7 @@ from tests.support.service import SECRET, make_settings
 
 pytestmark = pytest.mark.anyio
 
-PLAIN = Answered("0f6c" * 8, "GET", "/users/{user_id}", 200, 0.0012345678, "192.0.2.7")
+PLAIN = Answered("0f6c" * 8, True, "GET", "/users/{user_id}", 200, 0.0012345678, "192.0.2.7")
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
@@ -72,7 +72,7 @@ def without_time(line: str) -> str:
     ],
 )
 def test_the_short_way_writes_what_the_long_way_writes(change: dict[str, Any]) -> None:
-    answered = PLAIN._replace(**change)
+    answered = PLAIN._replace(is_id_ours="request_id" not in change, **change)
     short, long = lines_of(answered), lines_of(answered, listener=True)
     assert short.count("\n") == long.count("\n") == 1
     assert without_time(short) == without_time(long)

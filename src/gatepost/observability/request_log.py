@@ -22,9 +22,13 @@ _root = logging.getLogger()
 
 
 class Answered(NamedTuple):
-    """A request and its answer: the fields of the line, but for the duration in seconds."""
+    """A request and its answer: the fields of the line, but for the duration in seconds.
+
+    `is_id_ours` where the id was made here: such a one holds no secret.
+    """
 
     request_id: str
+    is_id_ours: bool
     method: str
     route: str
     status: int
@@ -43,9 +47,9 @@ class ProcessLog(logging.StreamHandler[TextIO]):
 
     def write(self, answered: Answered) -> bool:
         """Write the line in one piece; False, and nothing, where a record has to be made of it."""
-        request_id, method, route, status, seconds, address = answered
+        request_id, is_id_ours, method, route, status, seconds, address = answered
         constant = self._constant(method, route, status)
-        if self._redaction is None or not constant or not self._redaction.finds_nothing(request_id):
+        if not constant or not (is_id_ours or self._is_clean(request_id)):
             return False
         where = "" if address is None else f', "address": "{address}"'
         line = (
@@ -66,8 +70,10 @@ class ProcessLog(logging.StreamHandler[TextIO]):
     def _constant_part(self, method: str, route: str, status: int) -> str:
         """What few requests differ in; empty if there is anything in it that might be masked."""
         text = json.dumps({"method": method, "route": route, "status": status})[1:-1]
-        clean = self._redaction is not None and self._redaction.finds_nothing(text)
-        return text if clean and "\x7f" not in text else ""
+        return text if self._is_clean(text) and "\x7f" not in text else ""
+
+    def _is_clean(self, text: str) -> bool:
+        return self._redaction is not None and self._redaction.finds_nothing(text)
 
     def _timestamp(self) -> str:
         at = seconds_since_epoch()

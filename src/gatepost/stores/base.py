@@ -28,13 +28,13 @@ class Count(NamedTuple):
 class Window(NamedTuple):
     """Whether an amount fitted into a sliding window, and how full the window is now.
 
-    `resets_in` is how long until such an amount fits, where none does now; else until the window
+    `resets_in_ms` is how long until such an amount fits, where none does now; else until the window
     turns.
     """
 
     allowed: bool
     used: int
-    resets_in: timedelta
+    resets_in_ms: int
 
 
 class AttemptRules(NamedTuple):

@@ -100,15 +100,17 @@ def slide(
     start, current, previous = _turned(before, now, whole)
     # The first millisecond has begun: a full window is past its peak as soon as it has turned.
     elapsed = now - start + 1
-    used = current + previous * max(whole - elapsed, 0) // whole
+    used = current
+    if previous and elapsed < whole:
+        used += previous * (whole - elapsed) // whole
     allowed = used + amount <= limit
     if allowed:
         current, used = current + amount, used + amount
     after = Slide(start, current, previous)
     if allowed and used < limit:
-        return after, Window(allowed, used, duration(whole - elapsed + 1))
+        return after, Window(allowed, used, whole - elapsed + 1)
     room = limit - (1 if allowed else amount)
-    return after, Window(allowed, used, duration(_wait(room, current, previous, elapsed, whole)))
+    return after, Window(allowed, used, _wait(room, current, previous, elapsed, whole))
 
 
 def _turned(before: Slide | None, now: int, whole: int) -> tuple[int, int, int]:

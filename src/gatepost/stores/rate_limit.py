@@ -9,8 +9,6 @@ from typing import NamedTuple
 from gatepost.stores.addresses import place_of
 from gatepost.stores.base import Store, StoreUnavailable, Window
 
-_SECOND = timedelta(seconds=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -71,5 +69,5 @@ class RateLimits:
 
 
 def _spent(limit: Limit, window: Window) -> Spent:
-    seconds = -(-window.resets_in // _SECOND)
+    seconds = -(-window.resets_in_ms // 1000)
     return Spent(limit, window.allowed, max(limit.quota - window.used, 0), max(seconds, 1))

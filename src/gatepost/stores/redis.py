@@ -76,10 +76,10 @@ class RedisStore:
     async def count_in_window(
         self, key: str, limit: int, length: timedelta, amount: int = 1
     ) -> Window:
-        allowed, used, resets_in = await self._run(
+        allowed, used, resets_in_ms = await self._run(
             "count_in_window", key, limit, milliseconds(length), amount
         )
-        return Window(bool(allowed), used, duration(resets_in))
+        return Window(bool(allowed), used, resets_in_ms)
 
     async def begin_attempt(self, key: str, place: str, rules: AttemptRules) -> Attempt:
         state, opens_in = await self._run("begin_attempt", key, place, *_arguments(rules))

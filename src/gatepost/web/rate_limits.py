@@ -68,10 +68,16 @@ def limit_fields(spent: Sequence[Spent]) -> list[tuple[bytes, bytes]]:
     RFC 9651) and tell of each limit; the older `X-RateLimit-...` tell of the tightest alone, its
     reset in seconds from now.
     """
-    tightest = min(spent, key=lambda each: each.remaining) if len(spent) > 1 else spent[0]
+    first = spent[0]
+    if len(spent) == 1:
+        policies, states, tightest = first.limit.policy, first.state, first
+    else:
+        policies = ", ".join([each.limit.policy for each in spent])
+        states = ", ".join([each.state for each in spent])
+        tightest = min(spent, key=lambda each: each.remaining)
     return [
-        (b"ratelimit-policy", ", ".join([each.limit.policy for each in spent]).encode()),
-        (b"ratelimit", ", ".join([each.state for each in spent]).encode()),
+        (b"ratelimit-policy", policies.encode()),
+        (b"ratelimit", states.encode()),
         (b"x-ratelimit-limit", b"%d" % tightest.limit.quota),
         (b"x-ratelimit-remaining", b"%d" % tightest.remaining),
         (b"x-ratelimit-reset", b"%d" % tightest.resets_in_seconds),

@@ -59,7 +59,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        sent = _sane_id(scope)
+        request_id = urandom(16).hex() if sent is None else sent
         scope.setdefault("state", {})["request_id"] = request_id
         answer, bound = _Answer(send, request_id), bind_request_id(request_id)
         metrics, began = _metrics_of(scope), time.perf_counter()
@@ -68,7 +69,14 @@ class RequestContext:
         try:
             await self._answer(scope, receive, answer)
         finally:
-            self._tell(scope, answer.status or CLIENT_GONE, time.perf_counter() - began, metrics)
+            seconds, status = time.perf_counter() - began, answer.status or CLIENT_GONE
+            method, route = scope["method"], route_template(scope)
+            if metrics is not None:
+                metrics.end_request(method, route, status, seconds)
+            if self.log_requests:
+                address = client_address(scope, self.trusted_proxies)
+                # Never the path: it may name whom it is about, or worse.
+                tell(Answered(request_id, sent is None, method, route, status, seconds, address))
             unbind_request_id(bound)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -81,15 +89,6 @@ class RequestContext:
             if answer.status:
                 raise
             await self.last_resort(scope, receive, answer.send)
-
-    def _tell(self, scope: Scope, status: int, seconds: float, metrics: Metrics | None) -> None:
-        route = route_template(scope)
-        if metrics is not None:
-            metrics.end_request(scope["method"], route, status, seconds)
-        if self.log_requests:
-            # Never the path: it may name whom it is about, or worse.
-            address = client_address(scope, self.trusted_proxies)
-            tell(Answered(request_id_of(scope), scope["method"], route, status, seconds, address))
 
 
 def _named(scope: Scope) -> dict[str, str]:
@@ -108,9 +107,9 @@ async def _answer_crash(scope: Scope, receive: Receive, send: Send) -> None:
     await problem_response(problem, request_id_of(scope))(scope, receive, send)
 
 
-def _request_id(scope: Scope) -> str:
-    """The client's own id if it is a sane token, so that its logs agree with ours; or a new one."""
+def _sane_id(scope: Scope) -> str | None:
+    """The client's own id if it is a sane token, so that its logs agree with ours."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             return str(value.decode("ascii"))
-    return urandom(16).hex()
+    return None
