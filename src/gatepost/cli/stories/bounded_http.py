@@ -7,7 +7,9 @@ an application can see comes after that, so the bounds stand here.
 import asyncio
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from gatepost.cli.stories.whole_answers import in_one_piece
 
 LARGEST_HEAD = 65_536
 """Bytes of a request line with all header fields."""
@@ -86,6 +88,9 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse()
         else:
             super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super()._start_asgi_task(cycle, in_one_piece(cycle, app))  # type: ignore[arg-type] # as above
 
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
