@@ -6,10 +6,7 @@ every mistake on standard error and exits with status 2.
 
 import gc
 import multiprocessing
-import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -23,19 +20,10 @@ from gatepost.starting import StartError
 
 def _read_settings() -> Settings:
     try:
-        return Settings.from_environment(_environment(os.environ, sys.argv))
+        return Settings.from_environment()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
     sys.exit(3 if _has_a_supervisor() else 2)
-
-
-def _environment(environ: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, str]:
-    """The process's own, and how many workers the server was told to start: it says so nowhere."""
-    told = re.search(r"(?:^|\s)(?:--workers|-w)[\s=]*(\d+)(?:\s|$)", " ".join(arguments))
-    if told is None:
-        return environ
-    others = {name: text for name, text in environ.items() if name != "WEB_CONCURRENCY"}
-    return {**others, "WORKERS": told[1]}
 
 
 def _has_a_supervisor() -> bool:

@@ -1,7 +1,6 @@
 """What all groups of settings share: how a field is described, and how its mistakes are told."""
 
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,12 +112,15 @@ class SettingsGroup(BaseModel):
         """Read the group's settings from `environ` (the process's own if None) and from `env_file`.
 
         The environment wins over the file, which need not exist. Names are read in any case, an
-        empty value is none, and variables that are no settings are left alone. Raises
+        empty value is none, and variables that are no settings are left alone. A server's own
+        `--workers` counts as `WORKERS`, for a host application's server too. Raises
         `SettingsError` with every mistake, each under the name that was used.
         """
         names = {field: names_of(field, info) for field, info in cls.model_fields.items()}
         process = environment.read(
-            os.environ if environ is None else environ, names, where="the environment"
+            environment.of_the_process() if environ is None else environ,
+            names,
+            where="the environment",
         )
         file = environment.read(_file_values(env_file), names, where=str(env_file))
         reading = environment.merge(process, file)

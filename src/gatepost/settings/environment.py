@@ -1,5 +1,8 @@
 """Reads settings from the process environment and an `.env` file."""
 
+import os
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,9 @@ from gatepost.settings.errors import SettingProblem
 
 T = TypeVar("T")
 
+# As uvicorn, gunicorn, granian, hypercorn, `fastapi run` and `gatepost serve` are told.
+_WORKERS_ARGUMENT = re.compile(r"(?:^|\s)(?:--workers|-w)[\s=]*(\d+)(?:\s|$)")
+
 _DATABASE_PARTS = {"db_host", "db_port", "db_name", "db_user", "db_password"}
 
 
@@ -21,6 +27,15 @@ class Reading:
     values: Mapping[str, str]
     names: Mapping[str, str]
     problems: Mapping[str, SettingProblem]
+
+
+def of_the_process() -> Mapping[str, str]:
+    """The process's own, and how many workers its server was told to start: it says so nowhere."""
+    told = _WORKERS_ARGUMENT.search(" ".join(sys.argv[1:]))
+    if told is None:
+        return os.environ
+    others = {name: text for name, text in os.environ.items() if name != "WEB_CONCURRENCY"}
+    return {**others, "WORKERS": told[1]}
 
 
 def read(

@@ -1,5 +1,6 @@
 """Settings from the environment and from `.env`."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_the_process_environment_is_read_by_default(
     (tmp_path / ".env").write_text("AUDIENCE=from-the-file\n")
     settings = Settings.from_environment()
     assert (settings.project_name, settings.audience) == ("From the process", "from-the-file")
+
+
+@pytest.mark.parametrize("told", [["--workers", "3"], ["--workers=3"], ["-w", "3"], ["-w3"]])
+def test_a_host_knows_how_many_workers_its_server_was_told_to_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/uvicorn", "host:app", *told])
+    settings = Settings.from_environment()
+    assert (settings.workers, settings.chosen_store) == (3, "database")
 
 
 def test_texts_become_values() -> None:
