@@ -17,6 +17,16 @@ pytestmark = pytest.mark.anyio
 
 EMAIL = "ada@example.com"
 
+ONE_A_SCHEME = [
+    "Django PBKDF2-SHA256",
+    "Django bcrypt over SHA-256",
+    "Django scrypt",
+    "glibc SHA-512",
+    "firebase-scrypt",
+    "pwdlib Argon2",
+    "pwdlib bcrypt",
+]
+
 
 @pytest.fixture
 async def service(make_service: MakeService) -> AsyncIterator[Service]:
@@ -39,7 +49,7 @@ async def log_in(client: httpx.AsyncClient, password: str) -> int:
     return (await client.post("/auth/login", json=body)).status_code
 
 
-@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("name", ONE_A_SCHEME)
 async def test_the_first_login_replaces_the_hash_that_was_brought(
     service: Service, client: httpx.AsyncClient, name: str
 ) -> None:
