@@ -8,7 +8,7 @@ import bcrypt
 import pytest
 
 from gatepost.security.hash_pool import HashPool
-from gatepost.security.legacy_hashes import pbkdf2, scrypt
+from gatepost.security.legacy_hashes import argon2, pbkdf2, scrypt
 from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.security.passwords import Passwords, Verification
 from tests.support import foreign_hashes
@@ -23,6 +23,7 @@ DECOMPOSED = unicodedata.normalize("NFD", PASSWORD)
 
 SALT = "MDEyMzQ1Njc4OWFiY2RlZg"
 TAG = "A" * 43
+COST = argon2.Argon2Cost(kib=8, passes=1, lanes=1)
 
 
 @pytest.fixture
@@ -89,6 +90,18 @@ async def test_a_firebase_hash_is_none_without_its_signer_key(pool: HashPool) ->
         assert not passwords.recognises(hashed)
         assert await passwords.verify(PASSWORD, hashed) == NO_MATCH
     assert SIGNER_KEY.rstrip("=") not in hashed
+
+
+async def test_a_firebase_hash_that_supabase_took_over_is_verified(pool: HashPool) -> None:
+    """The example of GoTrue's own tests."""
+    key = "ou9tdYTGyYm8kuR6Dt0Bp0kDuAYoXrK16mbZO4yGwAn3oLspjnN0/c41v8xZnO1n14J3MjKj1b2g6AUCAlFwMw=="
+    hashed = stored_form(
+        f"$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk={key}$C0sHCg9ek77hsg==$zKVTMvnWVw5BBOZNUdnsalx4c4c7"
+        "y/w7IS5p6Ut2+CfEFFlz37J9huyQfov4iizN8dbjvEJlM5tQaJP84+hfTw=="
+    )
+    assert key.rstrip("=") not in hashed
+    passwords = Passwords(cheap_settings(firebase_signer_key=key), pool)
+    assert await passwords.verify("mytestpassword", hashed) == OUTDATED
 
 
 async def test_keycloaks_published_example_is_verified(passwords: Passwords) -> None:
@@ -202,6 +215,8 @@ async def test_what_systems_recommend_is_recognised(passwords: Passwords, hashed
         "pbkdf2:sha256$salt$00",
         "$pbkdf2-sha256$l=32$salt$AAAA",
         "$scrypt$ln=99999999,r=8,p=1$salt",
+        "$fbscrypt$v=1,n=14,r=8,p=2,sk=AAAA$salt$AAAA",
+        "$fbscrypt$v=1,n=14,r=8,p=1$salt$AAAA",
     ],
 )
 async def test_a_text_that_only_begins_like_a_hash_is_refused(text: str) -> None:
@@ -215,8 +230,12 @@ async def test_what_has_no_form_of_theirs_stays_as_it_is(text: str) -> None:
     assert stored_form(text) == text
 
 
-async def test_only_known_digests_and_powers_of_two_have_a_stored_form() -> None:
+async def test_only_what_there_is_has_a_stored_form() -> None:
     with pytest.raises(ValueError, match="digest"):
         pbkdf2.stored("md5", 1000, b"salt", b"digest")
+    with pytest.raises(ValueError, match="Argon2"):
+        argon2.stored(kind="id", version="1.4", cost=COST, salt=b"salt", tag=b"tag")
+    with pytest.raises(ValueError, match="Argon2"):
+        argon2.stored(kind="ids", version="1.3", cost=COST, salt=b"salt", tag=b"tag")
     with pytest.raises(ValueError, match="power"):
         scrypt.stored(1000, 8, 1, b"salt", b"digest")

@@ -4,14 +4,14 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 
-from gatepost.security.legacy_hashes import bcrypt_sha256, pbkdf2, phc, scrypt
+from gatepost.security.legacy_hashes import bcrypt_sha256, firebase, pbkdf2, phc, scrypt
 
 _DIGITS = 9
 """No count that is borne has more, and Python reads a longer one in quadratic time."""
 
 
 def stored_form(text: str) -> str:
-    """Return the stored form of a hash as Django, Werkzeug or a PHC writer wrote it.
+    """Return the stored form of a hash as Django, Werkzeug, GoTrue or a PHC writer wrote it.
 
     What is in no form of theirs is returned as it is: whether it is a hash that can be verified
     at bearable cost is `Passwords.recognises`'s to say. Raises `ValueError` for a text that
@@ -79,6 +79,21 @@ def _phc_scrypt(text: str) -> str:
     return scrypt.stored(1 << min(ln, 63), r, p, _adapted(salt), _adapted(digest))
 
 
+def _gotrue_firebase(text: str) -> str:
+    """`$fbscrypt$v=1,n=14,r=8,p=1,ss=...,sk=...$salt$digest`: Supabase's, with Firebase's key."""
+    _, _, costs, salt, digest = _parts(text, "$", 5)
+    named = dict(part.partition("=")[::2] for part in costs.split(","))
+    if named.get("p") != "1" or not named.get("sk"):
+        raise ValueError("not a hash that Firebase made")
+    return firebase.stored(
+        key=firebase.key_id(_base64(named["sk"])),
+        mem_cost=_number(named.get("n", "")),
+        rounds=_number(named.get("r", "")),
+        salt=_base64(salt) + _base64(named.get("ss", "")),
+        digest=_base64(digest),
+    )
+
+
 _FORMS: Mapping[str, Callable[[str], str]] = {
     "pbkdf2_": _django_pbkdf2,
     "scrypt$": _django_scrypt,
@@ -89,6 +104,7 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
     "scrypt:": _werkzeug_scrypt,
     "$pbkdf2": _phc_pbkdf2,
     "$scrypt$": _phc_scrypt,
+    "$fbscrypt$": _gotrue_firebase,
 }
 
 

@@ -1,0 +1,37 @@
+"""fastapi-users' table, and the one of the full-stack FastAPI template, which goes back to it."""
+
+from gatepost.adopting import fields
+from gatepost.adopting.fields import Row
+from gatepost.adopting.system import System
+from gatepost.features.accounts.imported_user import ImportedUser
+from gatepost.features.accounts.roles import Role
+from gatepost.security.legacy_hashes.foreign import stored_form
+
+
+class FastApiUsers(System):
+    """`id, email, hashed_password, is_active, is_superuser, is_verified`, and what was added."""
+
+    known_columns = frozenset(
+        {
+            *("id", "email", "username", "full_name", "hashed_password"),
+            *("is_active", "is_superuser", "is_verified", "created_at"),
+        }
+    )
+
+    def read(self, row: Row) -> ImportedUser:
+        address = fields.email(row)
+        is_admin = fields.truth(row, "is_superuser", default=False)
+        return ImportedUser(
+            address,
+            username=self.username(fields.text(row, "username"), address),
+            full_name=fields.text(row, "full_name"),
+            role=Role.ADMIN if is_admin else Role.USER,
+            is_active=fields.truth(row, "is_active", default=True),
+            email_verified=fields.truth(row, "is_verified", default=False),
+            created_at=fields.time(row, "created_at"),
+            password_hash=self._hash(row),
+        )
+
+    def _hash(self, row: Row) -> str | None:
+        text = fields.text(row, "hashed_password")
+        return self.hash("hashed_password", lambda: None if text is None else stored_form(text))

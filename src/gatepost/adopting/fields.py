@@ -1,0 +1,132 @@
+"""Reads the fields of a row: JSON's values, a table's, or texts only where it was CSV.
+
+All of them raise `BadRow` for a value of another kind, and none repeats the value. What is missing,
+null or an empty text is None.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gatepost.features.accounts.imported_user import BadRow, Reason
+
+Row = Mapping[str, Any]
+
+_TRUE = {"true", "t", "1", "yes"}
+_FALSE = {"false", "f", "0", "no"}
+_MOST_DIGITS = 18
+
+
+def text(row: Row, name: str) -> str | None:
+    """The field as text."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise _invalid(name, "It is no text")
+    return value
+
+
+def email(row: Row, name: str = "email") -> str:
+    """The address, which every account has."""
+    address = text(row, name)
+    if address is None or not address.strip():
+        raise BadRow(Reason.FIELD_MISSING, name, "There is no address")
+    return address
+
+
+def name_of(row: Row, *names: str) -> str | None:
+    """A full name, put together from the fields that are there."""
+    parts = [part.strip() for part in (text(row, name) for name in names) if part is not None]
+    return " ".join(filter(None, parts)) or None
+
+
+def truth(row: Row, name: str, *, default: bool) -> bool:
+    """The field as a truth value, which databases and CSV write in several ways."""
+    value = row.get(name)
+    if value is None or value == "":
+        return default
+    word = str(value).lower() if isinstance(value, str | bool | int) else ""
+    if word not in _TRUE | _FALSE:
+        raise _invalid(name, "It is neither true nor false")
+    return word in _TRUE
+
+
+def time(row: Row, name: str) -> datetime | None:
+    """A time in ISO 8601; one that names no zone is in UTC."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        value = _parsed(value, name)
+    if not isinstance(value, datetime):
+        raise _invalid(name, "It is no time")
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def milliseconds(row: Row, name: str) -> datetime | None:
+    """A time in milliseconds since 1970, as a number or as digits."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    digits = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > _MOST_DIGITS:
+        raise _invalid(name, "It is no time in milliseconds")
+    try:
+        return datetime.fromtimestamp(int(digits) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise _invalid(name, "It is no time that a calendar has") from None
+
+
+def members(row: Row, name: str) -> Row:
+    """A JSON object, or the text of one; empty if there is none."""
+    value = _loaded(row, name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _invalid(name, "It is no JSON object")
+    return value
+
+
+def entries(row: Row, name: str) -> list[Row]:
+    """The objects of a JSON array, or of the text of one; empty if there is none."""
+    value = _loaded(row, name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _invalid(name, "It is no JSON array")
+    return [entry for entry in value if isinstance(entry, dict)]
+
+
+def words(row: Row, *names: str) -> frozenset[str]:
+    """All texts that stand in the fields, alone or in arrays."""
+    found: set[str] = set()
+    for value in (row.get(name) for name in names):
+        several: Iterable[object] = value if isinstance(value, list) else [value]
+        found.update(each for each in several if isinstance(each, str))
+    return frozenset(found)
+
+
+def _loaded(row: Row, name: str) -> object:
+    value: object = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        return value
+    try:
+        loaded: object = json.loads(value)
+    except (ValueError, RecursionError):
+        raise _invalid(name, "It is no JSON") from None
+    return loaded
+
+
+def _parsed(value: str, name: str) -> datetime:
+    try:
+        return datetime.fromisoformat(value.removesuffix(" UTC"))
+    except ValueError:
+        raise _invalid(name, "It is no time in ISO 8601") from None
+
+
+def _invalid(name: str, detail: str) -> BadRow:
+    return BadRow(Reason.FIELD_INVALID, name, detail)

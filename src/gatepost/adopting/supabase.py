@@ -1,0 +1,53 @@
+"""Supabase's users: the table `auth.users` that GoTrue keeps, or a dump of it."""
+
+from gatepost.adopting import fields
+from gatepost.adopting.fields import Row
+from gatepost.adopting.system import PHONE_NUMBERS, SOCIAL_LOGINS, System
+from gatepost.features.accounts.imported_user import ImportedUser
+from gatepost.features.accounts.roles import Role
+from gatepost.security.legacy_hashes.foreign import stored_form
+
+_OWN_PROVIDERS = {"email", "phone"}
+
+
+class Supabase(System):
+    """Roles come from `raw_app_meta_data`: users write `raw_user_meta_data` themselves."""
+
+    known_columns = frozenset(
+        {
+            *("id", "email", "phone", "encrypted_password", "email_confirmed_at", "confirmed_at"),
+            *("raw_app_meta_data", "raw_user_meta_data", "banned_until", "deleted_at"),
+            *("is_super_admin", "is_anonymous", "created_at", "updated_at"),
+        }
+    )
+
+    def not_an_account(self, row: Row) -> str | None:
+        if row.get("deleted_at"):
+            return "deleted accounts"
+        return "anonymous accounts" if fields.truth(row, "is_anonymous", default=False) else None
+
+    def read(self, row: Row) -> ImportedUser:
+        address = fields.email(row)
+        ours, theirs = (
+            fields.members(row, name) for name in ("raw_app_meta_data", "raw_user_meta_data")
+        )
+        self.leave(SOCIAL_LOGINS, len(fields.words(ours, "providers") - _OWN_PROVIDERS))
+        self.leave(PHONE_NUMBERS, bool(row.get("phone")))
+        is_admin = fields.truth(row, "is_super_admin", default=False)
+        roles = fields.words(ours, "role", "roles")
+        banned_until = fields.time(row, "banned_until")
+        verified_at = row.get("email_confirmed_at") or row.get("confirmed_at")
+        return ImportedUser(
+            address,
+            full_name=fields.text(theirs, "full_name") or fields.text(theirs, "name"),
+            role=Role.ADMIN if is_admin else self.options.role_of(roles),
+            is_active=banned_until is None or banned_until <= self.options.now,
+            email_verified=verified_at is not None,
+            created_at=fields.time(row, "created_at"),
+            updated_at=fields.time(row, "updated_at"),
+            password_hash=self._hash(row),
+        )
+
+    def _hash(self, row: Row) -> str | None:
+        text = fields.text(row, "encrypted_password")
+        return self.hash("encrypted_password", lambda: None if text is None else stored_form(text))

@@ -1,0 +1,64 @@
+"""What every system's module has to tell, and what all of them share."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from typing import ClassVar
+
+from gatepost.adopting.fields import Row
+from gatepost.adopting.options import Options
+from gatepost.features.accounts.identity import canonical_username
+from gatepost.features.accounts.imported_user import BadRow, ImportedUser, Reason
+
+SOCIAL_LOGINS = "social logins"
+SECOND_FACTORS = "second factors"
+PHONE_NUMBERS = "phone numbers"
+
+
+class System(ABC):
+    """Reads the rows of one system's exports, and counts what stays behind."""
+
+    known_columns: ClassVar[frozenset[str]]
+    """The columns that are looked at, even if only to count what cannot be taken over."""
+
+    def __init__(self, options: Options) -> None:
+        """Raise `BrokenFile` if the options lack what this system needs."""
+        self.options = options
+        self.left_behind: Counter[str] = Counter()
+
+    @abstractmethod
+    def read(self, row: Row) -> ImportedUser:
+        """Return the account of a row; raises `BadRow`."""
+
+    def not_an_account(self, row: Row) -> str | None:
+        """Say what a row is that is no account at all, in the plural; None if it is one."""
+        del row
+        return None
+
+    def leave(self, what: str, count: int = 1) -> None:
+        """Count what cannot be taken over."""
+        if count:
+            self.left_behind[what] += count
+
+    def username(self, name: str | None, email: str) -> str | None:
+        """Return the name if it may be one here; without it one logs in by address."""
+        if name is None or name.lower() == email.lower():
+            return None
+        if canonical_username(name) != name.lower():
+            self.leave("usernames that are none here")
+            return None
+        return name
+
+    def hash(self, field: str, make: Callable[[], str | None]) -> str | None:
+        """Return the stored form that `make` returns, if it can be verified; raises `BadRow`."""
+        try:
+            made = make()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            made = ""
+        if made is None or self.options.recognises_hash(made):
+            return made
+        if self.options.drops_unknown_hashes:
+            self.leave("passwords")
+            return None
+        detail = "It is no hash, of bearable cost, that a password can be compared with"
+        raise BadRow(Reason.HASH_UNSUPPORTED, field, detail)

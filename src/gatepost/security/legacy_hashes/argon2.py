@@ -1,0 +1,25 @@
+"""Argon2's PHC form (RFC 9106) of hashes whose parts are kept apart; it is verified as our own."""
+
+from dataclasses import dataclass
+
+from gatepost.security.legacy_hashes import phc
+
+_VERSIONS = {"1.0": 16, "1.3": 19}
+
+
+@dataclass(frozen=True, slots=True)
+class Argon2Cost:
+    """Memory in KiB, passes and lanes."""
+
+    kib: int
+    passes: int
+    lanes: int
+
+
+def stored(*, kind: str, version: str, cost: Argon2Cost, salt: bytes, tag: bytes) -> str:
+    """Return the stored form; raises `ValueError` for a kind or version that there is not."""
+    if kind not in {"id", "i", "d"} or version not in _VERSIONS:
+        raise ValueError("not an Argon2 that there is")
+    costs = f"m={cost.kib},t={cost.passes},p={cost.lanes}"
+    pieces = f"${phc.encode(salt)}${phc.encode(tag)}"
+    return f"$argon2{kind}$v={_VERSIONS[version]}${costs}{pieces}"

@@ -1,0 +1,197 @@
+"""The tables of other systems are read where they are, on whichever database those run."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from gatepost.features.accounts.roles import Role
+from gatepost.files.framing import BrokenFile
+from gatepost.settings import DatabaseSettings
+from tests.support.databases import Kind
+from tests.support.foreign_hashes import TEXTS
+from tests.unit.adopting.taking_over import Taken, begin, take
+
+FASTAPI_USERS = """
+CREATE TABLE {user} (
+    id {uuid} NOT NULL, email VARCHAR(320) NOT NULL, hashed_password VARCHAR(1024) NOT NULL,
+    is_active {bool} NOT NULL, is_superuser {bool} NOT NULL, is_verified {bool} NOT NULL,
+    PRIMARY KEY (id)
+)
+"""
+
+DJANGO = """
+CREATE TABLE {name} (
+    id INTEGER NOT NULL PRIMARY KEY, password VARCHAR(128) NOT NULL, last_login {time} NULL,
+    is_superuser {bool} NOT NULL, username VARCHAR(150) NOT NULL UNIQUE,
+    last_name VARCHAR(150) NOT NULL, email VARCHAR(254) NOT NULL, is_staff {bool} NOT NULL,
+    is_active {bool} NOT NULL, date_joined {time} NOT NULL, first_name VARCHAR(150) NOT NULL
+)
+"""
+
+SUPABASE = """
+CREATE TABLE auth.users (
+    id UUID NOT NULL PRIMARY KEY, email VARCHAR(255), encrypted_password VARCHAR(255),
+    email_confirmed_at TIMESTAMPTZ, raw_app_meta_data JSONB, raw_user_meta_data JSONB,
+    is_super_admin BOOLEAN, created_at TIMESTAMPTZ, updated_at TIMESTAMPTZ, phone TEXT,
+    banned_until TIMESTAMPTZ, deleted_at TIMESTAMPTZ, is_anonymous BOOLEAN NOT NULL,
+    confirmation_token VARCHAR(255)
+)
+"""
+
+TYPES: dict[Kind, dict[str, str]] = {
+    "sqlite": {"user": "user", "uuid": "CHAR(36)", "bool": "BOOLEAN", "time": "DATETIME"},
+    "postgresql": {"user": '"user"', "uuid": "UUID", "bool": "BOOLEAN", "time": "TIMESTAMPTZ"},
+    "mariadb": {"user": "user", "uuid": "CHAR(36)", "bool": "BOOL", "time": "DATETIME(6)"},
+}
+
+ADA = "8e5e3c7e-0001-4a5e-9d0a-000000000001"
+GRACE = "8e5e3c7e-0001-4a5e-9d0a-000000000002"
+
+Execute = Callable[..., None]
+
+
+@pytest.fixture
+def execute(database_kind: Kind, fresh_database_url: str) -> Execute:
+    """Run statements on the other system's database."""
+
+    def run(*statements: str) -> None:
+        async def run_all() -> None:
+            url = DatabaseSettings(database_url=fresh_database_url).sqlalchemy_url
+            engine = create_async_engine(url)
+            async with engine.begin() as connection:
+                for statement in statements:
+                    await connection.execute(text(statement.format(**TYPES[database_kind])))
+            await engine.dispose()
+
+        asyncio.run(run_all())
+
+    return run
+
+
+def take_table(name: str, url: str, **options: object) -> Taken:
+    adoption = begin(name, **options)
+    with adoption.rows_of_table(url) as rows:
+        return take(adoption, rows)
+
+
+def quoted(hashed: str) -> str:
+    return "'" + hashed.replace(":", "\\:") + "'"
+
+
+def test_fastapi_users_are_read_from_their_table(fresh_database_url: str, execute: Execute) -> None:
+    insert, hashed = "INSERT INTO {user} VALUES", quoted(TEXTS["pwdlib Argon2"])
+    execute(
+        FASTAPI_USERS,
+        f"{insert} ('{GRACE}', 'grace@example.com', {hashed}, false, false, true)",
+        f"{insert} ('{ADA}', 'ada@example.com', {hashed}, true, true, false)",
+    )
+    for name in ("fastapi-users", "full-stack-template"):
+        users = take_table(name, fresh_database_url).users
+        assert list(users) == ["ada@example.com", "grace@example.com"]
+        ada, grace = users.values()
+        assert (ada.role, ada.is_active, ada.email_verified) == (Role.ADMIN, True, False)
+        assert (grace.role, grace.is_active, grace.email_verified) == (Role.USER, False, True)
+        assert ada.password_hash == TEXTS["pwdlib Argon2"]
+
+
+def test_djangos_users_are_read_from_the_table_that_is_named(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    for name in ("auth_user", "accounts_person"):
+        execute(
+            DJANGO.replace("{name}", name),
+            f"INSERT INTO {name} VALUES (1, {quoted(TEXTS['Django PBKDF2-SHA256'])}, NULL, true, "
+            f"'grace', 'Hopper', '{name}@example.com', true, true, '2019-03-01 10:50:51.232287', "
+            "'Grace')",
+        )
+    assert list(take_table("django", fresh_database_url).users) == ["auth_user@example.com"]
+    users = take_table("django", fresh_database_url, table="accounts_person").users
+    grace = users["accounts_person@example.com"]
+    assert (grace.full_name, grace.role, grace.username) == ("Grace Hopper", Role.ADMIN, "grace")
+    assert grace.created_at is not None
+    assert grace.created_at.isoformat() == "2019-03-01T10:50:51.232287+00:00"
+
+
+@pytest.mark.databases("postgresql")
+def test_supabases_users_are_read_from_their_schema(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    execute(
+        "CREATE SCHEMA auth",
+        SUPABASE,
+        "INSERT INTO auth.users VALUES ('460759de-e5a3-5bf7-92ad-41ca4ac4f9a1', "
+        f"'ada@example.com', {quoted(TEXTS['pwdlib bcrypt'])}, now(), "
+        """'{{"providers"\\: ["email", "github"], "role"\\: "moderator"}}', """
+        """'{{"full_name"\\: "Ada Lovelace"}}', NULL, '2024-05-01 12\\:00\\:00.5+02', now(), """
+        "NULL, NULL, NULL, false, '')",
+    )
+    taken = take_table("supabase", fresh_database_url)
+    ada = taken.users["ada@example.com"]
+    assert (ada.full_name, ada.role, ada.email_verified) == ("Ada Lovelace", Role.MODERATOR, True)
+    assert ada.created_at is not None
+    assert ada.created_at.isoformat() == "2024-05-01T10:00:00.500000+00:00"
+    assert taken.left_behind == {"social logins": 1}
+
+
+def test_a_table_of_any_size_is_read_from_any_thread(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    values = ",".join(
+        f"('8e5e3c7e-0001-4a5e-9d0a-{number:012}', 'u{number}@example.com', 'x', true, false, true)"
+        for number in range(2_500)
+    )
+    execute(FASTAPI_USERS, "INSERT INTO {user} VALUES " + values)
+    adoption = begin("fastapi-users")
+    seen: list[object] = []
+    with adoption.rows_of_table(fresh_database_url) as rows:
+        while len(seen) < 2_500:
+            thread = threading.Thread(target=lambda: seen.extend(next(rows) for _ in range(500)))
+            thread.start()
+            thread.join()
+        assert next(rows, None) is None
+
+
+def test_a_reading_that_is_given_up_lets_its_connection_go(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    execute(
+        FASTAPI_USERS,
+        f"INSERT INTO {{user}} VALUES ('{ADA}', 'ada@example.com', 'x', true, false, true)",
+    )
+    with begin("fastapi-users").rows_of_table(fresh_database_url) as rows:
+        assert next(rows)
+    execute("DROP TABLE {user}")  # which would wait for whoever still reads it
+
+
+def test_what_cannot_be_read_is_told_without_the_password(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    execute("CREATE TABLE other (id INTEGER NOT NULL PRIMARY KEY, size INTEGER)")
+    with pytest.raises(BrokenFile, match="no table user"):
+        take_table("fastapi-users", fresh_database_url)
+    with pytest.raises(BrokenFile, match="no column email"):
+        take_table("django", fresh_database_url, table="other")
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "reason"),
+    [
+        ("django", "sqlite:///./nothing-here.db", "is no file"),
+        ("django", "postgresql://ada:hunter2@127.0.0.1:1/shop", "cannot be connected to"),
+        ("django", "oracle://ada:hunter2@db/shop", "not supported"),
+        ("keycloak", "postgresql://ada:hunter2@127.0.0.1:1/shop", "export files only"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_told(
+    name: str, url: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BrokenFile, match=reason) as refusal:
+        take_table(name, url)
+    assert "hunter2" not in str(refusal.value)
+    assert not list(tmp_path.iterdir())
