@@ -50,7 +50,7 @@ def rows_of_file(file: BinaryIO, shape: Shape) -> Iterator[Row]:
     if beginning == b"{":
         path = shape.object_path
         return json_lines(content) if path is None else json_items(content, path)
-    return csv_rows(content, shape.csv_columns)
+    return csv_rows(content, columns=shape.csv_columns)
 
 
 def rows_of_folder(folder: Path, shape: Shape) -> Iterator[Row]:

@@ -17,14 +17,37 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class System(StrEnum):
+    """Whose users can be taken over."""
+
+    AUTH0 = "auth0"
+    DJANGO = "django"
+    FASTAPI_USERS = "fastapi-users"
+    FIREBASE = "firebase"
+    FULL_STACK_TEMPLATE = "full-stack-template"
+    KEYCLOAK = "keycloak"
+    SUPABASE = "supabase"
+
+
+FROM = "From another system (docs/migrating.md)"
+
 FileFormat = Annotated[
     Format | None, typer.Option("--format", help="If the name does not tell: jsonl or csv.")
 ]
 
 
 def import_users(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; - is standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A file; - is standard input. With --from also a folder, or a database's URL.",
+        ),
+    ],
     file_format: FileFormat = None,
+    system: Annotated[
+        System | None, typer.Option("--from", help="The system that it comes from.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
     ] = False,
@@ -41,6 +64,33 @@ def import_users(
         bool, typer.Option("--restart", help="Begin again at the first row.")
     ] = False,
     json: Json = False,
+    table: Annotated[
+        str | None,
+        typer.Option(help="The table with the users, or Django's model.", rich_help_panel=FROM),
+    ] = None,
+    admin_role: Annotated[
+        list[str],
+        typer.Option(help="A role there that is admin here.", rich_help_panel=FROM),
+    ] = ["admin"],  # noqa: B006 - typer copies it
+    moderator_role: Annotated[
+        list[str],
+        typer.Option(help="A role there that is moderator here.", rich_help_panel=FROM),
+    ] = ["moderator"],  # noqa: B006 - typer copies it
+    staff_role: Annotated[
+        Role, typer.Option(help="What Django's staff are here.", rich_help_panel=FROM)
+    ] = Role.USER,
+    hash_config: Annotated[
+        Path | None,
+        typer.Option(help="The file of Firebase's hash parameters.", rich_help_panel=FROM),
+    ] = None,
+    drop_unknown_hashes: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unknown-hashes",
+            help="Take users without a password whose hash cannot be verified.",
+            rich_help_panel=FROM,
+        ),
+    ] = False,
 ) -> None:
     """Make accounts of a file's rows: JSON Lines or CSV, also gzipped.
 
@@ -53,11 +103,20 @@ def import_users(
     $ gatepost import-users users.jsonl --dry-run
     $ gatepost import-users users.csv.gz
     $ zcat users.jsonl.gz | gatepost import-users - --json
+    $ gatepost import-users dump.json --from django --dry-run
+    $ gatepost import-users export/ --from keycloak --allow-admins
+    $ gatepost import-users postgresql://reader@db/app --from fastapi-users
     """
     from gatepost.cli.stories import importing
+    from gatepost.cli.stories.adopting import Foreign
 
+    foreign = None
+    if system is not None:
+        roles = staff_role, frozenset(admin_role), frozenset(moderator_role)
+        foreign = Foreign(system.value, table, *roles, drop_unknown_hashes, hash_config)
+    source = importing.Input(file, file_format, foreign)
     asked = importing.Asked(allow_admins, check_passwords, restart)
-    importing.import_users(importing.Input(file, file_format), rejects, asked, dry_run, json)
+    importing.import_users(source, rejects, asked, dry_run, json)
 
 
 def export_users(

@@ -73,15 +73,17 @@ def json_lines(file: BinaryIO) -> Iterator[Row]:
             yield _read_object(line)
 
 
-def csv_rows(file: BinaryIO, needs: str | None = None) -> Iterator[Row]:
+def csv_rows(
+    file: BinaryIO, needs: str | None = None, columns: Sequence[str] | None = None
+) -> Iterator[Row]:
     """Comma-separated rows below a line that names the columns (RFC 4180); no cell is no text.
 
-    Raises `BrokenFile` where the column that it `needs` is not among them. Takes off the mark with
-    which `guarded` keeps a cell from being a formula.
+    With `columns` there is no such line. Raises `BrokenFile` where the column that it `needs` is
+    not among them. Takes off the mark with which `guarded` keeps a cell from being a formula.
     """
     lines = _CsvLines(file)
     reader = csv.reader(lines, strict=True)
-    header = _read_header(reader, lines, needs)
+    header = _read_header(reader, lines, needs) if columns is None else columns
     if header is None:
         return
     while (cells := _next_cells(reader)) is not None:

@@ -3,7 +3,7 @@
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,7 @@ from gatepost.cli.output import (
     print_json,
     say,
 )
+from gatepost.cli.stories.adopting import Foreign, is_url, reading_of, without_password
 from gatepost.cli.stories.formats import STANDARD, format_of
 from gatepost.cli.stories.running import new_origin, run_runtime
 from gatepost.cli.transfers import Format
@@ -71,10 +72,18 @@ class Input:
 
     name: str
     given_format: Format | None
+    foreign: Foreign | None = None
 
     @property
     def shown(self) -> str:
-        return "standard input" if self.name == STANDARD else self.name
+        if self.name == STANDARD:
+            return "standard input"
+        return without_password(self.name) if is_url(self.name) else self.name
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is something to be opened: another system may have a table or a folder."""
+        return self.foreign is None or not (is_url(self.name) or Path(self.name).is_dir())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,46 +108,75 @@ def import_users(
     source: Input, rejects: Path | None, asked: Asked, dry_run: bool, json: bool
 ) -> None:
     """Import a file, or rehearse it, and tell what came of it; some rows refused is status 1."""
-    file_format = format_of(source.name, source.given_format)
-    kept = Rejects(rejects or _beside(source.name))
+    kept = Rejects(rejects or _beside(source))
     refused: list[Refusal] = []
     began = time.monotonic()
     with _opened(source) as file, _telling_what_stopped(source):
-        key = None if source.name == STANDARD else _key(file, file_format, asked)
-        reading = Reading(
-            _FRAMINGS[file_format](unpacked(file)), own_rows.read_own_row, own_rows.COLUMNS
-        )
+        key = _key(source, file, asked)
+
         with _showing_progress(file, hidden=json) as tell:
-            plan = Plan(
-                reading,
-                key,
-                _NothingKept() if dry_run and rejects is None else kept,
-                asked.allow_admins,
-                asked.check_passwords,
-                asked.restart,
-                tell,
-            )
-            outcome = run_runtime(_story(plan, refused if dry_run else None))
-    told = _Told(source, kept, outcome, reading.ignored, time.monotonic() - began, dry_run)
+
+            def plan(reading: Reading) -> Plan:
+                return Plan(
+                    reading,
+                    key,
+                    _NothingKept() if dry_run and rejects is None else kept,
+                    asked.allow_admins,
+                    asked.check_passwords,
+                    asked.restart,
+                    tell,
+                )
+
+            found = run_runtime(_story(source, file, plan, refused if dry_run else None))
+    told = _Told(source, kept, found, time.monotonic() - began, dry_run)
     if json:
         print_json(_document(told))
     else:
         _tell(told, refused)
-    if outcome.tally.refused_count:
+    if found.outcome.tally.refused_count:
         leave(REFUSED)
 
 
-def _story(plan: Plan, refused: list[Refusal] | None) -> Callable[[Runtime], Any]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an import came to, and what it had no use for."""
+
+    outcome: Outcome
+    ignored: Mapping[str, int]
+    left_behind: Mapping[str, int]
+
+
+def _story(
+    source: Input,
+    file: BinaryIO | None,
+    plan: Callable[[Reading], Plan],
+    refused: list[Refusal] | None,
+) -> Callable[[Runtime], Awaitable[_Found]]:
     def show(refusal: Refusal) -> None:
         if refused is not None and len(refused) < _SHOWN_REFUSALS:
             refused.append(refusal)
 
-    async def story(runtime: Runtime) -> Outcome:
+    async def come_to(runtime: Runtime, plan: Plan) -> Outcome:
         if refused is None:
             return await importing.import_users(runtime, new_origin(), plan)
         return await importing.rehearse_import(runtime, new_origin(), plan, show)
 
+    async def story(runtime: Runtime) -> _Found:
+        if source.foreign is None:
+            reading = _own_reading(source, file)
+            return _Found(await come_to(runtime, plan(reading)), reading.ignored, {})
+        adoption = source.foreign.begin(runtime)
+        with reading_of(adoption, source.name, file) as reading:
+            outcome = await come_to(runtime, plan(reading))
+        return _Found(outcome, reading.ignored, adoption.left_behind)
+
     return story
+
+
+def _own_reading(source: Input, file: BinaryIO | None) -> Reading:
+    framing = _FRAMINGS[format_of(source.name, source.given_format)]
+    rows = iter(()) if file is None else framing(unpacked(file))
+    return Reading(rows, own_rows.read_own_row, own_rows.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +185,13 @@ class _Told:
 
     source: Input
     kept: Rejects
-    outcome: Outcome
-    ignored: Mapping[str, int]
+    found: _Found
     seconds: float
     is_rehearsal: bool
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.found.outcome
 
     @property
     def rejects(self) -> str | None:
@@ -167,8 +208,11 @@ def _tell(told: _Told, refused: list[Refusal]) -> None:
         for each in refused:
             place = f"{each.field}: " if each.field else ""
             note(f"  row {each.number:,}: {place}{each.detail}.")
-    if told.ignored:
-        note(f"Columns without a meaning here were ignored: {', '.join(_columns(told.ignored))}.")
+    if ignored := _columns(told.found.ignored):
+        note(f"Columns without a meaning here were ignored: {', '.join(ignored)}.")
+    if left := told.found.left_behind:
+        said = ", ".join(f"{count:,} {what}" for what, count in sorted(left.items()))
+        note(f"Not taken over: {said}.")
     if told.rejects:
         note(
             f"The refused rows are in {told.rejects}, as they came, secrets included:",
@@ -208,7 +252,7 @@ def _document(told: _Told) -> dict[str, Any]:
     outcome, tally = told.outcome, told.outcome.tally
     finished_at = outcome.finished_at
     return {
-        "file": told.source.name,
+        "file": told.source.shown if is_url(told.source.name) else told.source.name,
         "dry_run": told.is_rehearsal,
         "rows": tally.row_count,
         "made": tally.made,
@@ -216,7 +260,8 @@ def _document(told: _Told) -> dict[str, Any]:
         "refused": tally.refused_count,
         "reasons": dict(sorted(tally.refused.items())),
         "rejects": told.rejects,
-        "ignored_columns": _columns(told.ignored),
+        "ignored_columns": _columns(told.found.ignored),
+        "not_taken_over": dict(sorted(told.found.left_behind.items())),
         "resumed_after": outcome.resumed_after,
         "finished_before_at": None if finished_at is None else finished_at.isoformat(),
         "seconds": round(told.seconds, 3),
@@ -230,7 +275,10 @@ def _columns(ignored: Mapping[str, int]) -> list[str]:
 
 
 @contextmanager
-def _opened(source: Input) -> Iterator[BinaryIO]:
+def _opened(source: Input) -> Iterator[BinaryIO | None]:
+    if not source.is_file:
+        yield None
+        return
     if source.name == STANDARD:
         yield sys.stdin.buffer
         return
@@ -256,22 +304,30 @@ def _telling_what_stopped(source: Input) -> Iterator[None]:
         fail("Stopped. Run it again with the same file to go on.")
 
 
-def _key(file: BinaryIO, file_format: Format, asked: Asked) -> str:
-    """What tells this file and what is asked for from any other."""
+def _key(source: Input, file: BinaryIO | None, asked: Asked) -> str | None:
+    """What tells this file and what is asked for from any other; None for what may change."""
+    if source.foreign is None:
+        read_as: str = format_of(source.name, source.given_format)
+    else:
+        read_as = source.foreign.told
+    if file is None or source.name == STANDARD:
+        return None
     digest = hashlib.sha256()
     while piece := file.read(_PIECE):
         digest.update(piece)
     file.seek(0)
-    digest.update(f"{file_format} {asked.allow_admins} {asked.check_passwords}".encode())
+    digest.update(f"{read_as} {asked.allow_admins} {asked.check_passwords}".encode())
     return digest.hexdigest()
 
 
-def _beside(name: str) -> Path:
-    return Path("users.rejects.jsonl" if name == STANDARD else f"{name}.rejects.jsonl")
+def _beside(source: Input) -> Path:
+    if source.name == STANDARD or is_url(source.name):
+        return Path("users.rejects.jsonl")
+    return Path(f"{source.name.rstrip('/')}.rejects.jsonl")
 
 
 @contextmanager
-def _showing_progress(file: BinaryIO, *, hidden: bool) -> Iterator[Callable[[Tally], None]]:
+def _showing_progress(file: BinaryIO | None, *, hidden: bool) -> Iterator[Callable[[Tally], None]]:
     """A bar on standard error, if that is a terminal."""
     console = error_console()
     if hidden or not console.is_terminal:
@@ -290,15 +346,15 @@ def _showing_progress(file: BinaryIO, *, hidden: bool) -> Iterator[Callable[[Tal
 
         def tell(tally: Tally) -> None:
             said = f"{tally.made:,} made, {tally.refused_count:,} refused"
-            position = None if size is None else file.tell()
+            position = None if file is None or size is None else file.tell()
             progress.update(task, description=escape(said), completed=position)
 
         yield tell
 
 
-def _size(file: BinaryIO) -> int | None:
-    """In bytes; None for a pipe."""
-    if not file.seekable():
+def _size(file: BinaryIO | None) -> int | None:
+    """In bytes; None for a pipe, and for what is no file."""
+    if file is None or not file.seekable():
         return None
     position = file.tell()
     size = file.seek(0, 2)
