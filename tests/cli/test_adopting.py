@@ -14,7 +14,7 @@ from gatepost.adopting.adopters import ADOPTERS
 from gatepost.cli.transfers import System
 from gatepost.settings import DatabaseSettings
 from tests.cli.running import Gatepost
-from tests.cli.transfers import exported, imported, rejected
+from tests.cli.transfers import exported, imported, rejected, write_rows
 from tests.support.foreign_hashes import PASSWORD, SIGNER_KEY, TEXTS
 from tests.support.service import make_settings, serving
 from tests.unit.adopting.taking_over import EXPORTS, HASH_CONFIG
@@ -122,6 +122,18 @@ def test_the_rest_is_told_in_words(anywhere: Gatepost, exports: Path) -> None:
     assert "2 objects of other models" in result.stderr
     assert "1 passwords" in result.stderr
     assert "role_not_allowed" in result.stdout
+
+
+def test_a_file_of_ones_own_may_hold_hashes_as_other_systems_write_them(
+    anywhere: Gatepost, tmp_path: Path
+) -> None:
+    emails = {f"{number}@example.com": hashed for number, hashed in enumerate(TEXTS.values())}
+    rows = [{"email": email, "password_hash": hashed} for email, hashed in emails.items()]
+    rows += [{"email": "none@example.com", "password_hash": "pbkdf2_sha256$many$salt$AAAA"}]
+    told = imported(anywhere, write_rows(tmp_path / "users.jsonl", rows), status=1)
+    assert told["reasons"] == {"hash_unsupported": 1}
+    answers = asyncio.run(logins(anywhere.environ["DATABASE_URL"], [*emails], PASSWORD))
+    assert answers == [200] * len(TEXTS)
 
 
 def test_an_import_that_is_run_again_changes_nothing(anywhere: Gatepost, exports: Path) -> None:

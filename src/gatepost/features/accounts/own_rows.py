@@ -6,6 +6,7 @@ from typing import Any
 
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser, Reason
 from gatepost.features.accounts.roles import Role
+from gatepost.security.legacy_hashes.foreign import stored_form
 
 COLUMNS = frozenset(
     {
@@ -39,7 +40,7 @@ def read_own_row(row: Mapping[str, Any]) -> ImportedUser:
         _truth(get("email_verified"), "email_verified", default=False),
         _time(get("created_at"), "created_at"),
         _time(get("updated_at"), "updated_at"),
-        _text(get("password_hash"), "password_hash"),
+        _hash(get("password_hash")),
         _text(get("password"), "password"),
     )
 
@@ -50,6 +51,16 @@ def _text(value: object, field: str) -> str | None:
     if type(value) is not str:
         raise _no_text(field)
     return value
+
+
+def _hash(value: object) -> str | None:
+    """The stored form of a hash, in which Django and others may have written it otherwise."""
+    text = _text(value, "password_hash")
+    try:
+        return None if text is None else stored_form(text)
+    except ValueError:
+        detail = "It begins like a hash, and is none"
+        raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", detail) from None
 
 
 def _role(value: object) -> Role:
