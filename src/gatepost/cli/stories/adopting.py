@@ -35,7 +35,7 @@ class Foreign:
         roles = sorted(self.admin_roles), sorted(self.moderator_roles), self.staff_role.value
         return repr((self.system, self.table, roles, self.drops_unknown_hashes, self.hash_config))
 
-    def begin(self, runtime: Runtime) -> Adoption:
+    def adopt(self, runtime: Runtime) -> Adoption:
         """Begin to take over; raises `BrokenFile` if the system needs something else, too."""
         options = Options(
             now=runtime.clock.now(),

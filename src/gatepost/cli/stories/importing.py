@@ -165,7 +165,7 @@ def _story(
         if source.foreign is None:
             reading = _own_reading(source, file)
             return _Found(await come_to(runtime, plan(reading)), reading.ignored, {})
-        adoption = source.foreign.begin(runtime)
+        adoption = source.foreign.adopt(runtime)
         with reading_of(adoption, source.name, file) as reading:
             outcome = await come_to(runtime, plan(reading))
         return _Found(outcome, reading.ignored, adoption.left_behind)
