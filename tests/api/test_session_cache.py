@@ -168,3 +168,38 @@ async def test_the_profile_is_read_as_it_was_written_last(
     change = {"email": "ada@lovelace.example", "current_password": PASSWORD}
     assert (await client.patch(ME, json=change, headers=account.headers)).status_code == 200
     assert (await client.get(ME, headers=account.headers)).json()["email"] == change["email"]
+
+
+@pytest.mark.parametrize("path", ["/auth/refresh", "/auth/logout"])
+async def test_a_replay_ends_a_session_that_is_remembered(
+    client: httpx.AsyncClient, account: Account, clock: SetClock, path: str
+) -> None:
+    pair = await client.post("/auth/refresh", json={"refresh_token": account.refresh_token})
+    headers = bearer(pair.json()["access_token"])
+    clock.advance(timedelta(seconds=11))
+    assert (await client.get(ME, headers=headers)).status_code == 200
+    spent = {"Cookie": f"refresh_token={account.refresh_token}"}
+    assert (await client.post(path, headers=spent)).status_code == 401
+    assert (await client.get(ME, headers=headers)).status_code == 401
+
+
+async def test_a_refresh_cookie_ends_a_session_that_is_remembered(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    assert (await client.get(ME, headers=account.headers)).status_code == 200
+    cookie = {"Cookie": f"refresh_token={account.refresh_token}"}
+    assert (await client.post("/auth/logout", headers=cookie)).status_code == 200
+    assert (await client.get(ME, headers=account.headers)).status_code == 401
+
+
+async def test_a_change_that_is_not_committed_announces_nothing(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    await sign_up(client, "eve@example.com")
+    assert (await client.get(ME, headers=account.headers)).status_code == 200
+    change = {"email": "eve@example.com", "current_password": PASSWORD}
+    answer = await client.patch(ME, json=change, headers=account.headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
+    with counting_queries(service.runtime.engine) as sent:
+        assert (await client.get(ME, headers=account.headers)).json()["email"] == account.email
+    assert sent == []
