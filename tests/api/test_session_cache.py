@@ -1,45 +1,24 @@
 """An authenticated request asks nobody while the process knows the session, and never too long."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, event, update
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy import delete, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions import repository
 from gatepost.features.sessions.models import Session
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
+from tests.support.queries import counting_queries
 from tests.support.service import PASSWORD, Account, Service, bearer, log_in, sign_up
 
 pytestmark = pytest.mark.anyio
 
 ME = "/api/v1/users/me"
-
-
-@contextmanager
-def counting_queries(engine: AsyncEngine) -> Iterator[list[str]]:
-    """Every statement that the database is sent meanwhile, the beginnings of transactions too."""
-    sent: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        sent.append(arguments[2])
-
-    def note_beginning(_connection: object) -> None:
-        sent.append("BEGIN")
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    event.listen(engine.sync_engine, "begin", note_beginning)
-    try:
-        yield sent
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", note)
-        event.remove(engine.sync_engine, "begin", note_beginning)
 
 
 @pytest.fixture

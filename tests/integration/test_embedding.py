@@ -28,6 +28,7 @@ from gatepost import (
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.roles import Role
 from gatepost.work import Origin, begin_work
+from tests.support.queries import counting_queries
 from tests.support.service import PASSWORD, bearer, make_settings
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +179,32 @@ async def test_another_site_cannot_use_the_cookie_on_a_route_of_the_host(host: H
     assert own.json() == {"user_id": 1, "by_cookie": True}
     foreign = await host.client.post("/hello", headers={"Sec-Fetch-Site": "cross-site"})
     assert (foreign.status_code, foreign.json()["code"]) == (403, "csrf_rejected")
+
+
+async def test_a_caller_who_is_known_costs_a_route_of_the_host_no_query(host: Host) -> None:
+    headers = await host.sign_up()
+    await host.make_admin(1)
+    login = {"email": ADA, "password": PASSWORD, "transport": "cookie"}
+    assert (await host.client.get("/hello", headers=headers)).status_code == 200
+    assert (await host.client.post("/auth/login", json=login)).status_code == 200
+    assert (await host.client.get("/hello")).status_code == 200
+    with counting_queries(host.gatepost.runtime.engine) as sent:
+        for each in (headers, {"Sec-Fetch-Site": "same-origin"}):
+            assert (await host.client.get("/hello", headers=each)).json() == f"Hello {ADA}"
+            assert (await host.client.post("/hello", headers=each)).status_code == 200
+            assert (await host.client.get("/reports", headers=each)).status_code == 200
+    assert sent == []
+
+
+async def test_a_route_of_the_host_cannot_change_whom_others_are_shown(host: Host) -> None:
+    @host.app.get("/spoil")
+    async def spoil(user: CurrentUser) -> None:
+        user.email = "mallory@example.com"  # type: ignore[misc] # type checkers refuse it too
+
+    headers = await host.sign_up()
+    assert (await host.client.get("/hello", headers=headers)).json() == f"Hello {ADA}"
+    assert (await host.client.get("/spoil", headers=headers)).status_code == 500
+    assert (await host.client.get("/hello", headers=headers)).json() == f"Hello {ADA}"
 
 
 async def test_a_token_dies_at_logout_for_the_hosts_routes_too(host: Host) -> None:

@@ -38,7 +38,7 @@ def test_what_was_read_is_found_until_it_ages(cache: SessionCache[Seen], clock: 
     assert finds(cache, clock, 7)
     clock.advance(SECOND / 1000)
     assert not finds(cache, clock, 7)
-    assert (cache.hits, cache.misses) == (1, 1)
+    assert (cache.hits, cache.readings) == (1, 1)
 
 
 def test_age_counts_from_the_beginning_of_the_reading(

@@ -154,12 +154,12 @@ DESCRIPTIONS = (
     Description(
         "gatepost_session_cache_hits_total",
         "counter",
-        "Authenticated requests whose session the process knew: no query.",
+        "How often a session was known, and no query needed.",
     ),
     Description(
         "gatepost_session_cache_misses_total",
         "counter",
-        "Authenticated requests whose session was read from the database.",
+        "How often a session was read from the database instead.",
     ),
     Description("gatepost_session_cache_entries", "gauge", "Sessions that are remembered."),
     Description(

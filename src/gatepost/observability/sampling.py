@@ -83,7 +83,7 @@ def watch_sessions(
         to.set("gatepost_session_cache_entries", len(cache))
         to.set("gatepost_session_cache_trusted", int(cache.is_trusted))
         to.reach("gatepost_session_cache_hits_total", cache.hits)
-        to.reach("gatepost_session_cache_misses_total", cache.misses)
+        to.reach("gatepost_session_cache_misses_total", cache.readings)
         for step, count in announcements.figures.items():
             to.reach("gatepost_session_announcements_total", count, step)
 

@@ -54,7 +54,7 @@ class SessionCache(Generic[S]):
         """Monotonic seconds until which every announcement is known to have come; nothing is found
         later. Who moves it on after it has passed calls `clear` first."""
         self.hits = 0
-        self.misses = 0
+        self.readings = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -67,14 +67,14 @@ class SessionCache(Generic[S]):
         """The session, if it is known to be as it was read; None says to ask the database."""
         entry = self._entries.get(session_id)
         if entry is None or entry.expires_at <= now or not self._is_good(entry):
-            self.misses += 1
             return None
         self.hits += 1
         return entry
 
     def begin_reading(self) -> Mark:
         """To be asked for before the first look at the database, and given to what was read."""
-        return Mark(self._turn, self._clock.monotonic())
+        self.readings += 1
+        return self._mark()
 
     def keep(self, entry: S) -> None:
         """Remember what was read, unless it was forgotten meanwhile; the oldest makes room."""
@@ -87,7 +87,7 @@ class SessionCache(Generic[S]):
     def forget(self, user_ids: Iterable[int]) -> None:
         """Go by nothing that was read of these users until now."""
         self._turn += 1
-        mark = self.begin_reading()
+        mark = self._mark()
         for user_id in user_ids:
             self._forgotten.pop(user_id, None)
             self._forgotten[user_id] = mark
@@ -102,6 +102,9 @@ class SessionCache(Generic[S]):
         self._cleared_at_turn = self._turn
         self._entries.clear()
         self._forgotten.clear()
+
+    def _mark(self) -> Mark:
+        return Mark(self._turn, self._clock.monotonic())
 
     def _is_good(self, entry: S) -> bool:
         turn, read_at = entry.mark
