@@ -11,14 +11,16 @@ from weakref import WeakValueDictionary
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from gatepost.clock import Clock, SystemClock
-from gatepost.db.engine import WRITES, open_engine
+from gatepost.db.engine import WRITES, open_engine, open_replica_engine
 from gatepost.db.lone import LoneStatements
+from gatepost.db.replica import Replica
 from gatepost.hooks import Hooks
 from gatepost.observability.metrics import Metrics
 from gatepost.observability.sampling import (
     watch_database_pool,
     watch_hash_pool,
     watch_policies,
+    watch_replica,
     watch_sessions,
     watch_store,
 )
@@ -72,6 +74,8 @@ class Runtime:
     """By name, locks of what this process does one at a time; each goes with its last user."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set when the process stops: chores end between two pieces of work, never within one."""
+    replica: Replica | None = None
+    """Asked by `work.read_list`, and by nobody else."""
 
     async def rest(self, seconds: float) -> bool:
         """Wait for so long, or until the process stops; whether there is to be more work."""
@@ -102,6 +106,7 @@ async def start_runtime(
     session_cache = _session_cache(settings, clock or SystemClock())
     announcements = _announcements(settings, session_cache, clock or SystemClock())
     metrics = Metrics(settings.version)
+    replica = _replica(settings, metrics)
     watch_hash_pool(metrics, hash_pool)
     watch_database_pool(metrics, engine)
     watch_store(metrics, store)
@@ -109,6 +114,7 @@ async def start_runtime(
     watch_sessions(metrics, session_cache, announcements)
     try:
         yield Runtime(
+            replica=replica,
             settings=settings,
             clock=clock or SystemClock(),
             hooks=hooks or Hooks(),
@@ -137,7 +143,7 @@ async def start_runtime(
         await announcements.close()
         await lockout.close()
         await store.close()
-        await engine.dispose()
+        await _dispose(engine, replica)
 
 
 def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
@@ -148,6 +154,23 @@ def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
 
 def _sessions(engine: AsyncEngine, *, writes: bool) -> async_sessionmaker[AsyncSession]:
     return async_sessionmaker(engine.execution_options(**{WRITES: writes}), expire_on_commit=False)
+
+
+def _replica(settings: Settings, metrics: Metrics) -> Replica | None:
+    engine = open_replica_engine(settings)
+    if engine is None:
+        return None
+    if settings.tracing_enabled:
+        trace_database(engine)
+    replica = Replica(engine)
+    watch_replica(metrics, replica)
+    return replica
+
+
+async def _dispose(engine: AsyncEngine, replica: Replica | None) -> None:
+    await engine.dispose()
+    if replica is not None:
+        await replica.engine.dispose()
 
 
 def _rate_limits(settings: LimitSettings, store: Store) -> RateLimits:

@@ -5,13 +5,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gatepost.db.replica import FAILURES
 from gatepost.errors import Problem
 from gatepost.runtime import Runtime
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FollowUp = Callable[[], Awaitable[None]]
 
@@ -93,6 +97,24 @@ async def begin_work(
                 await work.let_go()
             raise
         await work.let_go()
+
+
+async def read_list(work: Work, story: Callable[[Work], Awaitable[T]]) -> T:
+    """Run a story that only lists on the replica, if there is one, else as part of this work.
+
+    The replica may be a moment behind: nothing that decides anything may be read so. Where it
+    fails, the story is told once more by the database itself.
+    """
+    replica = work.runtime.replica
+    if replica is None or not replica.is_available:
+        return await story(work)
+    await work.let_go()  # nobody needs two connections at a time
+    try:
+        async with replica.open_session() as db:
+            return await story(Work(db=db, runtime=work.runtime, origin=work.origin))
+    except FAILURES as error:
+        replica.has_failed(error)
+    return await story(work)
 
 
 async def _follow_up(work: Work) -> None:

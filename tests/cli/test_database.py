@@ -90,6 +90,22 @@ def test_check_warns_of_more_connections_than_the_server_has(empty: Gatepost) ->
     ]
 
 
+@pytest.mark.databases("postgresql")
+def test_check_warns_of_a_replica_that_is_away(empty: Gatepost) -> None:
+    empty.done("migrate")
+    checks = empty.json("check")["checks"]
+    [finding] = [each for each in checks if each["name"] == "replica"]
+    assert (finding["ok"], finding["warning"]) == (True, False)
+    away = empty.having(DATABASE_READ_URL="postgresql://ada:s3cret@127.0.0.1:1/gatepost")
+    [finding] = [each for each in away.json("check")["checks"] if each["name"] == "replica"]
+    assert (finding["ok"], finding["warning"]) == (True, True)
+    assert "nothing listens there; lists are read from the database itself" in finding["detail"]
+    assert "s3cret" not in finding["detail"]
+    same = empty.having(DATABASE_READ_URL=empty.environ["DATABASE_URL"])
+    [finding] = [each for each in same.json("check")["checks"] if each["name"] == "replica"]
+    assert finding["detail"].endswith("ms away, at head")
+
+
 def test_an_empty_database_fails_the_check_and_says_what_to_do(empty: Gatepost) -> None:
     result = empty.run("check")
     assert result.exit_code == 1

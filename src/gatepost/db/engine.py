@@ -19,6 +19,9 @@ WRITES = "gatepost_writes"
 PATIENT = "gatepost_patient"
 """The execution option that says a connection's statements may take as long as they need."""
 
+_REPLICA_SECONDS = 2
+"""How long a replica may take to accept a connection: there is somebody else to ask."""
+
 _DEADLINE = "gatepost_deadline"
 
 # How many steps SQLite takes between two looks at the clock: less than a millisecond's worth.
@@ -33,21 +36,35 @@ def open_engine(settings: DatabaseSettings, *, is_patient: bool = False) -> Asyn
     as a command that goes through all rows has to be.
     """
     url = settings.sqlalchemy_url
-    engine = create_async_engine(
+    engine = _open(url, settings, _connect_args(url, settings, is_patient=is_patient))
+    if url.get_backend_name() == "sqlite":
+        seconds = None if is_patient else settings.database_statement_timeout_seconds
+        _take_over_sqlite(engine.sync_engine, seconds)
+    return engine
+
+
+def open_replica_engine(settings: DatabaseSettings) -> AsyncEngine | None:
+    """The same for the replica, if there is one; it has little time to let us in."""
+    url = settings.sqlalchemy_read_url
+    if url is None:
+        return None
+    patience = "timeout" if url.get_backend_name() == "postgresql" else "connect_timeout"
+    arguments = _connect_args(url, settings, is_patient=False)
+    return _open(url, settings, {**arguments, patience: _REPLICA_SECONDS})
+
+
+def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) -> AsyncEngine:
+    return create_async_engine(
         url,
         poolclass=MeasuredPool,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout_seconds,
         pool_pre_ping=url.get_backend_name() != "sqlite",
-        connect_args=_connect_args(url, settings, is_patient=is_patient),
+        connect_args=connect_args,
         hide_parameters=True,  # an error's text must not carry a hash or an address
         **_isolation(url),
     )
-    if url.get_backend_name() == "sqlite":
-        seconds = None if is_patient else settings.database_statement_timeout_seconds
-        _take_over_sqlite(engine.sync_engine, seconds)
-    return engine
 
 
 def _isolation(url: URL) -> dict[str, Any]:

@@ -120,6 +120,22 @@ DESCRIPTIONS = (
         "How often there was no connection in time: 503 `database_unavailable`.",
     ),
     Description(
+        "gatepost_replica_pool_size", "gauge", "Connections to the replica that there may be."
+    ),
+    Description(
+        "gatepost_replica_connections_in_use", "gauge", "Connections to the replica at work now."
+    ),
+    Description(
+        "gatepost_replica_connections_taken_total",
+        "counter",
+        "How often a list was read from the replica.",
+    ),
+    Description(
+        "gatepost_replica_failures_total",
+        "counter",
+        "How often the replica failed, and a list was read from the database itself.",
+    ),
+    Description(
         "gatepost_store_available",
         "gauge",
         "Whether the store of limits and locks answers: processes that it answers.",

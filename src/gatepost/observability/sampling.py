@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.pool import MeasuredPool
+from gatepost.db.replica import Replica
 from gatepost.observability.metrics import Metrics
 from gatepost.security.hash_pool import HashPool
 from gatepost.stores.announcements import Announcements
@@ -44,6 +45,20 @@ def watch_database_pool(metrics: Metrics, engine: AsyncEngine) -> None:
             to.reach("gatepost_database_connections_taken_total", pool.taken)
             to.reach("gatepost_database_connection_wait_seconds_total", pool.seconds_waited)
             to.reach("gatepost_database_pool_timeouts_total", pool.timeouts)
+
+    metrics.watch(sample)
+
+
+def watch_replica(metrics: Metrics, replica: Replica) -> None:
+    """Show how busy the replica's connections are, and how often it could not be read."""
+
+    def sample(to: Metrics) -> None:
+        pool = replica.engine.pool
+        if isinstance(pool, MeasuredPool):
+            to.set("gatepost_replica_pool_size", pool.size())
+            to.set("gatepost_replica_connections_in_use", pool.checkedout())
+            to.reach("gatepost_replica_connections_taken_total", pool.taken)
+        to.reach("gatepost_replica_failures_total", replica.failures)
 
     metrics.watch(sample)
 

@@ -43,6 +43,14 @@ class DatabaseSettings(SettingsGroup):
     db_password: Annotated[
         str | None, Described(takes="any text, as it is: nothing needs escaping")
     ] = Field(default=None, repr=False, description="That user's password.")
+    database_read_url: Annotated[
+        str | None, Described(takes="a URL of the same kind; PostgreSQL, MariaDB or MySQL")
+    ] = Field(
+        default=None,
+        repr=False,
+        description="A replica of the database, which lists are read from. It may be a moment "
+        "behind; while it is away, they are read from the database itself.",
+    )
     database_pool_size: int = Field(
         default=10, ge=1, le=100, description="Connections that one process keeps at most."
     )
@@ -103,6 +111,27 @@ class DatabaseSettings(SettingsGroup):
         if host is not None and value is None and info.field_name != "db_password":
             refuse("is required with DB_HOST", "Set it, or use DATABASE_URL in place of both.")
         return value
+
+    @field_validator("database_read_url")
+    @classmethod
+    def _a_replica_is_of_the_same_kind(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or not {"database_url", "db_host"} <= info.data.keys():
+            return value
+        kind = read_database_url(value).get_backend_name()
+        if kind == "sqlite":
+            refuse("is an SQLite file", "Leave it out: there readers wait for nobody.")
+        primary = "postgresql"
+        if info.data["db_host"] is None:
+            url = read_database_url(info.data["database_url"] or DEFAULT_DATABASE_URL)
+            primary = url.get_backend_name()
+        if kind != primary:
+            refuse("is another kind of database", "Name a replica of the one that is written to.")
+        return value
+
+    @property
+    def sqlalchemy_read_url(self) -> URL | None:
+        """The replica's URL for SQLAlchemy, where there is one."""
+        return None if self.database_read_url is None else read_database_url(self.database_read_url)
 
     @property
     def sqlalchemy_url(self) -> URL:

@@ -164,3 +164,41 @@ def test_a_host_is_a_name_or_an_address(host: str) -> None:
 )
 def test_an_ambiguous_or_half_given_address_is_refused(values: dict[str, Any], name: str) -> None:
     assert name in mistake(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"database_url": "sqlite:///./a.db", "database_read_url": "sqlite:///./b.db"},
+            "is an SQLite file",
+        ),
+        ({"database_read_url": "postgresql://a:s3cret@b/c"}, "is another kind of database"),
+        (
+            {
+                "database_url": "postgresql://a:s3cret@b/c",
+                "database_read_url": "mysql://a:s3cret@b/c",
+            },
+            "is another kind of database",
+        ),
+        (
+            {"database_url": "postgresql://b/c", "database_read_url": "oracle://b/c"},
+            "not supported",
+        ),
+    ],
+)
+def test_a_replica_of_another_kind_is_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        DatabaseSettings(**values)
+    [problem] = refused.value.problems
+    assert problem.name == "DATABASE_READ_URL"
+    assert said in problem.message
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_replica_of_the_same_kind_gets_our_driver() -> None:
+    parts = {"db_host": "db", "db_name": "gatepost", "db_user": "ada"}
+    for values in ({"database_url": "postgres://b/c"}, parts):
+        settings = DatabaseSettings(**values, database_read_url="postgres://replica/c")
+        assert str(settings.sqlalchemy_read_url) == "postgresql+asyncpg://replica/c"
+    assert DatabaseSettings().sqlalchemy_read_url is None

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from gatepost.cli.output import REFUSED, console, print_json
 from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
-from gatepost.db.diagnosis import describe_database
+from gatepost.db.diagnosis import describe_database, explain_failure
 from gatepost.db.probe import connections_allowed, measure
+from gatepost.db.replica import FAILURES
 from gatepost.errors import Problem
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.models import StoredKey
@@ -57,6 +58,7 @@ async def _look(settings: Settings) -> list[Finding]:
         "tokens": _look_at_tokens,
         "store": _look_at_store,
         "sessions": _look_at_sessions,
+        "replica": _look_at_replica,
         "connections": _look_at_connections,
     }
     findings = [Finding("settings", ok=True, detail=_sum_up(settings))]
@@ -160,6 +162,22 @@ async def _look_at_sessions(runtime: Runtime) -> str | Finding:
         "database: check REDIS_URL, and that its user may use the channels gatepost:*",
         warning=True,
     )
+
+
+async def _look_at_replica(runtime: Runtime) -> str | Finding:
+    """The service works without it: its absence is a warning."""
+    replica = runtime.replica
+    if replica is None:
+        return "none: lists are read from the database itself"
+    name = describe_database(replica.engine.url).removeprefix("the ")
+    try:
+        measured = await measure(replica.engine)
+        await check_schema(replica.engine)
+    except (*FAILURES, StartError) as error:
+        reason = str(error) if isinstance(error, StartError) else explain_failure(error)
+        detail = f"{name}: {reason}; lists are read from the database itself"
+        return Finding("replica", ok=True, detail=detail, warning=True)
+    return f"{name}, {measured.seconds * 1000:.1f} ms away, at head"
 
 
 async def _look_at_connections(runtime: Runtime) -> str | Finding:

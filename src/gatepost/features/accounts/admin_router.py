@@ -29,6 +29,7 @@ from gatepost.stores.base import StoreUnavailable
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
+from gatepost.work import read_list
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=OnceRoute)
 
@@ -58,7 +59,7 @@ async def list_users(
 
     With `q` they are in the order of the address or the username that begins so.
     """
-    found = await accounts.list_users(work, wanted, page)
+    found = await read_list(work, lambda on: accounts.list_users(on, wanted, page))
     link_next_page(request, response, found)
     return [UserRead.model_validate(user) for user in found.rows]
 

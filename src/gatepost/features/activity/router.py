@@ -14,6 +14,7 @@ from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
+from gatepost.work import read_list
 
 router = APIRouter(tags=["activity"])
 
@@ -31,7 +32,8 @@ async def list_audit_events(
     ] = None,
 ) -> list[AuditEventRead]:
     """A page of the audit log, the newest first; the next page is in the `Link` header."""
-    found = await audit.list_events(work, replace(wanted, user_id=user_id), page)
+    about = replace(wanted, user_id=user_id)
+    found = await read_list(work, lambda on: audit.list_events(on, about, page))
     link_next_page(request, response, found)
     return [AuditEventRead.model_validate(event) for event in found.rows]
 
@@ -46,6 +48,7 @@ async def list_my_activity(
     wanted: RequestedEvents,
 ) -> list[ActivityRead]:
     """A page of what concerns the caller, the newest first; the next is in the `Link` header."""
-    found = await audit.list_events(work, replace(wanted, user_id=principal.user_id), page)
+    about = replace(wanted, user_id=principal.user_id)
+    found = await read_list(work, lambda on: audit.list_events(on, about, page))
     link_next_page(request, response, found)
     return [ActivityRead.of(event) for event in found.rows]

@@ -13,7 +13,7 @@ from gatepost.features.sessions.principal import Principal
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
-from gatepost.work import Work
+from gatepost.work import Work, read_list
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=OnceRoute)
 
@@ -51,7 +51,7 @@ async def list_items(
     page: RequestedPage,
 ) -> list[ItemRead]:
     """A page of the caller's items, the oldest first; the next page is in the `Link` header."""
-    found = await items.list_of_owner(work, principal.user_id, page)
+    found = await read_list(work, lambda on: items.list_of_owner(on, principal.user_id, page))
     link_next_page(request, response, found)
     return [ItemRead.model_validate(item) for item in found.rows]
 
