@@ -134,10 +134,10 @@ async def wait_patiently(
                 return asking.result()
         raise TimeoutError
     finally:
-        if not asking.done():
-            asking.cancel()
-            with suppress(asyncio.CancelledError, *failures):
-                await asking
+        asking.cancel()
+        # Also one that has just failed: what nobody looks at is told as an error of the program.
+        with suppress(asyncio.CancelledError, *failures):
+            await asking
 
 
 def _tell(batch: Sequence[tuple[Any, asyncio.Future[Any]]], answers: Sequence[Any]) -> None:
