@@ -15,7 +15,11 @@ from tests.support.load import open_client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
-TOO_SLOW = "a statement took longer than DATABASE_STATEMENT_TIMEOUT_SECONDS"
+TOO_SLOW = {
+    "a statement took longer than DATABASE_STATEMENT_TIMEOUT_SECONDS",
+    # On MariaDB two clocks run for who waits for a lock, and either may be the first.
+    "a lock was held for longer than DATABASE_STATEMENT_TIMEOUT_SECONDS",
+}
 
 ENDLESS = """
 CREATE VIEW items AS
@@ -66,7 +70,7 @@ async def test_a_slow_statement_is_a_503_and_its_connection_serves_again(
         tmp_path,
         # One connection: were it not given back, nothing would be answered any more.
         DATABASE_POOL_SIZE="1",
-        DATABASE_STATEMENT_TIMEOUT_SECONDS="1",
+        DATABASE_STATEMENT_TIMEOUT_SECONDS="2",
         DATABASE_POOL_TIMEOUT_SECONDS="30",
         STORE="memory",
     )
@@ -85,4 +89,5 @@ async def test_a_slow_statement_is_a_503_and_its_connection_serves_again(
             made = await client.post("/items/", json={"title": "written after all"})
             assert made.status_code == 201
         told = [each for each in events_of(process) if each["event"] == "database.unavailable"]
-    assert {each["reason"] for each in told} == {TOO_SLOW}
+    assert told
+    assert {each["reason"] for each in told} <= TOO_SLOW
