@@ -45,7 +45,7 @@ def ask(stage: Stage) -> Chapter:
     for server in servers.values():
         server.log_in()
     parts = {name: partial(measure, each, plan.flood_seconds) for name, each in servers.items()}
-    found = alternate(parts, plan.flood_rounds)
+    found = alternate(parts, plan.long_rounds)
     samples = {
         "p99 ms idle": found.each(lambda flood: flood.idle.p99_ms),
         "p99 ms flooded": found.each(lambda flood: flood.flooded.p99_ms),
@@ -80,7 +80,7 @@ def measure(server: Server, seconds: int) -> Flood:
     """Read alone, then read while others log in."""
     server.process.settle()
     reading = server.reading(CONNECTIONS)
-    idle = reading.run(max(seconds // 2, 2)).check()
+    idle = reading.run(max(seconds // 3, 2)).check()
     logging_in = server.load(server.login_requests(), FLOODING)
     with logging_in.running(seconds + 2 * HEAD_START_SECONDS):
         time.sleep(HEAD_START_SECONDS)

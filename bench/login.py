@@ -26,10 +26,10 @@ def ask(stage: Stage) -> Chapter:
     plan = stage.plan
     servers = {name: each for name, each in stage.servers.items() if each.subject.hashing}
     parts = {
-        RAW: partial(verify_raw, stage, plan.flood_seconds),
-        **{name: partial(measure, each, plan.flood_seconds) for name, each in servers.items()},
+        RAW: partial(verify_raw, stage, plan.login_seconds),
+        **{name: partial(measure, each, plan.login_seconds) for name, each in servers.items()},
     }
-    found = alternate(parts, plan.flood_rounds)
+    found = alternate(parts, plan.long_rounds)
     rates = found.each(float)
     hashes = {name: each.subject.hashing for name, each in servers.items()} | {RAW: HASHING}
     what = "logins/s over the raw verify rate of the same hash on the same core"

@@ -11,8 +11,10 @@ class Plan:
     subjects: tuple[str, ...]
     rounds: int
     seconds: int
-    flood_rounds: int
+    long_rounds: int
+    login_seconds: int
     flood_seconds: int
+    scale_seconds: int
     starts: int
     imported_users: int
     many_users: int
@@ -33,9 +35,11 @@ FULL = Plan(
     subjects=ALL,
     rounds=5,
     seconds=3,
-    flood_rounds=3,
+    long_rounds=3,
+    login_seconds=4,
     flood_seconds=6,
-    starts=5,
+    scale_seconds=2,
+    starts=4,
     imported_users=300_000,
     many_users=1_000_000,
     revocations=50,
@@ -46,8 +50,10 @@ QUICK = Plan(
     subjects=ALL[:3],
     rounds=2,
     seconds=2,
-    flood_rounds=1,
+    long_rounds=1,
+    login_seconds=3,
     flood_seconds=4,
+    scale_seconds=1,
     starts=2,
     imported_users=20_000,
     many_users=20_000,
@@ -59,9 +65,11 @@ CHECK = Plan(
     subjects=ALL[:2],
     rounds=5,
     seconds=2,
-    flood_rounds=5,
+    long_rounds=3,
+    login_seconds=2,
     flood_seconds=3,
-    starts=5,
+    scale_seconds=1,
+    starts=3,
     imported_users=100_000,
     many_users=100_000,
     revocations=20,

@@ -35,7 +35,7 @@ def ask(stage: Stage) -> Chapter:
         RAW: partial(run_pgbench, stage, database, plan.seconds),
         **{name: partial(measure, each, plan.seconds) for name, each in servers.items()},
     }
-    found = alternate(parts, plan.flood_rounds)
+    found = alternate(parts, plan.long_rounds)
     rates = found.each(float)
     of_raw = "refreshes/s over pgbench's one-statement `UPDATE ... RETURNING`"
     figures = [ratio_figure(of_raw, rates, (Gatepost.name, RAW), at_least(0.25))]

@@ -41,10 +41,10 @@ def ask(stage: Stage) -> Chapter:
     try:
         for what, measure in MEASURES.items():
             parts = {
-                f"{count:,}": partial(measure, server, count, stage.plan.seconds)
+                f"{count:,}": partial(measure, server, count, stage.plan.scale_seconds)
                 for server, count in ((few_server, FEW), (many_server, many))
             }
-            found = alternate(parts, stage.plan.flood_rounds)
+            found = alternate(parts, stage.plan.long_rounds)
             failures |= {f"{what} of {name}": why for name, why in found.failures.items()}
             times = samples[what] = found.each(lambda rate: 1000 / rate)
             small, large = (times.get(name, []) for name in parts)

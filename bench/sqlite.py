@@ -39,7 +39,7 @@ def _reads(stage: Stage, floor: Server, server: Server) -> list[tuple[str, str]]
         each.name: partial(authenticated_read.measure, each, stage.plan.seconds)
         for each in (floor, server)
     }
-    rates = alternate(parts, stage.plan.flood_rounds).each(lambda load: load.per_second)
+    rates = alternate(parts, stage.plan.long_rounds).each(lambda load: load.per_second)
     return [
         ("`GET /users/me` a second", cell(rates, server.name)),
         ("of the bare route", times(rates, server.name, Floor.name)),
@@ -48,10 +48,10 @@ def _reads(stage: Stage, floor: Server, server: Server) -> list[tuple[str, str]]
 
 def _writes(stage: Stage, server: Server) -> list[tuple[str, str]]:
     parts = {
-        "logins a second": partial(login.measure, server, stage.plan.seconds),
+        "logins a second": partial(login.measure, server, stage.plan.login_seconds),
         "refreshes a second": partial(refresh.measure, server, stage.plan.seconds),
     }
-    rates = alternate(parts, stage.plan.flood_rounds).each(float)
+    rates = alternate(parts, stage.plan.long_rounds).each(float)
     return [(name, cell(rates, name)) for name in parts]
 
 
