@@ -1,5 +1,6 @@
 """One request or command: one transaction, and what follows once it is committed."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from gatepost.db.replica import FAILURES
 from gatepost.errors import Problem
@@ -60,7 +61,8 @@ class Work:
         The next query begins another transaction, which sees what others did meanwhile.
         """
         try:
-            await self.db.commit()
+            if self.db.in_transaction():
+                await self.db.commit()
         finally:  # a commit that was cut short may have come about
             await self._tell_of_changed_users()
         await _follow_up(self)
@@ -87,8 +89,7 @@ async def begin_work(
 
     `writes=False` is a promise to only read: on SQLite such work never waits for the one writer.
     """
-    open_session = runtime.open_writer if writes else runtime.open_reader
-    async with open_session() as db:
+    async with _opened(runtime.open_writer if writes else runtime.open_reader) as db:
         work = Work(db=db, runtime=runtime, origin=origin)
         try:
             yield work
@@ -115,6 +116,17 @@ async def read_list(work: Work, story: Callable[[Work], Awaitable[T]]) -> T:
     except FAILURES as error:
         replica.has_failed(error)
     return await story(work)
+
+
+@asynccontextmanager
+async def _opened(open_session: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+    """A session, closed where it still holds a connection: closing one costs a task."""
+    db = open_session()
+    try:
+        yield db
+    finally:
+        if db.in_transaction():
+            await asyncio.shield(asyncio.create_task(db.close()))
 
 
 async def _follow_up(work: Work) -> None:

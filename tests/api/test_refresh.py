@@ -1,6 +1,7 @@
 """Refreshing: each token is good once, retries log nobody out, and theft ends the session."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -108,6 +109,69 @@ async def test_the_token_just_spent_gives_the_same_pair_within_the_grace(
 
     assert [session.generation for session in await sessions_of(service)] == [1]
     assert await renewed(client, pair["refresh_token"]) != pair
+
+
+PLAINLY = {"Content-Type": "application/json"}
+BY_THE_FRAMEWORK = {"Content-Type": "application/json; charset=utf-8"}
+"""Nothing that changes what is meant, and enough to be answered in the other of two ways."""
+
+
+async def seen_both_ways(client: httpx.AsyncClient, body: str) -> list[tuple[Any, ...]]:
+    """All of the two answers but what counts requests, and names them."""
+    seen = []
+    for kind in (PLAINLY, BY_THE_FRAMEWORK):
+        headers = {**kind, "X-Request-ID": "one-for-both"}
+        answer = await client.post("/api/v1/auth/refresh", content=body, headers=headers)
+        fields = {name: value for name, value in answer.headers.items() if "limit" not in name}
+        seen.append((answer.status_code, fields, answer.content))
+    return seen
+
+
+async def test_both_ways_of_answering_give_the_same_bytes(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    for token in (account.refresh_token, account.access_token, "x", "", "é", "y" * 8193):
+        for body in (
+            {"refresh_token": token},
+            {"refresh_token": token, "more": 1},
+            {"refresh_token": [token]},
+            [token],
+        ):
+            one, other = await seen_both_ways(client, json.dumps(body))
+            assert one == other
+    for text in ("{", "", "null", "{}", '{"refresh_token": "a", "refresh_token": "b"}', "\ufeff{}"):
+        one, other = await seen_both_ways(client, text)
+        assert one == other
+
+
+async def test_either_way_spends_one_of_the_limit(make_service: MakeService) -> None:
+    async with make_service(rate_limit_refresh="4/60") as service, service.open_client() as client:
+        account = await sign_up(client)
+        body = json.dumps({"refresh_token": account.refresh_token})
+
+        for _ in range(2):
+            assert {status for status, *_ in await seen_both_ways(client, body)} == {200}
+        one, other = await seen_both_ways(client, body)
+
+        assert one == other
+        assert one[0] == 429
+
+
+async def test_a_token_in_the_body_is_nothing_where_only_cookies_travel(
+    make_service: MakeService,
+) -> None:
+    async with make_service(auth_transports="cookie") as service:
+        async with service.open_client() as client:
+            await sign_up_by_cookie(client)
+            token = client.cookies["refresh_token"]
+        async with service.open_client() as stranger:
+            assert (await refresh(stranger, token)).json()["code"] == "not_authenticated"
+
+
+async def sign_up_by_cookie(client: httpx.AsyncClient) -> None:
+    await register(client)
+    body = {"email": "ada@example.com", "password": "correct horse battery staple"}
+    assert (await client.post("/auth/login", json=body)).status_code == 200
 
 
 @pytest.mark.parametrize("algorithm", REPEATABLE)

@@ -7,6 +7,7 @@ from gatepost.features.accounts.schemas import Message, UserRead
 from gatepost.features.auth import bulk_registration, login, registration
 from gatepost.features.auth.errors import InvalidCredentials, RegistrationClosed
 from gatepost.features.auth.login_form import SentLogin, either_form
+from gatepost.features.auth.routing import RefreshRoute
 from gatepost.features.auth.schemas import (
     BulkRegistration,
     BulkResult,
@@ -93,12 +94,6 @@ async def log_in(
     return deliver(request, response, settings, pair, transports)
 
 
-@router.post(
-    "/refresh",
-    response_model_exclude_none=True,
-    dependencies=[limited("refresh")],
-    responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
-)
 async def refresh(
     request: Request, response: Response, work: RequestWork, body: RefreshRequest | None = None
 ) -> TokenRead:
@@ -118,6 +113,17 @@ async def refresh(
     if cookie is not None:
         answered_by.add("cookie")
     return deliver(request, response, settings, pair, frozenset(answered_by))
+
+
+router.add_api_route(
+    "/refresh",
+    refresh,
+    methods=["POST"],
+    route_class_override=RefreshRoute,
+    response_model_exclude_none=True,
+    dependencies=[limited("refresh")],
+    responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
+)
 
 
 @router.post(
