@@ -127,7 +127,8 @@ def import_users(
                     tell,
                 )
 
-            found = run_runtime(_story(source, file, plan, refused if dry_run else None))
+            story = _story(source, file, plan, refused if dry_run else None)
+            found = run_runtime(story, is_patient=True)
     told = _Told(source, kept, found, time.monotonic() - began, dry_run)
     if json:
         print_json(_document(told))
