@@ -119,8 +119,8 @@ def test_what_a_folder_came_to_is_told(anywhere: Gatepost, exports: Path) -> Non
 def test_the_rest_is_told_in_words(anywhere: Gatepost, exports: Path) -> None:
     words = [str(exports / "django.json"), "--from", "django", "--drop-unknown-hashes"]
     result = anywhere.run("import-users", *words)
-    assert "2 objects of other models" in result.stderr
-    assert "1 passwords" in result.stderr
+    assert "objects of other models (2)" in result.stderr
+    assert "passwords (1)" in result.stderr
     assert "role_not_allowed" in result.stdout
 
 
@@ -191,6 +191,21 @@ def test_what_cannot_be_taken_over_is_told(
     assert result.exit_code in {1, 2}
     assert reason in result.stderr
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--table", "people"], "--table goes with --from only"),
+        (["--admin-role", "boss"], "--admin-role goes with --from only"),
+        (["--drop-unknown-hashes"], "--drop-unknown-hashes goes with --from only"),
+        (["--from", "django", "--format", "csv"], "--format goes without --from"),
+    ],
+)
+def test_what_would_be_passed_over_in_silence_is_misuse(
+    gatepost: Gatepost, words: list[str], reason: str
+) -> None:
+    assert reason in gatepost.refused("import-users", "users.csv", *words, status=2)
 
 
 def test_a_system_that_nobody_knows_is_misuse(gatepost: Gatepost) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.options import Json
+from gatepost.cli.output import MISUSED, fail
 from gatepost.features.accounts.roles import Role
 
 
@@ -37,6 +38,7 @@ FileFormat = Annotated[
 
 
 def import_users(
+    context: typer.Context,
     file: Annotated[
         str,
         typer.Argument(
@@ -110,6 +112,7 @@ def import_users(
     from gatepost.cli.stories import importing
     from gatepost.cli.stories.adopting import Foreign
 
+    _check_from(context, system, file_format)
     foreign = None
     if system is not None:
         roles = staff_role, frozenset(admin_role), frozenset(moderator_role)
@@ -117,6 +120,17 @@ def import_users(
     source = importing.Input(file, file_format, foreign)
     asked = importing.Asked(allow_admins, check_passwords, restart)
     importing.import_users(source, rejects, asked, dry_run, json)
+
+
+def _check_from(context: typer.Context, system: System | None, file_format: Format | None) -> None:
+    """Exit 2 where something was said that would be passed over in silence."""
+    if system is not None and file_format is not None:
+        fail("--format goes without --from: the file itself tells.", status=MISUSED)
+    for option in context.command.params:
+        said_by = context.get_parameter_source(option.name or "")
+        is_said = said_by is not None and said_by.name == "COMMANDLINE"
+        if system is None and is_said and getattr(option, "rich_help_panel", None) == FROM:
+            fail(f"{option.opts[0]} goes with --from only.", status=MISUSED)
 
 
 def export_users(

@@ -1,6 +1,7 @@
 """The exports of other systems are read as they are: who comes over, and what stays behind."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +31,10 @@ async def can_log_in(pool: HashPool, taken: Taken) -> set[str]:
 
 
 @pytest.fixture
-def pool() -> HashPool:
-    return HashPool(threads=1, queue_limit=10)
+def pool() -> Iterator[HashPool]:
+    pool = HashPool(threads=1, queue_limit=10)
+    yield pool
+    pool.close()
 
 
 # fastapi-users and the template.

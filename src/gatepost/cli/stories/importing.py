@@ -212,7 +212,7 @@ def _tell(told: _Told, refused: list[Refusal]) -> None:
     if ignored := _columns(told.found.ignored):
         note(f"Columns without a meaning here were ignored: {', '.join(ignored)}.")
     if left := told.found.left_behind:
-        said = ", ".join(f"{count:,} {what}" for what, count in sorted(left.items()))
+        said = ", ".join(f"{what} ({count:,})" for what, count in sorted(left.items()))
         note(f"Not taken over: {said}.")
     if told.rejects:
         note(
