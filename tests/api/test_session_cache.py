@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gatepost.db.lone import LoneStatements
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions import repository
-from gatepost.features.sessions.models import Session
+from gatepost.features.sessions.models import Login, Session
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
 from tests.support.queries import counting_queries
@@ -108,12 +109,14 @@ async def test_a_reader_whom_the_logout_overtakes_does_not_keep_the_session_aliv
     account: Account,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    find_live = repository.find_live
+    find_login = repository.find_login
     other = await log_in(client)
-    overtaken: list[Session | None] = []
+    overtaken: list[Login | None] = []
 
-    async def find_slowly(db: AsyncSession, session_id: int, now: datetime) -> Session | None:
-        found = await find_live(db, session_id, now)
+    async def find_slowly(
+        db: AsyncSession, lone: LoneStatements, session_id: int, now: datetime
+    ) -> Login | None:
+        found = await find_login(db, lone, session_id, now)
         if not overtaken:
             overtaken.append(found)
             answer = await client.post("/auth/logout-all", headers=bearer(other["access_token"]))
@@ -121,7 +124,7 @@ async def test_a_reader_whom_the_logout_overtakes_does_not_keep_the_session_aliv
         return found
 
     assert (await client.get(ME, headers=bearer(other["access_token"]))).status_code == 200
-    monkeypatch.setattr(repository, "find_live", find_slowly)
+    monkeypatch.setattr(repository, "find_login", find_slowly)
     first = await client.get(ME, headers=account.headers)
     assert overtaken[0] is not None
     assert first.status_code == 200, "it asked before the logout was answered"

@@ -37,7 +37,7 @@ async def _read_user(request: Request, runtime: Runtime, user_id: int) -> UserRe
     origin = origin_of(request, runtime.settings)
     async with begin_work(runtime, origin, writes=False) as work:
         try:
-            return UserRead.model_validate(await accounts.get(work, user_id))
+            return UserRead.model_validate(await accounts.get_shown(work, user_id))
         except UserNotFound as error:
             raise InvalidToken from error  # deleted since the session was read
 

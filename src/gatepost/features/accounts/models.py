@@ -1,6 +1,7 @@
 """The tables of users, and of how far an import of users has come."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -34,6 +35,20 @@ class User(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     password_changed_at: Mapped[datetime]
+
+
+class Shown(NamedTuple):
+    """What of a user's row is shown: no hash, no key."""
+
+    id: int
+    email: str
+    username: str | None
+    full_name: str | None
+    role: str
+    is_active: bool
+    email_verified: bool
+    created_at: datetime
+    updated_at: datetime
 
 
 class UserImport(Base):

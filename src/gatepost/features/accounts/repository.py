@@ -3,20 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
+from gatepost.db.lone import LoneStatements
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
 from gatepost.features.accounts.judging import Likeness, NewRow
-from gatepost.features.accounts.models import User, UserImport
+from gatepost.features.accounts.models import Shown, User, UserImport
 from gatepost.features.accounts.roles import Role
 
 _KEYS_IN_A_QUERY = 1_000
+
+_SHOW = select(*(getattr(User, name) for name in Shown._fields)).where(
+    User.id == bindparam("of_user")
+)
 
 T = TypeVar("T")
 
@@ -51,6 +56,11 @@ async def find_taken(db: AsyncSession, rows: Sequence[NewRow]) -> Taken:
         for key, *likeness in await db.execute(of_account.where(one_of(db, User.email_key, keys))):
             taken.addresses[key] = Likeness(*likeness)
     return taken
+
+
+async def find_shown(db: AsyncSession, lone: LoneStatements, user_id: int) -> Shown | None:
+    row = await lone.first(db, _SHOW, {"of_user": user_id})
+    return None if row is None else Shown(*row)
 
 
 async def find(db: AsyncSession, user_id: int) -> User | None:

@@ -8,7 +8,7 @@ from gatepost.features.accounts import repository
 from gatepost.features.accounts.errors import EmailTaken, LastAdmin, UsernameTaken, UserNotFound
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import canonical_email, canonical_username
-from gatepost.features.accounts.models import User
+from gatepost.features.accounts.models import Shown, User
 from gatepost.features.accounts.roles import Role
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
@@ -74,6 +74,14 @@ async def get(work: Work, user_id: int) -> User:
     if user is None:
         raise UserNotFound
     return user
+
+
+async def get_shown(work: Work, user_id: int) -> Shown:
+    """What is shown of the user, if that is the work's only question; raises `UserNotFound`."""
+    shown = await repository.find_shown(work.db, work.runtime.lone_statements, user_id)
+    if shown is None:
+        raise UserNotFound
+    return shown
 
 
 async def find_locked(work: Work, user_id: int) -> User | None:

@@ -52,3 +52,13 @@ class Generation(NamedTuple):
     renewed_at: datetime
     expires_at: datetime
     absolute_expires_at: datetime
+
+
+class Login(NamedTuple):
+    """Who is calling, as the row of a live session tells: some of its columns."""
+
+    user_id: int
+    role: str
+    method: str
+    authenticated_at: datetime
+    expires_at: datetime

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
 from gatepost.db.lone import LoneStatements
-from gatepost.features.sessions.models import Generation, Session
+from gatepost.features.sessions.models import Generation, Login, Session
 
 _PURGE_BATCH = 1000
 
@@ -51,6 +51,11 @@ _SPEND = (
     )
 )
 _SPEND_AND_RETURN = _SPEND.returning(*_GENERATION)
+_LOGIN = select(*(_SESSIONS.c[name] for name in Login._fields)).where(
+    _SESSIONS.c.id == bindparam("of_session"),
+    _SESSIONS.c.ended_at.is_(None),
+    _SESSIONS.c.expires_at > bindparam("at"),
+)
 _RETURN = select(*_GENERATION).where(_SESSIONS.c.id == bindparam("of_session"))
 
 
@@ -62,6 +67,14 @@ async def insert(db: AsyncSession, session: Session) -> None:
 async def find(db: AsyncSession, session_id: int) -> Session | None:
     """The session as the database has it now, whatever this transaction has seen before."""
     return await db.get(Session, session_id, populate_existing=True)
+
+
+async def find_login(
+    db: AsyncSession, lone: LoneStatements, session_id: int, now: datetime
+) -> Login | None:
+    """Who is calling, if the session is live."""
+    row = await lone.first(db, _LOGIN, {"of_session": session_id, "at": now})
+    return None if row is None else Login(*row)
 
 
 async def find_live(db: AsyncSession, session_id: int, now: datetime) -> Session | None:

@@ -88,23 +88,24 @@ def recall(runtime: Runtime, access_token: str) -> CachedSession | None:
 async def look_up(work: Work, access_token: str) -> CachedSession:
     """Who is calling, as the database has it now; remembered, where that may be.
 
-    The work's transaction begins here. Raises `InvalidToken` for a bad token and for a session
+    Comes first of all that the work asks. Raises `InvalidToken` for a bad token and for a session
     that is over.
     """
     cache = cache_of(work.runtime)
     mark = cache.begin_reading()
     claims = await tokens.read_access_token(work, access_token)
-    session = await repository.find_live(work.db, claims.session_id, work.now)
-    if session is None or str(session.user_id) != claims.subject:
+    session_id, lone = claims.session_id, work.runtime.lone_statements
+    login = await repository.find_login(work.db, lone, session_id, work.now)
+    if login is None or str(login.user_id) != claims.subject:
         raise InvalidToken
     principal = Principal(
-        user_id=session.user_id,
-        session_id=session.id,
-        role=session.role,
-        method=session.method,
-        authenticated_at=session.authenticated_at,
+        user_id=login.user_id,
+        session_id=session_id,
+        role=login.role,
+        method=login.method,
+        authenticated_at=login.authenticated_at,
     )
-    seen = CachedSession(session.id, session.user_id, session.expires_at, mark, principal)
+    seen = CachedSession(session_id, login.user_id, login.expires_at, mark, principal)
     cache.keep(seen)
     return seen
 
