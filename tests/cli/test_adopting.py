@@ -104,6 +104,7 @@ def test_what_a_folder_came_to_is_told(anywhere: Gatepost, exports: Path) -> Non
     assert (rehearsed["made"], rehearsed["reasons"]) == (6, counts)
     assert told["not_taken_over"] == {
         "groups": 1,
+        "required actions": 1,
         "second factors": 1,
         "service accounts": 1,
         "social logins": 1,

@@ -24,6 +24,7 @@ class Keycloak(System):
             *("id", "username", "email", "emailVerified", "enabled", "firstName", "lastName"),
             *("createdTimestamp", "credentials", "realmRoles", "federatedIdentities"),
             *("serviceAccountClientId", "groups", "attributes", "clientRoles", "totp"),
+            "requiredActions",
         }
     )
 
@@ -53,6 +54,7 @@ class Keycloak(System):
         self.leave(SECOND_FACTORS, factors)
         self.leave(SOCIAL_LOGINS, len(fields.entries(row, "federatedIdentities")))
         self.leave("groups", bool(row.get("groups")))
+        self.leave("required actions", bool(row.get("requiredActions")))
         self.leave("attributes", bool(row.get("attributes")))
         self.leave("roles of clients", bool(row.get("clientRoles")))
 

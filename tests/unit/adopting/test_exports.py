@@ -167,6 +167,7 @@ async def test_a_folder_of_keycloaks_is_read_in_order(pool: HashPool) -> None:
         "second factors": 1,
         "social logins": 1,
         "groups": 1,
+        "required actions": 1,
         "service accounts": 1,
     }
 
