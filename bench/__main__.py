@@ -148,6 +148,9 @@ def main() -> int:
     except BenchError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped; nothing is left of it.\n")
+        return 130
     # A look is for the eye: it does not replace what is published.
     is_whole = plan is FULL and not names
     folder = FOLDER if is_whole else Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
