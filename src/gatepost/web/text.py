@@ -45,9 +45,14 @@ class PlainText:
 
     def clean(self, text: str) -> str:
         """The text as it is kept; raises pydantic's errors, which never repeat the text."""
+        if text.isascii() and text.isprintable() and "<" not in text:
+            return self._within_limits(text.strip())  # what follows would change nothing in it
         if self.lines:
             text = _OTHER_LINE_ENDS.sub("\n", text)
         text = without_markup(refuse_unprintable(text, lines=self.lines)).strip()
+        return self._within_limits(text)
+
+    def _within_limits(self, text: str) -> str:
         if len(text) < self.min_length:
             raise PydanticKnownError("string_too_short", {"min_length": self.min_length})
         if len(text) > self.max_length:

@@ -1,5 +1,6 @@
 """Imports at the command line: opens the file, shows how far it is, and tells what it came to."""
 
+import gc
 import hashlib
 import sys
 import time
@@ -114,7 +115,7 @@ def import_users(
     with _opened(source) as file, _telling_what_stopped(source):
         key = _key(source, file, asked)
 
-        with _showing_progress(file, hidden=json) as tell:
+        with _collecting_less_garbage(), _showing_progress(file, hidden=json) as tell:
 
             def plan(reading: Reading) -> Plan:
                 return Plan(
@@ -136,6 +137,19 @@ def import_users(
         _tell(told, refused)
     if found.outcome.tally.refused_count:
         leave(REFUSED)
+
+
+@contextmanager
+def _collecting_less_garbage() -> Iterator[None]:
+    """Batches free themselves: looking for circles in them would take a fifth of the time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @dataclass(frozen=True, slots=True)

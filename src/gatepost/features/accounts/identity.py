@@ -55,10 +55,17 @@ def read_email(text: str) -> Address | None:
     return Address(email, _lower(email))
 
 
-def read_username(text: str) -> str | None:
+class Username(NamedTuple):
+    """A username as it is shown, and its key."""
+
+    username: str
+    key: str
+
+
+def read_username(text: str) -> Username | None:
     """The username that a text is, judged as `UsernameInput` judges it; None if it is none."""
     text = text.strip()
-    return text if _USERNAME.fullmatch(text) else None
+    return Username(text, text.lower()) if _USERNAME.fullmatch(text) else None
 
 
 def canonical_email(email: str) -> str:

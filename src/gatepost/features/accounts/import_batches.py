@@ -17,12 +17,12 @@ _PASSWORDS = 256
 """To be hashed in one batch: each takes longer than a thousand rows do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ImportedUser`
 class Candidate:
     """A row that is fit to become an account, if nobody has its address."""
 
     number: int
-    original: Mapping[str, Any]
+    original: Mapping[str, Any] = dataclasses.field(repr=False)
     password: str | None = dataclasses.field(repr=False)
 
 

@@ -29,7 +29,7 @@ class Reason(StrEnum):
     USERNAME_TAKEN = "username_taken"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs a microsecond, and there are millions
 class ImportedUser:
     """An account to be; times are aware, None where the other system kept none.
 

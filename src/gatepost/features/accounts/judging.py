@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from gatepost.features.accounts.identity import (
     FULL_NAME,
-    canonical_username,
+    Username,
     read_email,
     read_username,
 )
@@ -80,7 +80,7 @@ class Judge:
         address = read_email(user.email)
         if address is None:
             raise BadRow(Reason.FIELD_INVALID, "email", "It is no email address")
-        username = None if user.username is None else _username(user.username)
+        username, username_key = _username(user.username) if user.username else (None, None)
         if user.role is Role.ADMIN and not self.allows_admins:
             raise BadRow(Reason.ROLE_NOT_ALLOWED, "role", "Admins come in with --allow-admins only")
         created_at = self.now if user.created_at is None else _time(user.created_at, "created_at")
@@ -89,7 +89,7 @@ class Judge:
             address.email,
             address.key,
             username,
-            None if username is None else canonical_username(username),
+            username_key,
             None if user.full_name is None else _full_name(user.full_name),
             self._password_hash(user),
             user.role.value,
@@ -126,7 +126,7 @@ class Judge:
             raise BadRow(Reason.PASSWORD_WEAK, "password", unmet) from None
 
 
-def _username(text: str) -> str:
+def _username(text: str) -> Username:
     username = read_username(text)
     if username is None:
         detail = "Use 3 to 32 letters, digits, dots, hyphens and underscores, no sign first"
@@ -147,7 +147,7 @@ def _full_name(text: str) -> str:
 def _time(time: datetime, field: str) -> datetime:
     try:
         if _EARLIEST <= time <= _LATEST:
-            return time.astimezone(UTC)
+            return time if time.tzinfo is UTC else time.astimezone(UTC)
     except OverflowError:  # an offset that leads out of the calendar
         pass
     raise BadRow(Reason.FIELD_INVALID, field, "It is not between the years 1970 and 9000")

@@ -226,4 +226,4 @@ def test_an_import_reads_usernames_as_registration_does(text: str) -> None:
     except ValidationError:
         assert read_username(text) is None
     else:
-        assert read_username(text) == registered
+        assert read_username(text) == (registered, canonical_username(registered))
