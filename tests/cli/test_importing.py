@@ -1,10 +1,12 @@
 """Importing accounts: what comes in, what is refused and why, and what is told of it."""
 
+import contextlib
 import csv
 import gzip
 import io
 import json
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +328,19 @@ def test_the_audit_log_tells_of_imports_and_exports(gatepost: Gatepost, tmp_path
     assert told["users.imported"]["import"] == told["users.import_begun"]["import"]
     assert (told["users.imported"]["made"], told["users.imported"]["refused"]) == (1, 1)
     assert told["users.exported"]["password_hashes"] is True
+
+
+def test_a_database_that_fails_is_told_and_what_to_do_then(
+    gatepost: Gatepost, tmp_path: Path
+) -> None:
+    file = write_rows(tmp_path / "users.jsonl", [a_row(1)])
+    impatient = gatepost.having(DATABASE_POOL_TIMEOUT_SECONDS="1")
+    with contextlib.closing(sqlite3.connect(tmp_path / "test.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        said = impatient.refused("import-users", file)
+    assert "The database failed: another program keeps the file locked." in said
+    assert "Run it again with the same file to go on." in said
+    assert imported(gatepost, file)["made"] == 1
 
 
 def test_the_report_is_for_people(gatepost: Gatepost, tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from datetime import datetime
 from typing import Any
 
-from asyncpg.exceptions import UniqueViolationError
+from asyncpg.exceptions import InterfaceError, PostgresError, UniqueViolationError
 from sqlalchemy import ARRAY, ColumnElement, Dialect, String, Table, bindparam, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
@@ -82,7 +82,13 @@ async def _copy(
     raw: Any = (await connection.get_raw_connection()).driver_connection
     text = "\n".join(map("\t".join, zip(*map(_copied, zip(*rows, strict=True)), strict=True)))
     source = _one(f"{text}\n".encode())
-    await raw.copy_to_table(table.name, source=source, columns=columns, format="text")
+    try:
+        await raw.copy_to_table(table.name, source=source, columns=columns, format="text")
+    except UniqueViolationError:
+        raise
+    except (PostgresError, InterfaceError, OSError) as error:
+        # As SQLAlchemy raises what the driver does; the rows are no part of it.
+        raise OperationalError("COPY", None, error, hide_parameters=True) from None
 
 
 async def _one(piece: bytes) -> AsyncIterator[bytes]:

@@ -20,6 +20,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.cli.output import (
     MISUSED,
@@ -36,6 +37,7 @@ from gatepost.cli.stories.adopting import Foreign, is_url, reading_of, without_p
 from gatepost.cli.stories.formats import STANDARD, format_of
 from gatepost.cli.stories.running import new_origin, run_runtime
 from gatepost.cli.transfers import Format
+from gatepost.db.diagnosis import explain_failure
 from gatepost.features.accounts import importing, own_rows
 from gatepost.features.accounts.import_batches import Reading, Refusal
 from gatepost.features.accounts.imported_user import Reason
@@ -45,6 +47,7 @@ from gatepost.files.rejects import Rejects
 from gatepost.runtime import Runtime
 
 _PIECE = 1024 * 1024
+_AGAIN = "Run it again with the same file to go on."
 _SHOWN_REFUSALS = 10
 _SHOWN_COLUMNS = 10
 _LONGEST_COLUMN = 40
@@ -313,10 +316,12 @@ def _telling_what_stopped(source: Input) -> Iterator[None]:
         fail(f"{source.shown} {broken}.")
     except ImportStopped as stopped:
         fail(str(stopped))
-    except OSError as error:
-        fail(f"{error.filename or source.shown} cannot be used: {error.strerror}.")
+    except (SQLAlchemyError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            fail(f"{error.filename} cannot be used: {error.strerror}.")
+        fail(f"The database failed: {explain_failure(error)}.", _AGAIN)
     except KeyboardInterrupt:
-        fail("Stopped. Run it again with the same file to go on.")
+        fail("Stopped.", _AGAIN)
 
 
 def _key(source: Input, file: BinaryIO | None, asked: Asked) -> str | None:
