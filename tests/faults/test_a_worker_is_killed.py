@@ -62,6 +62,23 @@ async def test_a_killed_worker_is_replaced_and_nothing_written_is_lost(tmp_path:
     assert "Traceback" not in printed
 
 
+async def test_a_worker_that_hung_before_it_died_is_replaced_as_soon(tmp_path: Path) -> None:
+    gatepost = gatepost_on(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    with serving(gatepost, "--workers", str(WORKERS)) as (process, url):
+        hung, *_ = workers_of(process, WORKERS)
+        os.kill(hung, signal.SIGSTOP)
+        async with open_client(url) as client:
+            for _ in range(100):  # meanwhile it is asked whether it lives, and does not say
+                answer = await client.get("/health/live", headers={"Connection": "close"})
+                assert answer.status_code == 200
+        os.kill(hung, signal.SIGKILL)
+        killed_at = time.monotonic()
+        process.wait_for(rf"Child process \[{hung}\] died")
+        # Silence is borne for a minute.
+        assert time.monotonic() - killed_at < 30
+        assert hung not in workers_of(process, WORKERS + 1)[WORKERS:]
+
+
 def workers_of(process: Process, count: int) -> list[int]:
     """The process ids of all workers so far, once this many have started."""
     printed = process.wait_for(rf"(?s)(?:startup complete.*?){{{count}}}").string

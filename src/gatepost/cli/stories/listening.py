@@ -95,6 +95,10 @@ class _Supervisor(Multiprocess):
         self._pids: set[int] = set()
 
     def keep_subprocess_alive(self) -> None:
+        for each in self.processes:
+            # The worker's end is the worker's alone: then the pipe breaks with it, and one that
+            # dies while it is asked whether it lives is not waited for.
+            each.child_conn.close()
         super().keep_subprocess_alive()
         alive = {each.pid for each in self.processes if each.pid is not None}
         for pid in self._pids - alive:
