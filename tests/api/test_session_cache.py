@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gatepost.db.lone import LoneStatements
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions import repository
+from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.models import Login, Session
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
@@ -32,6 +33,11 @@ async def end_behind_its_back(service: Service, account: Account) -> None:
     async with service.work() as work:
         ended = update(Session).where(Session.user_id == account.id)
         await work.db.execute(ended.values(ended_at=work.now))
+
+
+async def end_all(service: Service, account: Account) -> None:
+    async with service.work() as work:
+        await sessions.end_all(work, account.id)
 
 
 async def test_a_known_session_costs_no_query(
@@ -185,3 +191,23 @@ async def test_a_change_that_is_not_committed_announces_nothing(
     with counting_queries(service.runtime.engine) as sent:
         assert (await client.get(ME, headers=account.headers)).json()["email"] == account.email
     assert sent == []
+
+
+async def test_a_commit_whose_end_is_never_heard_of_is_announced(
+    client: httpx.AsyncClient,
+    service: Service,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commit = AsyncSession.commit
+
+    async def commit_and_be_cut_off(db: AsyncSession) -> None:
+        await commit(db)
+        raise ConnectionResetError
+
+    assert (await client.get(ME, headers=account.headers)).status_code == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(AsyncSession, "commit", commit_and_be_cut_off)
+        with pytest.raises(ConnectionResetError):
+            await end_all(service, account)
+    assert (await client.get(ME, headers=account.headers)).status_code == 401
