@@ -42,6 +42,7 @@ from bench.support.tables import number
 from bench.support.wrk import require_wrk
 
 FOLDER = Path(__file__).parent
+BUSY = 0.5
 SUBJECTS: tuple[type[Subject], ...] = (
     Gatepost,
     Floor,
@@ -181,6 +182,8 @@ def run(plan: Plan, questions: Sequence[Question]) -> Results:
     with _temporary_folder() as folder, databases(cores) as found:
         stage = Stage(plan, cores, found, folder, progress.say)
         machine = describe_machine(cores, found, wrk)
+        if os.getloadavg()[0] > BUSY:
+            progress.say("this machine is busy with something else: the ratios will be off")
         try:
             for subject in SUBJECTS:
                 if subject.name in plan.subjects:

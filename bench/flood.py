@@ -42,8 +42,6 @@ def ask(stage: Stage) -> Chapter:
     """Read one's own account in peace, then in a flood."""
     plan = stage.plan
     servers = {name: each for name, each in stage.servers.items() if each.subject.hashing}
-    for server in servers.values():
-        server.log_in()
     parts = {name: partial(measure, each, plan.flood_seconds) for name, each in servers.items()}
     found = alternate(parts, plan.long_rounds)
     samples = {

@@ -1,6 +1,7 @@
 """What stands while the questions are asked: servers, databases, a plan."""
 
 import contextlib
+import os
 import platform
 import socket
 import time
@@ -123,7 +124,8 @@ def describe_machine(cores: Cores, databases: Databases, wrk: str) -> dict[str, 
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
         "PostgreSQL": f"{databases.version} ({databases.description})",
-        "load": wrk,
+        "load by": wrk,
+        "busy before": f"{os.getloadavg()[0]:.2f} processes that want to run",
     }
 
 
