@@ -9,12 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from gatepost import create_app, install
 from gatepost.features.sessions.cache import cache_of
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.security.tokens import encode
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
-from tests.support.service import Account, Service, bearer, sign_up
+from tests.support.service import PASSWORD, Account, Service, bearer, make_settings, sign_up
 from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
@@ -216,3 +217,24 @@ async def test_many_at_once_get_their_own(client: httpx.AsyncClient) -> None:
         *(client.get("/users/me", headers=account.headers) for account in asked)
     )
     assert [answer.json()["id"] for answer in answers] == [account.id for account in asked]
+
+
+@pytest.mark.databases("sqlite")
+async def test_a_service_within_a_service_knows_its_own_callers(migrated_url: str) -> None:
+    outer = create_app(make_settings(migrated_url, audience="outer"))
+    install(outer, make_settings(migrated_url, audience="inner"), prefix="/inner")
+    transport = httpx.ASGITransport(app=outer)
+    async with (
+        outer.router.lifespan_context(outer),
+        httpx.AsyncClient(transport=transport, base_url="https://gatepost.test") as client,
+    ):
+        account = await sign_up(client)
+        for _ in range(OFTEN):
+            assert await status_of(client, account.access_token) == 200
+            inner = await client.get("/inner/users/me", headers=account.headers)
+            assert inner.status_code == 401
+        login = {"email": account.email, "password": PASSWORD}
+        token = (await client.post("/inner/login", json=login)).json()["access_token"]
+        for _ in range(OFTEN):
+            assert await status_of(client, token) == 401
+            assert (await client.get("/inner/users/me", headers=bearer(token))).status_code == 200

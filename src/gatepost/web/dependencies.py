@@ -5,13 +5,13 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import Depends, Query, Request
-from starlette.types import Scope
 
 from gatepost.db.paging import PageRequest
 from gatepost.runtime import Runtime
 from gatepost.settings import ProtectionSettings
 from gatepost.web.client_address import client_address
 from gatepost.web.problems import request_id_of
+from gatepost.web.runtimes import runtime_of
 from gatepost.web.text import without_unprintable
 from gatepost.work import Origin, Work, begin_work
 
@@ -19,13 +19,8 @@ READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_USER_AGENT = 255
 
 
-def runtime_of(scope: Scope) -> Runtime:
-    """The runtime of the application that serves this request, ours or the host's."""
-    runtime: Runtime = scope["app"].state.gatepost
-    return runtime
-
-
 async def get_runtime(request: Request) -> Runtime:
+    """The runtime of the application that serves this request, ours or the host's."""
     return runtime_of(request.scope)
 
 

@@ -6,9 +6,9 @@ from fastapi import Depends, Request, params
 from starlette.types import Scope
 
 from gatepost.errors import Problem
-from gatepost.runtime import Runtime
 from gatepost.stores.rate_limit import Spent
 from gatepost.web.client_address import client_address
+from gatepost.web.runtimes import runtime_of
 
 _KEPT_AS = "limits_spent"
 
@@ -29,7 +29,7 @@ async def spend(scope: Scope, name: str, amount: int = 1) -> None:
 
     The caller holds no transaction.
     """
-    runtime: Runtime = scope["app"].state.gatepost
+    runtime = runtime_of(scope)
     address = client_address(scope, runtime.settings.trusted_proxies)
     spent = await runtime.rate_limits.spend(name, address, amount)
     if spent is None:

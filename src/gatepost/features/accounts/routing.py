@@ -6,9 +6,10 @@ from starlette.types import Receive, Scope, Send
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.dependencies import find_access_token
 from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
-from gatepost.web.dependencies import runtime_of
 from gatepost.web.routing import StrictRoute
+from gatepost.web.runtimes import runtime_of
 
+_BEARER = b"Bearer "
 _JSON = (b"content-type", b"application/json")
 
 
@@ -34,9 +35,19 @@ def _recall(scope: Scope) -> bytes | None:
     """The caller as they were shown before, if all that it takes is known and in order."""
     runtime = runtime_of(scope)
     try:
-        # A cookie is as good: nobody can do harm by making a browser read.
-        token, _ = find_access_token(HTTPConnection(scope), runtime.settings.auth_transports)
-        session = sessions.recall(runtime, token)
+        session = sessions.recall(runtime, _token(scope, runtime.settings.auth_transports))
     except (NotAuthenticated, InvalidToken):
         return None
     return None if session is None else session.rendered
+
+
+def _token(scope: Scope, transports: frozenset[str]) -> str:
+    """The access token; a cookie is as good as a header, for reading does nobody harm.
+
+    Raises as `find_access_token` does, whose answer for the plainest request is spelt out here.
+    """
+    sent = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(sent) == 1 and sent[0].startswith(_BEARER) and "bearer" in transports:
+        return str(sent[0][len(_BEARER) :].decode("latin-1")).strip()
+    token, _ = find_access_token(HTTPConnection(scope), transports)
+    return token

@@ -6,8 +6,9 @@ from starlette.types import Message, Receive, Scope, Send
 from gatepost.features.auth.schemas import TokenRead
 from gatepost.features.idempotency.routing import OnceRoute
 from gatepost.features.sessions import service as sessions
-from gatepost.web.dependencies import origin_of, runtime_of
+from gatepost.web.dependencies import origin_of
 from gatepost.web.rate_limits import spend
+from gatepost.web.runtimes import runtime_of
 from gatepost.web.strict_json import read_json
 from gatepost.work import begin_work
 

@@ -7,7 +7,6 @@ from os import urandom
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatepost.observability.metrics import Metrics
 from gatepost.observability.request_ids import bind_request_id, unbind_request_id
 from gatepost.observability.request_log import Answered, log, tell
 from gatepost.settings import Settings
@@ -16,6 +15,7 @@ from gatepost.web.middleware.cors import Cors
 from gatepost.web.middleware.security_headers import SecurityHeaders
 from gatepost.web.problems import InternalError, problem_response, request_id_of
 from gatepost.web.route_templates import route_template
+from gatepost.web.runtimes import enter_application
 
 CLIENT_GONE = 499
 """The status, in log and metrics, of a request whose client did not wait for an answer."""
@@ -63,7 +63,8 @@ class RequestContext:
         request_id = urandom(16).hex() if sent is None else sent
         scope.setdefault("state", {})["request_id"] = request_id
         answer, bound = _Answer(send, request_id), bind_request_id(request_id)
-        metrics, began = _metrics_of(scope), time.perf_counter()
+        runtime, began = enter_application(scope), time.perf_counter()
+        metrics = None if runtime is None else runtime.metrics
         if metrics is not None:
             metrics.begin_request()
         try:
@@ -94,12 +95,6 @@ class RequestContext:
 def _named(scope: Scope) -> dict[str, str]:
     """The request's id, for handlers of a host, which do not know where ours is kept."""
     return {"request_id": request_id_of(scope)}
-
-
-def _metrics_of(scope: Scope) -> Metrics | None:
-    """The metrics of the runtime behind the application; None while that is not running."""
-    runtime = getattr(scope["app"].state, "gatepost", None)
-    return None if runtime is None else runtime.metrics
 
 
 async def _answer_crash(scope: Scope, receive: Receive, send: Send) -> None:
