@@ -9,9 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from gatepost.errors import Problem
+
+CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 _NICENESS = 10
 _LOWEST_PRIORITY = 19
@@ -135,11 +138,28 @@ class HashPool:
         return ServerBusy(headers={"Retry-After": str(seconds)})
 
 
-def owned_cores() -> int:
-    """Return how many cores this process may run on, which can be fewer than the machine has."""
+def owned_cores(quota: Path = CPU_QUOTA) -> int:
+    """Return how many cores this process may keep busy, which can be fewer than the machine has.
+
+    `quota` is where Linux tells a container its share of the processors' time (cgroup v2).
+    """
     if sys.platform != "linux":
         return os.cpu_count() or 1
-    return len(os.sched_getaffinity(0))
+    return min(len(os.sched_getaffinity(0)), _most_by(quota))
+
+
+def cores_each(processes: int) -> int:
+    """Return how many of them each of so many processes owns, at least one."""
+    return max(1, owned_cores() // processes)
+
+
+def _most_by(quota: Path) -> int:
+    """The cores that a share of the processors' time is worth, a part of one counting as one."""
+    try:
+        share, period = quota.read_text(encoding="ascii").split()
+        return max(1, math.ceil(int(share) / int(period)))
+    except (OSError, ValueError):  # there is none, or it is `max`
+        return sys.maxsize
 
 
 def _lower_priority() -> None:

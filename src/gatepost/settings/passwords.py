@@ -15,6 +15,8 @@ _LEAST_BCRYPT_COST = 10
 
 _LEAST_SIGNER_KEY_BYTES = 16
 
+MOST_HASH_THREADS = 64
+
 _FOR_TESTS = "DEBUG=true allows less, for tests."
 
 
@@ -61,7 +63,11 @@ class PasswordSettings(ServiceSettings):
         default=12, ge=4, le=16, description="bcrypt's cost: each step doubles the work."
     )
     hash_threads: Annotated[int, Described(takes="0 to 64", default="0: one a core")] = Field(
-        default=0, ge=0, le=64, description="Threads that hash passwords."
+        default=0,
+        ge=0,
+        le=MOST_HASH_THREADS,
+        description="Threads of each process that hash passwords. The processes of "
+        "`gatepost serve` share the cores.",
     )
     hash_queue_limit: int = Field(
         default=100,

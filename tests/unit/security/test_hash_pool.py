@@ -6,10 +6,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from gatepost.security.hash_pool import HashPool, ServerBusy, owned_cores
+from gatepost.security.hash_pool import HashPool, ServerBusy, cores_each, owned_cores
 from tests.support import patience
 
 pytestmark = pytest.mark.anyio
@@ -63,8 +64,27 @@ async def test_the_threads_are_nicer_than_the_loop_by_ten(pool: HashPool) -> Non
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the cores a process owns")
 async def test_a_pool_has_a_thread_for_each_core_it_owns() -> None:
     pool = HashPool(threads=0, queue_limit=0)
-    assert pool.threads == owned_cores() == len(os.sched_getaffinity(0))
+    assert 1 <= pool.threads == owned_cores() <= len(os.sched_getaffinity(0))
     pool.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cgroups are Linux's")
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("50000 100000", 1), ("100000 100000", 1), ("max 100000", None), ("", None), (None, None)],
+)
+def test_a_container_owns_no_more_cores_than_its_share_of_their_time(
+    tmp_path: Path, quota: str | None, cores: int | None
+) -> None:
+    told = tmp_path / "cpu.max"
+    if quota is not None:
+        told.write_text(f"{quota}\n")
+    assert owned_cores(told) == (cores or len(os.sched_getaffinity(0)))
+
+
+def test_processes_share_the_cores_and_each_has_one_at_least() -> None:
+    assert cores_each(1) == owned_cores()
+    assert cores_each(owned_cores()) == cores_each(10_000) == 1
 
 
 async def test_the_loop_goes_on_while_work_lasts(pool: HashPool) -> None:

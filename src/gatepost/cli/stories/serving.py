@@ -11,7 +11,9 @@ from gatepost.cli.stories.running import read_settings, telling_refusals
 from gatepost.db.diagnosis import describe_database
 from gatepost.observability.logs import configure_logging, writes_json
 from gatepost.runtime import start_runtime
+from gatepost.security.hash_pool import cores_each
 from gatepost.settings import Settings
+from gatepost.settings.passwords import MOST_HASH_THREADS
 from gatepost.starting import prepare
 from gatepost.stores.choice import describe_session_cache, describe_store
 
@@ -25,6 +27,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
         os.environ.pop("WEB_CONCURRENCY", None)
         os.environ["WORKERS"] = str(workers)
     settings = read_settings(Settings)
+    if settings.hash_threads == 0 and settings.workers > 1:
+        os.environ["HASH_THREADS"] = str(min(cores_each(settings.workers), MOST_HASH_THREADS))
     configure_logging(settings, settings.secret_texts)
     with listen(host, port) as listener:
         with telling_refusals():

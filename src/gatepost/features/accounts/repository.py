@@ -1,7 +1,7 @@
 """Queries on users, and on how far imports of them have come."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +19,25 @@ from gatepost.features.accounts.roles import Role
 
 _KEYS_IN_A_QUERY = 1_000
 
+
+class Credentials(NamedTuple):
+    """What a password is compared with, and whether it would let anybody in."""
+
+    id: int
+    password_hash: str
+    is_active: bool
+
+
+# Made once, so that a login only fills in the values.
+_CREDENTIALS = select(*(getattr(User, name) for name in Credentials._fields))
+_CREDENTIALS_BY_EMAIL = _CREDENTIALS.where(User.email_key == bindparam("key"))
+_CREDENTIALS_BY_USERNAME = _CREDENTIALS.where(User.username_key == bindparam("key"))
+_LOCKED = (
+    select(User)
+    .where(User.id == bindparam("user"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 _SHOW = select(*(getattr(User, name) for name in Shown._fields)).where(
     User.id == bindparam("of_user")
 )
@@ -75,14 +94,17 @@ async def find_by_username_key(db: AsyncSession, key: str) -> User | None:
     return await db.scalar(select(User).where(User.username_key == key))
 
 
+async def find_credentials(
+    db: AsyncSession, lone: LoneStatements, key: str, *, is_email: bool
+) -> Credentials | None:
+    query = _CREDENTIALS_BY_EMAIL if is_email else _CREDENTIALS_BY_USERNAME
+    row = await lone.first(db, query, {"key": key})
+    return None if row is None else Credentials(*row)
+
+
 async def lock(db: AsyncSession, user_id: int) -> User | None:
     """The user as the database has it now, held until the transaction ends."""
-    return await db.scalar(
-        select(User)
-        .where(User.id == user_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    return await db.scalar(_LOCKED, {"user": user_id})
 
 
 async def lock_with_admins(db: AsyncSession, user_id: int) -> list[int]:

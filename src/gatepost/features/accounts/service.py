@@ -9,6 +9,7 @@ from gatepost.features.accounts.errors import EmailTaken, LastAdmin, UsernameTak
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import canonical_email, canonical_username
 from gatepost.features.accounts.models import Shown, User
+from gatepost.features.accounts.repository import Credentials
 from gatepost.features.accounts.roles import Role
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
@@ -56,6 +57,13 @@ async def find_by_login(work: Work, login: str) -> User | None:
     """The user whom an email address or a username names; an `@` tells which it is."""
     find = repository.find_by_email_key if "@" in login else repository.find_by_username_key
     return await find(work.db, key_of_login(login))
+
+
+async def find_credentials(work: Work, login: str) -> Credentials | None:
+    """What a password for this email address or username is compared with; holds nothing."""
+    return await repository.find_credentials(
+        work.db, work.runtime.lone_statements, key_of_login(login), is_email="@" in login
+    )
 
 
 def key_of_login(login: str) -> str:

@@ -59,10 +59,10 @@ async def authenticate(work: Work, login: str, password: str) -> User:
 
 
 async def _verify(work: Work, login: str, password: str) -> _Proof:
-    user = await accounts.find_by_login(work, login)
-    user_id = None if user is None else user.id
-    password_hash = None if user is None else user.password_hash
-    may_log_in = user is not None and user.is_active
+    credentials = await accounts.find_credentials(work, login)
+    user_id = None if credentials is None else credentials.id
+    password_hash = None if credentials is None else credentials.password_hash
+    may_log_in = credentials is not None and credentials.is_active
     await work.let_go()
     account = lockout.account_of(user_id, login)
     async with work.runtime.lockout.attempt(account, work.origin.address) as attempt:

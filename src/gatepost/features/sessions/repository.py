@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, case, delete, select, update
+from sqlalchemy import CursorResult, Table, bindparam, case, delete, select, update
+from sqlalchemy import insert as insert_into
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
@@ -50,6 +51,8 @@ _SPEND = (
         ),
     )
 )
+_INSERT = insert_into(_SESSIONS)
+_INSERTED = tuple(column.name for column in _SESSIONS.c if column.name != "id")
 _SPEND_AND_RETURN = _SPEND.returning(*_GENERATION)
 _LOGIN = select(*(_SESSIONS.c[name] for name in Login._fields)).where(
     _SESSIONS.c.id == bindparam("of_session"),
@@ -60,8 +63,12 @@ _RETURN = select(*_GENERATION).where(_SESSIONS.c.id == bindparam("of_session"))
 
 
 async def insert(db: AsyncSession, session: Session) -> None:
-    db.add(session)
-    await db.flush()
+    """Insert a session, which has its id then and is no concern of the unit of work's."""
+    result = await db.execute(_INSERT, {name: getattr(session, name) for name in _INSERTED})
+    assert isinstance(result, CursorResult)  # noqa: S101 - what an insert gives
+    key = result.inserted_primary_key
+    assert key is not None  # noqa: S101 - one row was inserted
+    session.id = key[0]
 
 
 async def find(db: AsyncSession, session_id: int) -> Session | None:
