@@ -300,6 +300,24 @@ def test_rejects_of_another_import_are_not_written_over(gatepost: Gatepost, tmp_
     assert (tmp_path / "users.jsonl.rejects.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("words", [("--restart",), ("--dry-run",), ()])
+def test_rejects_are_not_written_over_the_file_itself_or_what_is_there(
+    gatepost: Gatepost, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "users.jsonl"
+    file = write_rows(path, [{"email": "nobody"}])
+    before = path.read_bytes()
+    gatepost.run("import-users", file)
+    assert "over the file itself" in gatepost.refused(
+        "import-users", file, "--rejects", "users.jsonl", *words, status=2
+    )
+    assert path.read_bytes() == before
+    (tmp_path / "other").write_bytes(b"precious")
+    said = gatepost.run("import-users", file, "--dry-run", "--rejects", "other").stderr
+    assert "move it away" in said
+    assert (tmp_path / "other").read_bytes() == b"precious"
+
+
 def test_admins_come_in_only_when_they_are_allowed(gatepost: Gatepost, tmp_path: Path) -> None:
     rows = [a_row(1, role="admin"), a_row(2, role="moderator")]
     file = write_rows(tmp_path / "users.jsonl", rows)

@@ -96,8 +96,8 @@ def import_users(
 ) -> None:
     """Make accounts of a file's rows: JSON Lines or CSV, also gzipped.
 
-    Accounts that are there already stay as they are. Stopped or killed, it goes on where it was
-    when it is run again with the same file.
+    Accounts that are there already stay as they are.
+    Stopped or killed, it goes on where it was: run it again with the same file.
 
     Exit status: 0 all rows are accounts, 1 some are refused, 2 called wrongly.
 

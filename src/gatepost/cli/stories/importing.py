@@ -113,6 +113,8 @@ def import_users(
 ) -> None:
     """Import a file, or rehearse it, and tell what came of it; some rows refused is status 1."""
     kept = Rejects(rejects or _beside(source))
+    if kept.path.exists() and Path(source.name).exists() and kept.path.samefile(source.name):
+        fail("The rejects would be written over the file itself.", status=MISUSED)
     refused: list[Refusal] = []
     began = time.monotonic()
     with _opened(source) as file, _telling_what_stopped(source):

@@ -120,8 +120,10 @@ async def rehearse_import(
 ) -> Outcome:
     """Find out what `import_users` would do, and do nothing; each refusal is shown.
 
-    Passwords are not hashed. What others do until it is done for real cannot be known.
+    Passwords are not hashed. What others do until it is done for real cannot be known. Raises
+    `ImportStopped` where it would write over rejects.
     """
+    _refuse_to_write_over(plan.rejected)
     tally = Tally()
     judge = _judge(runtime, plan, runtime.clock.now())
     with Scratch() as seen:
@@ -191,14 +193,19 @@ async def _find_begun(work: Work, key: str, plan: Plan) -> UserImport | None:
         await repository.remove_import(work.db, key)
         return None
     least = 0 if found is None else found.rejects_size
-    if found is None and plan.rejected.size > 0:
-        raise ImportStopped("The rejects file is there already: move it away, or name another.")
+    if found is None:
+        _refuse_to_write_over(plan.rejected)
     if found is not None and found.finished_at is None and plan.rejected.size < least:
         raise ImportStopped(
             "The rejects file is not the one that this import was writing: put it back, or begin "
             "again with --restart."
         )
     return found
+
+
+def _refuse_to_write_over(rejected: Rejected) -> None:
+    if rejected.size > 0:
+        raise ImportStopped("The rejects file is there already: move it away, or name another.")
 
 
 async def _store(
