@@ -13,10 +13,10 @@ from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserRead
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
+from gatepost.features.sessions.cache import CachedSession
 from gatepost.features.sessions.dependencies import CurrentPrincipal, find_session, password_form
 from gatepost.features.sessions.errors import InvalidToken
 from gatepost.features.sessions.principal import Principal
-from gatepost.runtime import Runtime
 from gatepost.web.dependencies import CurrentRuntime, RequestWork, origin_of
 from gatepost.work import Work, begin_work
 
@@ -25,21 +25,22 @@ async def get_user(
     request: Request, runtime: CurrentRuntime, _: Annotated[str | None, Depends(password_form)]
 ) -> UserRead:
     """The user who is calling. Raises as `find_session` does."""
-    session, _by_cookie = await find_session(request, runtime)
+    session, _by_cookie = await find_session(request, runtime, _read_user)
     if session.user is None:
-        session.user = await _read_user(request, runtime, session.user_id)
-        session.rendered = session.user.model_dump_json().encode()
+        origin = origin_of(request, runtime.settings)
+        async with begin_work(runtime, origin, writes=False) as work:
+            await _read_user(work, session)
     user: UserRead = session.user
     return user
 
 
-async def _read_user(request: Request, runtime: Runtime, user_id: int) -> UserRead:
-    origin = origin_of(request, runtime.settings)
-    async with begin_work(runtime, origin, writes=False) as work:
-        try:
-            return UserRead.model_validate(await accounts.get_shown(work, user_id))
-        except UserNotFound as error:
-            raise InvalidToken from error  # deleted since the session was read
+async def _read_user(work: Work, session: CachedSession) -> None:
+    """Put the user to the session, and as they are sent; the session was read before."""
+    try:
+        user = UserRead.model_validate(await accounts.get_shown(work, session.user_id))
+    except UserNotFound as error:
+        raise InvalidToken from error  # deleted since the session was read
+    session.user, session.rendered = user, user.model_dump_json().encode()
 
 
 CurrentUser = Annotated[UserRead, Depends(get_user, scope="function")]

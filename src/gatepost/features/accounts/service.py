@@ -85,7 +85,10 @@ async def get(work: Work, user_id: int) -> User:
 
 
 async def get_shown(work: Work, user_id: int) -> Shown:
-    """What is shown of the user, if that is the work's only question; raises `UserNotFound`."""
+    """What is shown of the user, if all else that the work asks is who is calling.
+
+    Raises `UserNotFound`.
+    """
     shown = await repository.find_shown(work.db, work.runtime.lone_statements, user_id)
     if shown is None:
         raise UserNotFound

@@ -1,5 +1,6 @@
 """Who is calling, as a route asks for it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from gatepost.runtime import Runtime
 from gatepost.web.cookies import ACCESS_COOKIE
 from gatepost.web.csrf import refuse_cross_site
 from gatepost.web.dependencies import CurrentRuntime, origin_of
-from gatepost.work import begin_work
+from gatepost.work import Work, begin_work
 
 # For the OpenAPI document: Swagger UI's Authorize button logs in with the password form.
 # `web.openapi` puts in where.
@@ -31,12 +32,17 @@ async def get_principal(
     return replace(session.principal, by_cookie=True) if by_cookie else session.principal
 
 
-async def find_session(request: Request, runtime: Runtime) -> tuple[CachedSession, bool]:
+Reading = Callable[[Work, CachedSession], Awaitable[None]]
+
+
+async def find_session(
+    request: Request, runtime: Runtime, and_read: Reading | None = None
+) -> tuple[CachedSession, bool]:
     """The caller's session, and whether it was shown by cookie.
 
     Where this process knows it, nothing is opened and nobody is asked; else the database is, in
-    work of its own that ends before the route's begins. Raises `NotAuthenticated`, `InvalidToken`,
-    or `CsrfRejected` for a cookie.
+    work of its own that ends before the route's begins, and in which `and_read` may read more.
+    Raises `NotAuthenticated`, `InvalidToken`, or `CsrfRejected` for a cookie.
     """
     settings = runtime.settings
     token, by_cookie = find_access_token(request, settings.auth_transports)
@@ -47,6 +53,8 @@ async def find_session(request: Request, runtime: Runtime) -> tuple[CachedSessio
         origin = origin_of(request, settings)
         async with begin_work(runtime, origin, writes=False) as work:
             session = await sessions.look_up(work, token)
+            if and_read is not None:
+                await and_read(work, session)
     return session, by_cookie
 
 
