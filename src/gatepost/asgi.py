@@ -5,7 +5,6 @@ every mistake on standard error and exits with status 2.
 """
 
 import gc
-import multiprocessing
 import sys
 
 from starlette.types import Message, Receive, Scope, Send
@@ -16,6 +15,7 @@ from gatepost.observability.logs import configure_logging
 from gatepost.observability.tracing import start_exporting
 from gatepost.settings import Settings, SettingsError
 from gatepost.starting import StartError
+from gatepost.stores.choice import has_a_supervisor
 
 
 def _read_settings() -> Settings:
@@ -23,12 +23,8 @@ def _read_settings() -> Settings:
         return Settings.from_environment()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
-    sys.exit(3 if _has_a_supervisor() else 2)
-
-
-def _has_a_supervisor() -> bool:
-    """Both gunicorn and uvicorn start a worker anew, for ever, unless it ends with status 3."""
-    return "gunicorn.arbiter" in sys.modules or multiprocessing.parent_process() is not None
+    # Both gunicorn and uvicorn start a worker anew, for ever, unless it ends with status 3.
+    sys.exit(3 if has_a_supervisor() else 2)
 
 
 _settings = _read_settings()

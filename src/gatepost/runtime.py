@@ -34,7 +34,7 @@ from gatepost.security.tokens import Key, secret_key
 from gatepost.settings import LimitSettings, Settings, TokenSettings
 from gatepost.stores.announcements import Announcements
 from gatepost.stores.base import AttemptRules, Store
-from gatepost.stores.choice import open_announcements, open_database_store, open_store
+from gatepost.stores.choice import open_announcements, open_database_store, open_store, serves_alone
 from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import Limit, RateLimits
@@ -199,7 +199,7 @@ def _session_cache(settings: Settings, clock: Clock) -> SessionCache[Any]:
     cache: SessionCache[Any] = SessionCache(
         clock, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
-    if settings.redis_url is None and settings.workers == 1:
+    if settings.redis_url is None and serves_alone(settings):
         cache.trusted_until = math.inf
     return cache
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -501,3 +502,17 @@ async def test_a_role_that_there_is_not_is_told_when_the_route_is_made(
     own = (install(FastAPI(), settings_for(sqlite_url)),) if make is not require_role else ()
     with pytest.raises(ValueError, match=r"role|Role"):
         make(*own, *roles)
+
+
+@pytest.mark.parametrize("said", [{}, {"workers": 1}])
+async def test_a_process_that_may_be_one_of_several_remembers_only_if_it_is_said_to_be_alone(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, said: dict[str, int]
+) -> None:
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", sys)
+    app = FastAPI()
+    gatepost = install(app, settings_for(sqlite_url, **said))
+    async with running(app, gatepost) as host:
+        headers = await host.sign_up()
+        for _ in range(2):
+            assert (await host.client.get("/auth/me", headers=headers)).status_code == 200
+        assert (gatepost.runtime.session_cache.hits > 0) == bool(said)

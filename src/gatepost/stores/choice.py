@@ -3,6 +3,8 @@
 What speaks to Redis is loaded where there is one: it takes long, and everybody would wait for it.
 """
 
+import multiprocessing
+import sys
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -66,6 +68,17 @@ def describe_store(settings: StoreSettings) -> str:
     return f"{kept}."
 
 
+def serves_alone(settings: Settings) -> bool:
+    """Whether no other process serves: said outright, or nobody is there to have started one."""
+    is_said = "workers" in settings.model_fields_set
+    return settings.workers == 1 and (is_said or not has_a_supervisor())
+
+
+def has_a_supervisor() -> bool:
+    """Whether a server such as gunicorn or uvicorn started this process, maybe one of several."""
+    return "gunicorn.arbiter" in sys.modules or multiprocessing.parent_process() is not None
+
+
 def describe_session_cache(settings: Settings) -> str:
     """For how long a process goes by what it remembers of sessions, and why, in a sentence."""
     seconds = settings.session_cache_seconds
@@ -73,8 +86,13 @@ def describe_session_cache(settings: Settings) -> str:
         return "Sessions are read from the database each time, as SESSION_CACHE_SECONDS says."
     if settings.redis_url is not None:
         return f"Sessions are remembered for {seconds} s, and changes announced over Redis."
-    if settings.workers == 1:
+    if serves_alone(settings):
         return f"Sessions are remembered for {seconds} s, in this one process."
+    if settings.workers == 1:
+        return (
+            "Sessions are read from the database each time: say WORKERS=1 if one process serves, "
+            "or set REDIS_URL."
+        )
     return (
         "Sessions are read from the database each time: set REDIS_URL, and "
         f"{settings.workers} workers remember them and tell each other of changes."

@@ -70,6 +70,8 @@ def dev(host: str, port: int) -> None:
             os.environ["PUBLIC_URL"] = address
         if "shutdown_delay_seconds" not in settings.model_fields_set:
             os.environ["SHUTDOWN_DELAY_SECONDS"] = "0"  # a change of the code waits for nobody
+        if "workers" not in settings.model_fields_set:
+            os.environ["WORKERS"] = "1"  # it has a supervisor, which starts no second one
         run_reloading(listener)
 
 
