@@ -23,8 +23,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 WORKERS = 2
 
 
-async def test_a_killed_worker_is_replaced_and_nothing_written_is_lost(tmp_path: Path) -> None:
-    gatepost = gatepost_on(f"sqlite:///{tmp_path}/test.db", tmp_path)
+async def test_a_killed_worker_is_replaced_and_nothing_written_is_lost(
+    fresh_database_url: str, tmp_path: Path
+) -> None:
+    gatepost = gatepost_on(fresh_database_url, tmp_path)
     titles: list[str] = []
     with serving(gatepost, "--workers", str(WORKERS)) as (process, url):
         first = set(workers_of(process, WORKERS))
