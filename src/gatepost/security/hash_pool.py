@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gatepost.errors import Problem
+from gatepost.security.freed_memory import give_back
 
 CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
@@ -20,6 +21,8 @@ _NICENESS = 10
 _LOWEST_PRIORITY = 19
 _LONGEST_RETRY = 60
 _SMOOTHING = 0.1
+_REST_SECONDS = 1.0
+_MEETING_SECONDS = 0.05
 
 T = TypeVar("T")
 
@@ -40,10 +43,15 @@ class HashPool:
     may share a pool.
     """
 
-    def __init__(self, threads: int, queue_limit: int) -> None:
-        """Take `threads` (0: one for each core owned) and how many jobs may wait for one."""
+    def __init__(self, threads: int, queue_limit: int, rest_seconds: float = _REST_SECONDS) -> None:
+        """Take `threads` (0: one for each core owned) and how many jobs may wait for one.
+
+        After `rest_seconds` without a job the memory that jobs worked in is given back.
+        """
         self.threads = threads or owned_cores()
         self.queue_limit = queue_limit
+        self._rest_seconds = rest_seconds
+        self._rest_ends_at = 0.0
         self._lock = threading.Lock()
         self._closed = False
         self._waiting = self._running = self._begun = self._refused = 0
@@ -89,7 +97,10 @@ class HashPool:
         Raises `ServerBusy` at once when the queue is full or the pool is closed. A caller that is
         cancelled gives up its place; work that has not begun then never runs.
         """
-        return await asyncio.wrap_future(self._submit(work))
+        try:
+            return await asyncio.wrap_future(self._submit(work))
+        finally:
+            self._rest()
 
     def close(self) -> None:
         """Refuse what waits and what comes, and return when the work in hand is done."""
@@ -131,6 +142,27 @@ class HashPool:
             with self._lock:
                 self._waiting -= 1
 
+    def _rest(self) -> None:
+        """Look again in a while whether there is nothing to do, unless that is to come already."""
+        if time.monotonic() < self._rest_ends_at:
+            return
+        self._rest_ends_at = time.monotonic() + self._rest_seconds
+        asyncio.get_running_loop().call_later(self._rest_seconds, self._wake, self._begun)
+
+    def _wake(self, begun: int) -> None:
+        """Give back the memory that jobs worked in, if there was none meanwhile."""
+        self._rest_ends_at = 0.0
+        with self._lock:
+            if self._closed:
+                return
+            rested = self._begun == begun and not self._waiting and not self._running
+            if rested:
+                everybody = threading.Barrier(self.threads)
+                for _ in range(self.threads):
+                    self._executor.submit(_give_back_memory, everybody)
+        if not rested:
+            self._rest()
+
     def _busy(self) -> ServerBusy:
         self._refused += 1
         backlog = (self._waiting + self._running) * self._usual_seconds / self.threads
@@ -171,3 +203,11 @@ def _lower_priority() -> None:
     with contextlib.suppress(OSError):
         niceness = min(os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS, _LOWEST_PRIORITY)
         os.setpriority(os.PRIO_PROCESS, thread, niceness)
+
+
+def _give_back_memory(everybody: threading.Barrier) -> None:
+    """Each thread its own: who is done waits for the others, so that no thread does it twice."""
+    give_back()
+    # One of them may have got a job meanwhile, which none is to wait for.
+    with contextlib.suppress(threading.BrokenBarrierError):
+        everybody.wait(_MEETING_SECONDS)

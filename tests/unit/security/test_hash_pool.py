@@ -2,18 +2,35 @@
 
 import asyncio
 import os
+import platform
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from gatepost.security.hash_pool import HashPool, ServerBusy, cores_each, owned_cores
 from tests.support import patience
 
 pytestmark = pytest.mark.anyio
+
+
+KIB = 30_000
+"""Less than the 32 MiB from which the allocator keeps nothing."""
+
+
+def resident_kib() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(patience.SECONDS):
+        while not check():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
 
 
 class Gate:
@@ -51,6 +68,20 @@ async def test_what_work_raises_reaches_its_caller(pool: HashPool) -> None:
     with pytest.raises(ZeroDivisionError):
         await pool.run(lambda: 1 // 0)
     assert pool.running == 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep little")
+async def test_a_pool_that_rests_gives_back_the_memory_that_it_worked_in() -> None:
+    pool = HashPool(threads=2, queue_limit=9, rest_seconds=0.05)
+    hasher = PasswordHasher(time_cost=1, memory_cost=KIB, parallelism=1)
+    try:
+        before = resident_kib()
+        # The first one's memory is the kernel's again at once: that of later ones is kept.
+        for _ in range(3):
+            await asyncio.gather(*(pool.run(partial(hasher.hash, "a password")) for _ in range(2)))
+        await until(lambda: resident_kib() < before + KIB / 2)
+    finally:
+        pool.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives a thread its own niceness")
