@@ -10,8 +10,8 @@ from bench.support.tables import at_most, cell
 
 MIB = 2**20
 TEXT = (
-    "Resident memory after all the loads of the chapters above, and two more seconds of reads. "
-    "Pages that processes share are counted in each."
+    "Resident memory after all the loads of the chapters above, and three more seconds of "
+    "reads. Pages that processes share are counted in each."
 )
 
 
@@ -46,5 +46,6 @@ def ask(stage: Stage) -> Chapter:
 
 def measure(server: Server) -> list[float]:
     """Return the resident MiB of each of a server's processes after a load, the largest first."""
-    server.reading(CONNECTIONS).run(2)
+    server.process.settle()
+    server.reading(CONNECTIONS).run(3)
     return [size / MIB for size in server.process.resident_bytes()]
