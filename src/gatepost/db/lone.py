@@ -33,6 +33,8 @@ class LoneStatements:
         """Where `is_traced`, all go by way of the session, which is what traces look at."""
         self._engine = engine
         self._goes_straight = engine.dialect.driver == "asyncpg" and not is_traced
+        # Where a connection cannot be made, the pool raises what SQLAlchemy makes of the driver's.
+        self._failures = (*_FAILURES, engine.dialect.loaded_dbapi.Error)
         self._compiled: dict[Executable, _Compiled] = {}
 
     async def first(
@@ -48,7 +50,7 @@ class LoneStatements:
         if self._goes_straight:
             try:
                 return await self._first_straight(statement, values)
-            except _FAILURES as error:
+            except self._failures as error:
                 log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
         return (await db.execute(statement, values)).first()
 
