@@ -33,7 +33,7 @@ class End:
         expires_at = SystemClock().now() + timedelta(hours=1)
         async with asyncio.timeout(patience.SECONDS):
             while not self.knows(session_id):
-                seen = Seen(session_id, user_id, expires_at, self.cache.begin_reading())
+                seen = Seen(session_id, user_id, expires_at, self.cache.begin_reading(session_id))
                 self.cache.keep(seen)
                 await asyncio.sleep(0.001)
 
@@ -92,7 +92,7 @@ async def there(own_redis: OwnRedis) -> AsyncIterator[End]:
 async def test_nobody_is_trusted_before_the_channel_was_heard(here: End) -> None:
     assert not here.cache.is_trusted
     expires_at = SystemClock().now() + timedelta(hours=1)
-    here.cache.keep(Seen(1, 1, expires_at, here.cache.begin_reading()))
+    here.cache.keep(Seen(1, 1, expires_at, here.cache.begin_reading(1)))
     await here.is_trusted()
     assert not here.knows(1)
 

@@ -25,7 +25,9 @@ def make_cache(clock: SetClock, size: int = 1000, seconds: int = SECONDS) -> Ses
 
 def read(cache: SessionCache[Seen], clock: SetClock, session_id: int, user_id: int = 1) -> Seen:
     """A session as it would be read now; it lasts an hour."""
-    return Seen(session_id, user_id, clock.now() + timedelta(hours=1), cache.begin_reading())
+    return Seen(
+        session_id, user_id, clock.now() + timedelta(hours=1), cache.begin_reading(session_id)
+    )
 
 
 def finds(cache: SessionCache[Seen], clock: SetClock, session_id: int) -> bool:
@@ -34,21 +36,46 @@ def finds(cache: SessionCache[Seen], clock: SetClock, session_id: int) -> bool:
 
 def test_what_was_read_is_found_until_it_ages(cache: SessionCache[Seen], clock: SetClock) -> None:
     cache.keep(read(cache, clock, 7))
-    clock.advance(SECONDS * SECOND - SECOND / 1000)
+    clock.advance(4 * SECOND - SECOND / 1000)
+    assert finds(cache, clock, 7)
+    clock.advance(SECOND + SECOND / 1000)
+    assert not finds(cache, clock, 7)
+    assert (cache.hits, cache.readings) == (1, 1)
+
+
+def test_one_reads_again_before_it_ages_while_it_still_serves_the_others(
+    cache: SessionCache[Seen], clock: SetClock
+) -> None:
+    cache.keep(read(cache, clock, 7))
+    clock.advance(4 * SECOND)
+    assert not finds(cache, clock, 7)
+    again = read(cache, clock, 7)
+    assert finds(cache, clock, 7)
+    cache.keep(again)
+    clock.advance(4 * SECOND - SECOND / 1000)
+    assert finds(cache, clock, 7)
+
+
+def test_where_that_reading_fails_it_ages_all_the_same(
+    cache: SessionCache[Seen], clock: SetClock
+) -> None:
+    cache.keep(read(cache, clock, 7))
+    clock.advance(4 * SECOND)
+    read(cache, clock, 7)
+    clock.advance(SECOND - SECOND / 1000)
     assert finds(cache, clock, 7)
     clock.advance(SECOND / 1000)
     assert not finds(cache, clock, 7)
-    assert (cache.hits, cache.readings) == (1, 1)
 
 
 def test_age_counts_from_the_beginning_of_the_reading(
     cache: SessionCache[Seen], clock: SetClock
 ) -> None:
     entry = read(cache, clock, 7)
-    clock.advance(4 * SECOND)
+    clock.advance(3 * SECOND)
     cache.keep(entry)
     assert finds(cache, clock, 7)
-    clock.advance(SECOND)
+    clock.advance(2 * SECOND)
     assert not finds(cache, clock, 7)
 
 
@@ -66,7 +93,7 @@ def test_a_clock_that_steps_keeps_nothing_any_longer(
 def test_a_session_that_has_expired_is_not_found(
     cache: SessionCache[Seen], clock: SetClock
 ) -> None:
-    cache.keep(Seen(7, 1, clock.now() + 2 * SECOND, cache.begin_reading()))
+    cache.keep(Seen(7, 1, clock.now() + 2 * SECOND, cache.begin_reading(7)))
     clock.advance(SECOND)
     assert finds(cache, clock, 7)
     clock.advance(SECOND)

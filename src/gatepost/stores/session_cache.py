@@ -3,11 +3,15 @@
 import math
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
 from gatepost.clock import Clock
+
+_FRESH_SHARE = 0.8
+"""How much of its time an entry is fresh. Then one request reads again, while all others still go
+by the old: they would all read at once, where one session asks much."""
 
 _SWEPT = 2
 """How many aged entries go for each that comes: more than come, so that none stays for ever."""
@@ -28,6 +32,7 @@ class Seen:
     user_id: int
     expires_at: datetime
     mark: Mark
+    is_read_again: bool = field(default=False, init=False)
 
 
 S = TypeVar("S", bound=Seen)
@@ -64,16 +69,23 @@ class SessionCache(Generic[S]):
         return self._clock.monotonic() < self.trusted_until and self._seconds > 0
 
     def find(self, session_id: int, now: datetime) -> S | None:
-        """The session, if it is known to be as it was read; None says to ask the database."""
+        """The session, if it is known to be as it was read; None says to ask the database.
+
+        That is said before it ages too, until somebody does: it serves all others meanwhile.
+        """
         entry = self._entries.get(session_id)
         if entry is None or entry.expires_at <= now or not self._is_good(entry):
+            return None
+        if not entry.is_read_again and self._age(entry.mark) >= self._seconds * _FRESH_SHARE:
             return None
         self.hits += 1
         return entry
 
-    def begin_reading(self) -> Mark:
-        """To be asked for before the first look at the database, and given to what was read."""
+    def begin_reading(self, session_id: int) -> Mark:
+        """To be asked for before the database is for a session, and given to what was read."""
         self.readings += 1
+        if known := self._entries.get(session_id):
+            known.is_read_again = True
         return self._mark()
 
     def keep(self, entry: S) -> None:
@@ -115,7 +127,10 @@ class SessionCache(Generic[S]):
         return turn >= self._cleared_at_turn and (forgotten is None or turn >= forgotten.turn)
 
     def _is_aged(self, mark: Mark) -> bool:
-        return self._clock.monotonic() - mark.at >= self._seconds
+        return self._age(mark) >= self._seconds
+
+    def _age(self, mark: Mark) -> float:
+        return self._clock.monotonic() - mark.at
 
     def _sweep(self) -> None:
         for _ in range(_SWEPT):

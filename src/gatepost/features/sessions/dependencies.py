@@ -55,6 +55,7 @@ async def find_session(
             session = await sessions.look_up(work, token)
             if and_read is not None:
                 await and_read(work, session)
+        sessions.remember(runtime, session)
     return session, by_cookie
 
 

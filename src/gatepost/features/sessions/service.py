@@ -86,15 +86,14 @@ def recall(runtime: Runtime, access_token: str) -> CachedSession | None:
 
 
 async def look_up(work: Work, access_token: str) -> CachedSession:
-    """Who is calling, as the database has it now; remembered, where that may be.
+    """Who is calling, as the database has it now.
 
     Comes first of all that the work asks. Raises `InvalidToken` for a bad token and for a session
     that is over.
     """
-    cache = cache_of(work.runtime)
-    mark = cache.begin_reading()
     claims = await tokens.read_access_token(work, access_token)
     session_id, lone = claims.session_id, work.runtime.lone_statements
+    mark = cache_of(work.runtime).begin_reading(session_id)
     login = await repository.find_login(work.db, lone, session_id, work.now)
     if login is None or str(login.user_id) != claims.subject:
         raise InvalidToken
@@ -105,9 +104,12 @@ async def look_up(work: Work, access_token: str) -> CachedSession:
         method=login.method,
         authenticated_at=login.authenticated_at,
     )
-    seen = CachedSession(session_id, login.user_id, login.expires_at, mark, principal)
-    cache.keep(seen)
-    return seen
+    return CachedSession(session_id, login.user_id, login.expires_at, mark, principal)
+
+
+def remember(runtime: Runtime, session: CachedSession) -> None:
+    """Let the next requests know what this one looked up, where that may be."""
+    cache_of(runtime).keep(session)
 
 
 async def list_of_user(work: Work, user_id: int) -> Sequence[Session]:
