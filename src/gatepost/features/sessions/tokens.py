@@ -1,6 +1,5 @@
 """The two tokens of a session: computed from its row, so the same row gives the same pair."""
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -177,7 +176,7 @@ def _number_of(subject: str) -> int:
 def _token_id(key: bytes, session: Generation, kind: str) -> str:
     """An id that nobody can guess and everybody who may computes alike."""
     message = f"{kind}:{session.id}:{session.generation}".encode()
-    return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, message, "sha256").hex()[:32]
 
 
 def _seconds(at: datetime) -> int:
