@@ -18,7 +18,7 @@ MakeService = Callable[..., AbstractAsyncContextManager[Service]]
 
 @pytest.fixture
 def wiped_url(migrated_url: str) -> Iterator[str]:
-    """The same, wiped after a test whose service does not run in the test's own event loop."""
+    """The same, wiped after a test that starts its service for itself."""
     yield migrated_url
 
     async def wipe_all() -> None:

@@ -220,9 +220,9 @@ async def test_many_at_once_get_their_own(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.databases("sqlite")
-async def test_a_service_within_a_service_knows_its_own_callers(migrated_url: str) -> None:
-    outer = create_app(make_settings(migrated_url, audience="outer"))
-    install(outer, make_settings(migrated_url, audience="inner"), prefix="/inner")
+async def test_a_service_within_a_service_knows_its_own_callers(wiped_url: str) -> None:
+    outer = create_app(make_settings(wiped_url, audience="outer"))
+    install(outer, make_settings(wiped_url, audience="inner"), prefix="/inner")
     transport = httpx.ASGITransport(app=outer)
     async with (
         outer.router.lifespan_context(outer),

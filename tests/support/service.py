@@ -75,14 +75,16 @@ async def serving(
     """Start the service; when it stops, nothing that it wrote is left."""
     clock = clock or SetClock()
     app = create_app(settings, clock=clock, hooks=hooks)
-    async with app.router.lifespan_context(app):
-        service = Service(app, clock)
-        yield service
-        assert await outdated_sessions(service.runtime) == []
-    # Its chores have ended: nothing writes between two tables any more.
-    engine = open_engine(settings)
-    await wipe(engine)
-    await engine.dispose()
+    try:
+        async with app.router.lifespan_context(app):
+            service = Service(app, clock)
+            yield service
+            assert await outdated_sessions(service.runtime) == []
+    finally:
+        # Its chores have ended: nothing writes between two tables any more.
+        engine = open_engine(settings)
+        await wipe(engine)
+        await engine.dispose()
 
 
 async def wipe(engine: AsyncEngine) -> None:
