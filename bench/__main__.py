@@ -135,9 +135,7 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.report:
-        results = Results.load(FOLDER / "results.json")
-        _publish(results, FOLDER)
-        update_readme(FOLDER.parent / "README.md", results)
+        _keep(Results.load(FOLDER / "results.json"))
         return 0
     plan = CHECK if options.check else QUICK if options.quick else FULL
     names = {name for name in options.only.split(",") if name}
@@ -153,11 +151,10 @@ def main() -> int:
         sys.stderr.write("Stopped; nothing is left of it.\n")
         return 130
     # A look is for the eye: it does not replace what is published.
-    is_whole = plan is FULL and not names
-    folder = FOLDER if is_whole else Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
-    _publish(results, folder)
-    if is_whole:
-        update_readme(FOLDER.parent / "README.md", results)
+    if plan is FULL and (options.keep or not names):
+        _keep(results)
+    else:
+        _publish(results, Path(tempfile.mkdtemp(prefix="gatepost-bench-")))
     _summarise(results)
     return _judge(results) if options.check else 0
 
@@ -167,6 +164,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a look in two minutes, one peer")
     parser.add_argument("--check", action="store_true", help="no peers; fails on a missed figure")
     parser.add_argument("--only", default="", help="some of the questions: flood,refresh")
+    parser.add_argument(
+        "--keep", action="store_true", help="with --only: in the place of what was published"
+    )
     parser.add_argument("--report", action="store_true", help="write the report again, from JSON")
     return parser.parse_args()
 
@@ -221,6 +221,15 @@ def _ask(question: Question, place: int, stage: Stage, progress: Progress) -> Ch
 def _temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
         yield Path(folder)
+
+
+def _keep(results: Results) -> None:
+    """Publish these answers; those to other questions stay as they were."""
+    published = FOLDER / "results.json"
+    if len(results.chapters) < len(QUESTIONS):
+        results = Results.load(published).with_chapters(results.chapters)
+    _publish(results, FOLDER)
+    update_readme(FOLDER.parent / "README.md", results)
 
 
 def _publish(results: Results, folder: Path) -> None:

@@ -86,6 +86,7 @@ def measure(server: Server, seconds: int) -> Flood:
     if not flooded.requests:
         # Nobody was answered: the slowest waited for as long as this was watched, at the least.
         flooded = replace(flooded, p99_ms=seconds * 1000.0)
+    server.process.settle()  # else what is left of its flood would weigh on the next one's peace
     return Flood(idle, flooded)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -84,6 +84,11 @@ class Results:
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+
+    def with_chapters(self, chapters: Sequence[Chapter]) -> Self:
+        """Return the same with these in the place of their namesakes."""
+        newer = {each.name: each for each in chapters}
+        return replace(self, chapters=[newer.get(each.name, each) for each in self.chapters])
 
     @classmethod
     def load(cls, path: Path) -> Self:
