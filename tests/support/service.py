@@ -72,19 +72,22 @@ class Service:
 async def serving(
     settings: Settings, clock: SetClock | None = None, hooks: Hooks | None = None
 ) -> AsyncIterator[Service]:
-    """Start the service; when it stops, nothing that it wrote is left."""
+    """Start the service; when it stops, in whatever way, nothing that it wrote is left."""
     clock = clock or SetClock()
     app = create_app(settings, clock=clock, hooks=hooks)
+    has_started = False
     try:
         async with app.router.lifespan_context(app):
+            has_started = True
             service = Service(app, clock)
             yield service
             assert await outdated_sessions(service.runtime) == []
     finally:
         # Its chores have ended: nothing writes between two tables any more.
-        engine = open_engine(settings)
-        await wipe(engine)
-        await engine.dispose()
+        if has_started:
+            engine = open_engine(settings)
+            await wipe(engine)
+            await engine.dispose()
 
 
 async def wipe(engine: AsyncEngine) -> None:
