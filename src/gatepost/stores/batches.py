@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -117,6 +117,26 @@ class Batches(Generic[Wish]):
             wait = min(wait * 2, _LAST_RETRY)
         log.warning("store.found", extra={"store": self._name})
         self._recovering = None
+
+
+class BatchedStore(Generic[Wish]):
+    """What a store says of itself whose every wish goes by way of its batches."""
+
+    _batches: Batches[Wish]
+
+    async def ping(self) -> None:
+        await self._batches.look()
+
+    @property
+    def is_available(self) -> bool:
+        return self._batches.is_available
+
+    @property
+    def figures(self) -> Mapping[str, int]:
+        return {"failures": self._batches.failures}
+
+    async def close(self) -> None:
+        await self._batches.close()
 
 
 async def wait_patiently(

@@ -15,7 +15,7 @@ from gatepost.clock import Clock
 from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
 from gatepost.stores import entries
 from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
-from gatepost.stores.batches import Batches
+from gatepost.stores.batches import BatchedStore, Batches
 from gatepost.stores.entries import Entry, Step
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Wish(NamedTuple):
     makes: bool
 
 
-class DatabaseStore:
+class DatabaseStore(BatchedStore[Wish]):
     """What many tasks want at once is one short transaction, which holds the rows of its keys.
 
     Nobody may hold a transaction while they ask: SQLite has room for one writer.
@@ -55,7 +55,7 @@ class DatabaseStore:
         """Nobody waits longer than `patience` seconds for an answer: others may be writing."""
         self._engine = engine
         self._clock = clock
-        self._batches: Batches[Wish] = Batches(
+        self._batches = Batches(
             "the database as a store",
             self._perform,
             probe=Wish("probe", entries.increment(timedelta(seconds=1), 1), makes=True),
@@ -107,20 +107,6 @@ class DatabaseStore:
                     )
                 )
         return len(ids)
-
-    async def ping(self) -> None:
-        await self._batches.look()
-
-    @property
-    def is_available(self) -> bool:
-        return self._batches.is_available
-
-    @property
-    def figures(self) -> Mapping[str, int]:
-        return {"failures": self._batches.failures}
-
-    async def close(self) -> None:
-        await self._batches.close()
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

@@ -1,6 +1,6 @@
 """The store of a service of many processes: a server that speaks Redis's protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from gatepost.clock import Clock
 from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
-from gatepost.stores.batches import Batches
+from gatepost.stores.batches import BatchedStore, Batches
 from gatepost.stores.entries import duration, milliseconds
 
 PATIENCE_SECONDS = 0.25
@@ -27,7 +27,7 @@ Wish = tuple[str, str, Sequence[str | bytes | int]]
 """An operation of the script, its key and its own arguments."""
 
 
-class RedisStore:
+class RedisStore(BatchedStore[Wish]):
     """Every primitive is one run of one script, and so atomic.
 
     By default the server's own clock counts, so that processes whose clocks differ agree; a
@@ -44,7 +44,7 @@ class RedisStore:
         self.client = open_client(url, patience=patience)
         self._script = _SCRIPT.read_text(encoding="utf-8")
         self._digest = ""
-        self._batches: Batches[Wish] = Batches(
+        self._batches = Batches(
             "Redis",
             self._perform,
             probe=("increment", "probe", (1000, 1)),
@@ -95,19 +95,8 @@ class RedisStore:
         """Redis cleans up by itself."""
         return 0
 
-    async def ping(self) -> None:
-        await self._batches.look()
-
-    @property
-    def is_available(self) -> bool:
-        return self._batches.is_available
-
-    @property
-    def figures(self) -> Mapping[str, int]:
-        return {"failures": self._batches.failures}
-
     async def close(self) -> None:
-        await self._batches.close()
+        await super().close()
         await self.client.aclose()
 
     async def _run(self, operation: str, key: str, *arguments: str | bytes | int) -> Any:  # noqa: ANN401 - the operation's own kind of answer
