@@ -7,6 +7,7 @@ import re
 import secrets
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -78,7 +79,9 @@ def test_the_console_format_is_for_people(gatepost: Gatepost) -> None:
 
 
 def shown(port: int) -> str:
-    return str(ask(port, "GET", "/metrics")[1]["text"])
+    status, answer = ask(port, "GET", "/metrics")
+    assert status == 200, answer
+    return str(answer["text"])
 
 
 def counted(port: int) -> float:
@@ -87,19 +90,36 @@ def counted(port: int) -> float:
     return float(found[1]) if found else 0
 
 
+def until(port: int, holds: Callable[[int], bool]) -> None:
+    """Ask until it holds: a request is counted, and a process looks at itself, in its own time."""
+    deadline = time.monotonic() + patience.SECONDS
+    while not holds(port):
+        assert time.monotonic() < deadline, shown(port)
+
+
+def test_a_process_that_is_just_starting_hides_no_figures(gatepost: Gatepost) -> None:
+    service = gatepost.having(TMPDIR=str(gatepost.folder))
+    with service.start("serve", "--port", "0", "--workers", "2") as process:
+        port = port_of(process)
+        [folder] = gatepost.folder.glob("gatepost-metrics-*")
+        (folder / "counter_0.db").touch()
+        ask(port, "GET", "/health/live")
+        until(port, lambda port: counted(port) == 1)
+        process.terminate()
+
+
 def test_processes_count_together_and_forget_nothing_when_one_dies(gatepost: Gatepost) -> None:
     with gatepost.start("serve", "--port", "0", "--workers", "2") as process:
         port = port_of(process)
         for _ in range(40):
             assert ask(port, "GET", "/health/live")[0] == 200
-        assert counted(port) == 40
+        until(port, lambda port: counted(port) == 40)
         dead = int(process.wait_for(r"Started server process \[(\d+)\]")[1])
         os.kill(dead, signal.SIGKILL)
         process.wait_for(rf"Child process \[{dead}\] died")
         assert counted(port) == 40
         process.wait_for(r"(?s)(Application startup complete.*){3}")
-        deadline = time.monotonic() + patience.SECONDS
-        while "gatepost_database_pool_size 20.0" not in shown(port):  # ten of each living process
-            assert time.monotonic() < deadline
+        ten_of_each_living_process = "gatepost_database_pool_size 20.0"
+        until(port, lambda port: ten_of_each_living_process in shown(port))
         assert counted(port) == 40
         process.terminate()

@@ -13,8 +13,9 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from gatepost.observability.sharing import EveryProcess
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -296,7 +297,7 @@ class Metrics:
         self.sample()
         registry = CollectorRegistry(auto_describe=False)
         if self.is_shared:
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # it has no types
+            registry.register(EveryProcess())
         else:
             registry.register(_WithoutBirthdays(self._registry))
         return generate_latest(registry)

@@ -5,11 +5,12 @@ that count are started.
 """
 
 import tempfile
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from prometheus_client.multiprocess import mark_process_dead
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -23,6 +24,28 @@ def shared_metrics(environ: MutableMapping[str, str]) -> Iterator[Path]:
             yield Path(folder)
         finally:
             del environ[VARIABLE]
+
+
+class EveryProcess(MultiProcessCollector):
+    """Adds up what all processes have counted, one included that is only just starting.
+
+    Its files are empty for a moment, which the reader of prometheus-client takes for broken ones.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[no-untyped-call] # it has no types
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(path) for path in Path(self._path).glob("*.db") if _is_begun(path)]
+        metrics: Iterable[Metric] = self.merge(files)  # type: ignore[no-untyped-call] # as above
+        return metrics
+
+
+def _is_begun(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:  # of a process that has been forgotten meanwhile
+        return False
 
 
 def forget_process(folder: Path, pid: int) -> None:
