@@ -34,11 +34,27 @@ class Origin:
 class Work:
     """A transaction that begins at its first query, and the process it runs in."""
 
-    db: AsyncSession
     runtime: Runtime
     origin: Origin
+    make_session: async_sessionmaker[AsyncSession]
     follow_ups: list[FollowUp] = field(default_factory=list)
     changed_users: set[int] = field(default_factory=set)
+    _session: AsyncSession | None = None
+
+    @property
+    def db(self) -> AsyncSession:
+        return self.open_db()
+
+    def open_db(self) -> AsyncSession:
+        """The session of the transaction. It is made now: what comes most needs none."""
+        if self._session is None:
+            self._session = self.make_session()
+        return self._session
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a query has begun one that has not ended."""
+        return self._session is not None and self._session.in_transaction()
 
     @property
     def now(self) -> datetime:
@@ -61,7 +77,7 @@ class Work:
         The next query begins another transaction, which sees what others did meanwhile.
         """
         try:
-            if self.db.in_transaction():
+            if self.is_in_transaction:
                 await self.db.commit()
         finally:  # a commit that was cut short may have come about
             await self._tell_of_changed_users()
@@ -73,7 +89,8 @@ class Work:
         The next query begins another transaction, as after `let_go`.
         """
         self.follow_ups, self.changed_users = [], set()
-        await self.db.rollback()
+        if self.is_in_transaction:
+            await self.db.rollback()
 
     async def _tell_of_changed_users(self) -> None:
         users, self.changed_users = self.changed_users, set()
@@ -89,8 +106,8 @@ async def begin_work(
 
     `writes=False` is a promise to only read: on SQLite such work never waits for the one writer.
     """
-    async with _opened(runtime.open_writer if writes else runtime.open_reader) as db:
-        work = Work(db=db, runtime=runtime, origin=origin)
+    work = Work(runtime, origin, runtime.open_writer if writes else runtime.open_reader)
+    try:
         try:
             yield work
         except Problem as problem:
@@ -98,6 +115,10 @@ async def begin_work(
                 await work.let_go()
             raise
         await work.let_go()
+    finally:
+        # Not closed where it holds no connection: closing one costs a task.
+        if work.is_in_transaction:
+            await asyncio.shield(asyncio.create_task(work.db.close()))
 
 
 async def read_list(work: Work, story: Callable[[Work], Awaitable[T]]) -> T:
@@ -111,22 +132,12 @@ async def read_list(work: Work, story: Callable[[Work], Awaitable[T]]) -> T:
         return await story(work)
     await work.let_go()  # nobody needs two connections at a time
     try:
-        async with replica.open_session() as db:
-            return await story(Work(db=db, runtime=work.runtime, origin=work.origin))
+        reading = Work(work.runtime, work.origin, replica.open_session)
+        async with reading.db:
+            return await story(reading)
     except FAILURES as error:
         replica.has_failed(error)
     return await story(work)
-
-
-@asynccontextmanager
-async def _opened(open_session: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
-    """A session, closed where it still holds a connection: closing one costs a task."""
-    db = open_session()
-    try:
-        yield db
-    finally:
-        if db.in_transaction():
-            await asyncio.shield(asyncio.create_task(db.close()))
 
 
 async def _follow_up(work: Work) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.db.lone import LoneStatements
+from gatepost.db.lone import LoneStatements, OpenDb
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions import repository
 from gatepost.features.sessions import service as sessions
@@ -137,9 +137,9 @@ async def test_a_reader_whom_the_logout_overtakes_does_not_keep_the_session_aliv
     overtaken: list[Login | None] = []
 
     async def find_slowly(
-        db: AsyncSession, lone: LoneStatements, session_id: int, now: datetime
+        open_db: OpenDb, lone: LoneStatements, session_id: int, now: datetime
     ) -> Login | None:
-        found = await find_login(db, lone, session_id, now)
+        found = await find_login(open_db, lone, session_id, now)
         if not overtaken:
             overtaken.append(found)
             answer = await client.post("/auth/logout-all", headers=bearer(other["access_token"]))

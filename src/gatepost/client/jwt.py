@@ -1,5 +1,6 @@
 """The one strict verification of our JSON Web Tokens, for the service and for resource servers."""
 
+import hmac
 import json
 import math
 import re
@@ -48,13 +49,27 @@ Reason = Literal[
 
 JoseKey = OctKey | RSAKey | ECKey | OKPKey
 
+
+class OneShotHmac(HMACAlgorithm):
+    """HMAC (RFC 7518, section 3.2) computed in one call, where joserfc's makes an object for it.
+
+    A `Key` has seen to it that the secret is no shorter than the hash.
+    """
+
+    def sign(self, msg: bytes, key: OctKey) -> bytes:
+        return hmac.digest(key.raw_value, msg, f"sha{self.algorithm_security}")
+
+    def verify(self, msg: bytes, sig: bytes, key: OctKey) -> bool:
+        return hmac.compare_digest(self.sign(msg, key), sig)
+
+
 # joserfc's primitives, called directly: the compact form is taken apart once, here, so that no
 # second parser can see another token than the one we judged. Its registry would also look the
 # algorithm up by the token's word for it, and warn that RFC 9864 renames EdDSA.
 _VERIFIERS: Final[Mapping[Algorithm, JWSAlgModel]] = {
-    "HS256": HMACAlgorithm(256),
-    "HS384": HMACAlgorithm(384),
-    "HS512": HMACAlgorithm(512),
+    "HS256": OneShotHmac(256),
+    "HS384": OneShotHmac(384),
+    "HS512": OneShotHmac(512),
     "RS256": RSAAlgorithm(256),
     "PS256": RSAPSSAlgorithm(256),
     "ES256": ESAlgorithm("ES256", "P-256", 256),

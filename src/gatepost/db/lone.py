@@ -5,7 +5,7 @@ round trips (BEGIN, the statement, COMMIT), and cost this process three times as
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -17,6 +17,9 @@ from sqlalchemy.sql.expression import ClauseElement
 log = logging.getLogger(__name__)
 
 Values = Mapping[str, Any]
+
+OpenDb = Callable[[], AsyncSession]
+"""Gives the session of whoever asks, which is made only where it is needed."""
 
 _FAILURES = (
     asyncpg.PostgresError,
@@ -31,6 +34,7 @@ class LoneStatements:
 
     def __init__(self, engine: AsyncEngine, *, is_traced: bool) -> None:
         """Where `is_traced`, all go by way of the session, which is what traces look at."""
+        self.dialect = engine.dialect
         self._engine = engine
         self._goes_straight = engine.dialect.driver == "asyncpg" and not is_traced
         # Where a connection cannot be made, the pool raises what SQLAlchemy makes of the driver's.
@@ -38,21 +42,22 @@ class LoneStatements:
         self._compiled: dict[Executable, _Compiled] = {}
 
     async def first(
-        self, db: AsyncSession, statement: Executable, values: Values
+        self, open_db: OpenDb, statement: Executable, values: Values
     ) -> Sequence[Any] | None:
         """Return the first row of `statement`, None if it has none.
 
         `statement` is one of few that live as long as the process: what it compiles to is kept.
-        It is committed when this returns or else, like all that `db` does, when `db` is: it must
-        be right either way. It must also be right to run it twice, as happens where a connection
-        breaks: what fails here is done again by `db`, whose errors everybody knows.
+        It is committed when this returns or else, like all that the session does, when that is: it
+        must be right either way. It must also be right to run it twice, as happens where a
+        connection breaks: what fails here is done again by the session, whose errors everybody
+        knows.
         """
         if self._goes_straight:
             try:
                 return await self._first_straight(statement, values)
             except self._failures as error:
                 log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
-        return (await db.execute(statement, values)).first()
+        return (await open_db().execute(statement, values)).first()
 
     async def _first_straight(self, statement: Executable, values: Values) -> Sequence[Any] | None:
         compiled = self._compiled.get(statement)

@@ -14,7 +14,6 @@ from joserfc.errors import JoseError
 from joserfc.jwa import (
     EdDSAAlgorithm,
     ESAlgorithm,
-    HMACAlgorithm,
     JWSAlgModel,
     RSAAlgorithm,
     RSAPSSAlgorithm,
@@ -30,6 +29,7 @@ from gatepost.client.jwt import (
     InvalidToken,
     JoseKey,
     Key,
+    OneShotHmac,
     UnknownKey,
     check_times,
     import_public_key,
@@ -86,9 +86,9 @@ class _DeterministicES256(ESAlgorithm):
 # RSASSA-PSS salts each signature (RFC 8017, section 8.1): PS256 alone gives another token each
 # time, equally valid and with equal claims. HMAC, RSASSA-PKCS1-v1_5 and Ed25519 have no nonce.
 _SIGNERS: Final[Mapping[Algorithm, JWSAlgModel]] = {
-    "HS256": HMACAlgorithm(256),
-    "HS384": HMACAlgorithm(384),
-    "HS512": HMACAlgorithm(512),
+    "HS256": OneShotHmac(256),
+    "HS384": OneShotHmac(384),
+    "HS512": OneShotHmac(512),
     "RS256": RSAAlgorithm(256),
     "PS256": RSAPSSAlgorithm(256),
     "ES256": _DeterministicES256(),

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import LoneStatements
+from gatepost.db.lone import LoneStatements, OpenDb
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
@@ -77,8 +77,8 @@ async def find_taken(db: AsyncSession, rows: Sequence[NewRow]) -> Taken:
     return taken
 
 
-async def find_shown(db: AsyncSession, lone: LoneStatements, user_id: int) -> Shown | None:
-    row = await lone.first(db, _SHOW, {"of_user": user_id})
+async def find_shown(open_db: OpenDb, lone: LoneStatements, user_id: int) -> Shown | None:
+    row = await lone.first(open_db, _SHOW, {"of_user": user_id})
     return None if row is None else Shown(*row)
 
 
@@ -95,10 +95,10 @@ async def find_by_username_key(db: AsyncSession, key: str) -> User | None:
 
 
 async def find_credentials(
-    db: AsyncSession, lone: LoneStatements, key: str, *, is_email: bool
+    open_db: OpenDb, lone: LoneStatements, key: str, *, is_email: bool
 ) -> Credentials | None:
     query = _CREDENTIALS_BY_EMAIL if is_email else _CREDENTIALS_BY_USERNAME
-    row = await lone.first(db, query, {"key": key})
+    row = await lone.first(open_db, query, {"key": key})
     return None if row is None else Credentials(*row)
 
 

@@ -62,7 +62,7 @@ async def find_by_login(work: Work, login: str) -> User | None:
 async def find_credentials(work: Work, login: str) -> Credentials | None:
     """What a password for this email address or username is compared with; holds nothing."""
     return await repository.find_credentials(
-        work.db, work.runtime.lone_statements, key_of_login(login), is_email="@" in login
+        work.open_db, work.runtime.lone_statements, key_of_login(login), is_email="@" in login
     )
 
 
@@ -89,7 +89,7 @@ async def get_shown(work: Work, user_id: int) -> Shown:
 
     Raises `UserNotFound`.
     """
-    shown = await repository.find_shown(work.db, work.runtime.lone_statements, user_id)
+    shown = await repository.find_shown(work.open_db, work.runtime.lone_statements, user_id)
     if shown is None:
         raise UserNotFound
     return shown

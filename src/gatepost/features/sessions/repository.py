@@ -9,7 +9,7 @@ from sqlalchemy import insert as insert_into
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import LoneStatements
+from gatepost.db.lone import LoneStatements, OpenDb
 from gatepost.features.sessions.models import Generation, Login, Session
 
 _PURGE_BATCH = 1000
@@ -77,10 +77,10 @@ async def find(db: AsyncSession, session_id: int) -> Session | None:
 
 
 async def find_login(
-    db: AsyncSession, lone: LoneStatements, session_id: int, now: datetime
+    open_db: OpenDb, lone: LoneStatements, session_id: int, now: datetime
 ) -> Login | None:
     """Who is calling, if the session is live."""
-    row = await lone.first(db, _LOGIN, {"of_session": session_id, "at": now})
+    row = await lone.first(open_db, _LOGIN, {"of_session": session_id, "at": now})
     return None if row is None else Login(*row)
 
 
@@ -93,16 +93,17 @@ async def find_live(db: AsyncSession, session_id: int, now: datetime) -> Session
 
 
 async def spend_generation(
-    db: AsyncSession, lone: LoneStatements, spending: Spending
+    open_db: OpenDb, lone: LoneStatements, spending: Spending
 ) -> Generation | None:
     """Move a live session on to its next generation: of concurrent callers exactly one does.
 
     None for all the others.
     """
     values = spending._asdict()
-    if db.get_bind().dialect.update_returning:
-        row = await lone.first(db, _SPEND_AND_RETURN, values)
+    if lone.dialect.update_returning:
+        row = await lone.first(open_db, _SPEND_AND_RETURN, values)
     else:
+        db = open_db()
         result = await db.execute(_SPEND, values)
         row = (await db.execute(_RETURN, values)).first() if rows_changed(result) else None
     return None if row is None else Generation(*row)

@@ -63,7 +63,9 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
         at=now,
         until=_idle_end(work, now),
     )
-    renewed = await repository.spend_generation(work.db, work.runtime.lone_statements, spending)
+    renewed = await repository.spend_generation(
+        work.open_db, work.runtime.lone_statements, spending
+    )
     if renewed is None:
         return await tokens.issue(work, await _find_just_spent(work, claims))
     work.after_commit(work.runtime.metrics.count_renewal)
@@ -94,7 +96,7 @@ async def look_up(work: Work, access_token: str) -> CachedSession:
     claims = await tokens.read_access_token(work, access_token)
     session_id, lone = claims.session_id, work.runtime.lone_statements
     mark = cache_of(work.runtime).begin_reading(session_id)
-    login = await repository.find_login(work.db, lone, session_id, work.now)
+    login = await repository.find_login(work.open_db, lone, session_id, work.now)
     if login is None or str(login.user_id) != claims.subject:
         raise InvalidToken
     principal = Principal(
