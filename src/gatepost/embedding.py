@@ -69,7 +69,7 @@ class Gatepost:
             with self._asking(request):
                 principal = await get_principal(request, self.runtime, None)
                 if principal.role not in allowed:
-                    origin = origin_of(request, self.settings)
+                    origin = origin_of(request.scope, self.settings)
                     async with begin_work(self.runtime, origin, writes=False) as work:
                         await deny(work, principal)
                 return principal

@@ -213,6 +213,59 @@ async def test_twenty_callers_at_once_get_one_new_generation(
     assert await is_live(client, answers[0].json()["access_token"])
 
 
+async def test_many_sessions_at_once_are_renewed_each_by_itself(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    await register(client)
+    pairs = [await log_in(client) for _ in range(12)]
+    spent = await renewed(client, pairs[0]["refresh_token"])
+    tokens = [pair["refresh_token"] for pair in pairs]
+
+    answers = await asyncio.gather(*(refresh(client, token) for token in [*tokens, *tokens]))
+
+    assert [answer.status_code for answer in answers] == [200] * 24
+    successors = [answer.json() for answer in answers]
+    assert successors[:12] == successors[12:]
+    assert successors[0] == spent
+    for old, new in zip(pairs, successors[:12], strict=True):
+        told, was = claims_of(new["refresh_token"]), claims_of(old["refresh_token"])
+        assert (told["sid"], told["gen"]) == (was["sid"], was["gen"] + 1)
+    generations = [session.generation for session in await sessions_of(service)]
+    assert generations == [1] * 12
+
+
+async def test_a_bad_one_among_many_is_refused_alone(
+    client: httpx.AsyncClient, service: Service, clock: SetClock
+) -> None:
+    await register(client)
+    pairs = [await log_in(client) for _ in range(6)]
+    await renewed(client, pairs[0]["refresh_token"])
+    await client.post("/auth/logout", headers=bearer(pairs[1]["access_token"]))
+    clock.advance(GRACE)
+
+    answers = await asyncio.gather(*(refresh(client, pair["refresh_token"]) for pair in pairs))
+
+    assert [answer.status_code for answer in answers] == [401, 401, 200, 200, 200, 200]
+    assert await count_events(service, "session.replayed") == 1
+
+
+@pytest.mark.databases("postgresql")
+async def test_nobody_waits_for_a_session_that_somebody_else_holds(
+    client: httpx.AsyncClient, service: Service, account: Account
+) -> None:
+    others = [await log_in(client) for _ in range(3)]
+    held = claims_of(account.refresh_token)["sid"]
+
+    async with service.work() as work:
+        await work.db.execute(select(Session.id).where(Session.id == held).with_for_update())
+        waiting = asyncio.create_task(refresh(client, account.refresh_token))
+        answers = [refresh(client, other["refresh_token"]) for other in others]
+        assert {answer.status_code for answer in await asyncio.gather(*answers)} == {200}
+        assert not waiting.done()
+
+    assert (await waiting).status_code == 200
+
+
 @pytest.mark.databases("postgresql")
 async def test_a_connection_that_breaks_costs_a_refresh_nothing(
     client: httpx.AsyncClient, service: Service, account: Account

@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
+from gatepost.db.gathering import Gathering
+
 log = logging.getLogger(__name__)
 
 Values = Mapping[str, Any]
@@ -36,10 +38,11 @@ class LoneStatements:
         """Where `is_traced`, all go by way of the session, which is what traces look at."""
         self.dialect = engine.dialect
         self._engine = engine
-        self._goes_straight = engine.dialect.driver == "asyncpg" and not is_traced
+        self.goes_straight = engine.dialect.driver == "asyncpg" and not is_traced
         # Where a connection cannot be made, the pool raises what SQLAlchemy makes of the driver's.
         self._failures = (*_FAILURES, engine.dialect.loaded_dbapi.Error)
         self._compiled: dict[Executable, _Compiled] = {}
+        self._gatherings: dict[Executable, Gathering] = {}
 
     async def first(
         self, open_db: OpenDb, statement: Executable, values: Values
@@ -52,14 +55,38 @@ class LoneStatements:
         connection breaks: what fails here is done again by the session, whose errors everybody
         knows.
         """
-        if self._goes_straight:
+        if self.goes_straight:
             try:
-                return await self._first_straight(statement, values)
+                rows = await self.all(statement, values)
+                return rows[0] if rows else None
             except self._failures as error:
                 log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
         return (await open_db().execute(statement, values)).first()
 
-    async def _first_straight(self, statement: Executable, values: Values) -> Sequence[Any] | None:
+    async def first_together(
+        self, statement: Executable, columns: Sequence[str], row: Sequence[Any]
+    ) -> Sequence[Any] | None:
+        """Return the row that `statement`, sent for all who ask at this moment, returns for `row`.
+
+        It takes an array for each of `columns`, and the first of them, the key, is what it returns
+        first. None where it returns nothing, where it fails, and where another asks for this key:
+        it is then to be asked alone. Only where it `goes_straight`.
+        """
+        gathering = self._gatherings.get(statement)
+        if gathering is None:
+
+            async def send(rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+                values = zip(*rows, strict=True)
+                return await self.all(statement, dict(zip(columns, values, strict=True)))
+
+            gathering = self._gatherings[statement] = Gathering(send, self._failures)
+        return await gathering.ask(row)
+
+    async def all(self, statement: Executable, values: Values) -> Sequence[Sequence[Any]]:
+        """Return all rows of `statement`, which is as for `first`, where it goes straight.
+
+        Raises whatever the driver or the pool does.
+        """
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self._engine.dialect)
@@ -67,12 +94,12 @@ class LoneStatements:
         connection = await self._engine.raw_connection()
         try:
             driver: Any = connection.driver_connection
-            row: Sequence[Any] | None = await driver.fetchrow(compiled.text, *arguments)
+            rows: Sequence[Sequence[Any]] = await driver.fetch(compiled.text, *arguments)
         except BaseException:
             connection.invalidate()
             raise
         connection.close()
-        return row
+        return rows
 
 
 class _Compiled:

@@ -226,6 +226,7 @@ class Metrics:
         self._samplers: list[Sampler] = []
         self._requests_in_progress = 0
         self._answered = lru_cache(maxsize=4096)(self._answered_children)
+        self._counter = lru_cache(maxsize=1024)(self._find_counter)
         self.set("gatepost_build_info", 1, version, platform.python_version())
         for outcome in _LOGINS.values():
             self.add("gatepost_logins_total", 0, outcome)
@@ -276,9 +277,12 @@ class Metrics:
 
     def add(self, name: str, amount: float, *labels: str) -> None:
         """Add to a counter."""
+        self._counter(name, labels).inc(amount)
+
+    def _find_counter(self, name: str, labels: tuple[str, ...]) -> Counter:
         metric = self._metrics[name]
         assert isinstance(metric, Counter)  # noqa: S101 - `DESCRIPTIONS` says so
-        (metric.labels(*labels) if labels else metric).inc(amount)
+        return metric.labels(*labels) if labels else metric
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set a gauge."""

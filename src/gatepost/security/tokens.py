@@ -19,6 +19,7 @@ from joserfc.jwa import (
     RSAPSSAlgorithm,
 )
 from joserfc.jwk import ECKey, JWKRegistry, OctKey, OKPKey, RSAKey
+from pydantic_core import to_json
 
 from gatepost.client.jwt import (
     ACCESS,
@@ -165,14 +166,14 @@ def _require_private(key: Key) -> None:
         raise ValueError("a public key does not sign")
 
 
-def encode(kind: str, claims: Mapping[str, Any], key: Key) -> str:
+def encode(kind: str, claims: Mapping[str, str | int], key: Key) -> str:
     """Sign `claims` as a token of `kind` (its `typ`): the same claims and key, the same token.
 
-    But for PS256, whose signatures are salted. Raises `ValueError` for a public key, for claims
-    that JSON cannot hold, or that make a token longer than any verifier of ours would read.
+    But for PS256, whose signatures are salted. Raises `ValueError` for a public key, an unpaired
+    surrogate, and claims that make a token longer than any verifier of ours would read.
     """
     _require_private(key)
-    payload = _JSON.encode(dict(claims)).encode()
+    payload = to_json(dict(sorted(claims.items())))
     message = _header(kind, key.algorithm, key.kid) + b"." + _base64url(payload)
     token = (message + b"." + _base64url(_sign(message, key))).decode("ascii")
     if len(token) > MAX_TOKEN_LENGTH:

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import Depends, Query, Request
+from starlette.types import Scope
 
 from gatepost.db.paging import PageRequest
 from gatepost.runtime import Runtime
@@ -24,26 +25,29 @@ async def get_runtime(request: Request) -> Runtime:
     return runtime_of(request.scope)
 
 
-def origin_of(request: Request, settings: ProtectionSettings) -> Origin:
+def origin_of(scope: Scope, settings: ProtectionSettings) -> Origin:
     """Where a request comes from, a host application's too."""
     return Origin(
-        request_id=request_id_of(request.scope) or uuid4().hex,
-        address=client_address(request.scope, settings.trusted_proxies),
-        user_agent=_user_agent(request),
+        request_id=request_id_of(scope) or uuid4().hex,
+        address=client_address(scope, settings.trusted_proxies),
+        user_agent=_user_agent(scope),
     )
 
 
-def _user_agent(request: Request) -> str | None:
+def _user_agent(scope: Scope) -> str | None:
     """As it is stored and shown: who sends a header writes any bytes but line ends into it."""
-    sent = request.headers.get("user-agent", "")[:_LONGEST_USER_AGENT]
-    return without_unprintable(sent) or None
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            sent = value[:_LONGEST_USER_AGENT].decode("latin-1")
+            return without_unprintable(sent) or None
+    return None
 
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 
 
 async def get_origin(request: Request, runtime: CurrentRuntime) -> Origin:
-    return origin_of(request, runtime.settings)
+    return origin_of(request.scope, runtime.settings)
 
 
 CurrentOrigin = Annotated[Origin, Depends(get_origin)]

@@ -27,7 +27,7 @@ async def get_user(
     """The user who is calling. Raises as `find_session` does."""
     session, _by_cookie = await find_session(request, runtime, _read_user)
     if session.user is None:
-        origin = origin_of(request, runtime.settings)
+        origin = origin_of(request.scope, runtime.settings)
         async with begin_work(runtime, origin, writes=False) as work:
             await _read_user(work, session)
     user: UserRead = session.user

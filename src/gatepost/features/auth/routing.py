@@ -1,9 +1,9 @@
 """The route class of refreshing, which every client asks for again and again."""
 
-from starlette.requests import Request
+from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from gatepost.features.auth.schemas import TokenRead
 from gatepost.features.idempotency.routing import OnceRoute
 from gatepost.features.sessions import service as sessions
 from gatepost.web.dependencies import origin_of
@@ -27,7 +27,7 @@ class RefreshRoute(OnceRoute):
         if scope["method"] != "POST" or not _sends_json_alone(scope):
             await super().handle(scope, receive, send)
             return
-        body = await Request(scope, receive).body()
+        body = await _whole_body(receive)
         token = _only_token(read_json(body)) if body else None
         if token is None or "bearer" not in runtime_of(scope).settings.auth_transports:
             await super().handle(scope, _Again(body, receive), send)
@@ -42,14 +42,28 @@ async def _refresh(scope: Scope, token: str) -> bytes:
     """What `refresh` of the router does with a token in the body."""
     runtime = runtime_of(scope)
     await spend(scope, "refresh")
-    async with begin_work(runtime, origin_of(Request(scope), runtime.settings)) as work:
+    async with begin_work(runtime, origin_of(scope, runtime.settings)) as work:
         pair = await sessions.renew(work, token)
-    answer = TokenRead(
-        access_token=pair.access_token,
-        refresh_token=pair.refresh_token,
-        expires_in=pair.access_lifetime,
+    return to_json(
+        {
+            "access_token": pair.access_token,
+            "refresh_token": pair.refresh_token,
+            "token_type": "bearer",
+            "expires_in": pair.access_lifetime,
+        }
     )
-    return answer.model_dump_json().encode()
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    """The body, once all of it is there; raises `ClientDisconnect`."""
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)
 
 
 def _sends_json_alone(scope: Scope) -> bool:

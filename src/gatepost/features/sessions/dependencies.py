@@ -50,7 +50,7 @@ async def find_session(
         refuse_cross_site(request, settings)
     session = sessions.recall(runtime, token)
     if session is None:
-        origin = origin_of(request, settings)
+        origin = origin_of(request.scope, settings)
         async with begin_work(runtime, origin, writes=False) as work:
             session = await sessions.look_up(work, token)
             if and_read is not None:

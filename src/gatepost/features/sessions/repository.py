@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, case, delete, select, update
+from sqlalchemy import CursorResult, Table, bindparam, case, column, delete, func, select, update
 from sqlalchemy import insert as insert_into
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
@@ -50,6 +51,42 @@ _SPEND = (
             else_=_UNTIL,
         ),
     )
+)
+# The same of many sessions, in arrays. What somebody else has locked is left out, so that nobody
+# waits for strangers: it is asked for once more, alone.
+_ASKED = (
+    func.unnest(
+        bindparam("of_session", type_=ARRAY(_SESSIONS.c.id.type)),
+        bindparam("of_user", type_=ARRAY(_SESSIONS.c.user_id.type)),
+        bindparam("spent", type_=ARRAY(_SESSIONS.c.generation.type)),
+        bindparam("at", type_=ARRAY(_SESSIONS.c.renewed_at.type)),
+        bindparam("until", type_=ARRAY(_SESSIONS.c.expires_at.type)),
+    )
+    .table_valued(*(column(name) for name in Spending._fields))
+    .render_derived(name="asked")
+)
+_READY = (
+    select(_SESSIONS.c.id, *_ASKED.c)
+    .join(_ASKED, _SESSIONS.c.id == _ASKED.c.of_session)
+    .where(
+        _SESSIONS.c.user_id == _ASKED.c.of_user,
+        _SESSIONS.c.generation == _ASKED.c.spent,
+        _SESSIONS.c.ended_at.is_(None),
+        _SESSIONS.c.expires_at > _ASKED.c.at,
+    )
+    .order_by(_SESSIONS.c.id)
+    .with_for_update(of=_SESSIONS, skip_locked=True, key_share=True)
+    .subquery("ready")
+)
+_SPEND_MANY = (
+    update(_SESSIONS)
+    .where(_SESSIONS.c.id == _READY.c.id, _SESSIONS.c.generation == _READY.c.spent)
+    .values(
+        generation=_SESSIONS.c.generation + 1,
+        renewed_at=_READY.c.at,
+        expires_at=func.least(_SESSIONS.c.absolute_expires_at, _READY.c.until),
+    )
+    .returning(*_GENERATION)
 )
 _INSERT = insert_into(_SESSIONS)
 _INSERTED = tuple(column.name for column in _SESSIONS.c if column.name != "id")
@@ -99,6 +136,10 @@ async def spend_generation(
 
     None for all the others.
     """
+    if lone.goes_straight:
+        row = await lone.first_together(_SPEND_MANY, Spending._fields, spending)
+        if row is not None:
+            return Generation(*row)
     values = spending._asdict()
     if lone.dialect.update_returning:
         row = await lone.first(open_db, _SPEND_AND_RETURN, values)

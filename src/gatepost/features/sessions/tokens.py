@@ -54,29 +54,33 @@ async def issue(work: Work, session: Generation) -> TokenPair:
     access_expires_at = min(
         session.renewed_at + settings.access_token_lifetime, session.absolute_expires_at
     )
-    common = {
+    issued, subject = _seconds(session.renewed_at), str(session.user_id)
+    access_id, refresh_id = _token_ids(runtime.token_id_key, session)
+    access: dict[str, str | int] = {
         "iss": settings.issuer,
-        "sub": str(session.user_id),
-        "sid": session.id,
-        "iat": _seconds(session.renewed_at),
-    }
-    access = common | {
         "aud": settings.audience,
+        "sub": subject,
+        "sid": session.id,
+        "jti": access_id,
+        "iat": issued,
         "exp": _seconds(access_expires_at),
-        "jti": _token_id(runtime.token_id_key, session, "access"),
         "role": session.role,
     }
-    refresh = common | {
+    refresh: dict[str, str | int] = {
+        "iss": settings.issuer,
         "aud": settings.issuer,
+        "sub": subject,
+        "sid": session.id,
+        "jti": refresh_id,
+        "iat": issued,
         "exp": _seconds(session.expires_at),
-        "jti": _token_id(runtime.token_id_key, session, "refresh"),
         "gen": session.generation,
     }
     return TokenPair(
         access_token=tokens.encode(tokens.ACCESS, access, await signing_keys.signing_key(work)),
         refresh_token=tokens.encode(tokens.REFRESH, refresh, runtime.refresh_key),
-        access_lifetime=_seconds(access_expires_at) - _seconds(session.renewed_at),
-        refresh_lifetime=_seconds(session.expires_at) - _seconds(session.renewed_at),
+        access_lifetime=_seconds(access_expires_at) - issued,
+        refresh_lifetime=_seconds(session.expires_at) - issued,
     )
 
 
@@ -173,10 +177,11 @@ def _number_of(subject: str) -> int:
     return _number(int(subject))
 
 
-def _token_id(key: bytes, session: Generation, kind: str) -> str:
-    """An id that nobody can guess and everybody who may computes alike."""
-    message = f"{kind}:{session.id}:{session.generation}".encode()
-    return hmac.digest(key, message, "sha256").hex()[:32]
+def _token_ids(key: bytes, session: Generation) -> tuple[str, str]:
+    """Two ids that nobody can guess and everybody who may computes alike."""
+    message = b"%d:%d" % (session.id, session.generation)
+    digest = hmac.digest(key, message, "sha256").hex()
+    return digest[:32], digest[32:]
 
 
 def _seconds(at: datetime) -> int:

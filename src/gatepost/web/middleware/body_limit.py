@@ -77,6 +77,7 @@ class _Body:
 
     __slots__ = (
         "_deadline",
+        "_is_late",
         "_is_whole",
         "_largest",
         "_receive",
@@ -91,7 +92,7 @@ class _Body:
         self._seconds = seconds
         self._received = 0
         self._deadline: float | None = None
-        self._is_whole = False
+        self._is_late = self._is_whole = False
         self.refusal: Problem | None = None
 
     async def receive(self) -> Message:
@@ -107,16 +108,27 @@ class _Body:
 
     async def _receive_in_time(self) -> Message:
         """The next piece; the time counts from the first that was asked for."""
+        loop, reader = asyncio.get_running_loop(), asyncio.current_task()
+        assert reader is not None  # noqa: S101 - a server reads in a task
         if self._deadline is None:
-            self._deadline = asyncio.get_running_loop().time() + self._seconds
+            self._deadline = loop.time() + self._seconds
+        # As `asyncio.timeout_at` does, whose objects cost as much as a small body itself.
+        alarm = loop.call_at(self._deadline, self._be_late, reader)
         try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._receive()
-        except TimeoutError:
+            return await self._receive()
+        except asyncio.CancelledError:
+            if not self._is_late or reader.uncancel():
+                raise
             self.refusal = RequestTimeout(
                 f"Send the whole body within {self._seconds:g} seconds.", headers=_CLOSE
             )
             raise _Refused from None
+        finally:
+            alarm.cancel()
+
+    def _be_late(self, reader: asyncio.Task[object]) -> None:
+        self._is_late = True
+        reader.cancel()
 
 
 def _too_large(largest: int) -> Problem:

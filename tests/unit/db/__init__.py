@@ -1,0 +1,1 @@
+"""What HTTP needs before there is a feature."""

@@ -1,0 +1,115 @@
+"""Who asks while a statement is on its way goes with the next one, and nobody waits for others."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from gatepost.db import gathering
+from gatepost.db.gathering import Gathering, Row
+
+pytestmark = pytest.mark.anyio
+
+
+class Database:
+    """Answers each row by its key and what was sent for it, once it is let."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sequence[Row]] = []
+        self.answers = asyncio.Event()
+        self.missing: set[int] = set()
+        self.failure: Exception | None = None
+
+    async def send(self, rows: Sequence[Row]) -> Sequence[Row]:
+        self.sent.append(rows)
+        await self.answers.wait()
+        if self.failure is not None:
+            raise self.failure
+        return [row for row in reversed(rows) if row[0] not in self.missing]
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def asking(of: Gathering, *rows: Row) -> list[asyncio.Task[Row | None]]:
+    tasks = [asyncio.create_task(of.ask(row)) for row in rows]
+    await settle()
+    return tasks
+
+
+async def test_one_alone_is_sent_at_once() -> None:
+    database = Database()
+    database.answers.set()
+    assert await Gathering(database.send, ()).ask((1, "a")) == (1, "a")
+    assert database.sent == [[(1, "a")]]
+
+
+async def test_what_comes_meanwhile_goes_together() -> None:
+    database = Database()
+    together = Gathering(database.send, ())
+    first = await asking(together, (1, "a"))
+    others = await asking(together, (2, "b"), (3, "c"), (4, "d"))
+    database.answers.set()
+    assert await asyncio.gather(*first, *others) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+    assert database.sent == [[(1, "a")], [(2, "b"), (3, "c"), (4, "d")]]
+    assert await together.ask((5, "e")) == (5, "e")
+
+
+async def test_no_more_go_together_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_ROWS", 2)
+    database = Database()
+    database.answers.set()
+    tasks = await asking(Gathering(database.send, ()), *((number, "") for number in range(5)))
+    assert await asyncio.gather(*tasks) == [(number, "") for number in range(5)]
+    assert [len(rows) for rows in database.sent] == [2, 2, 1]
+
+
+async def test_a_key_is_asked_for_once_and_the_others_are_told_to_ask_alone() -> None:
+    database = Database()
+    database.answers.set()
+    tasks = await asking(Gathering(database.send, ()), (1, "a"), (1, "b"), (2, "c"))
+    assert await asyncio.gather(*tasks) == [(1, "a"), None, (2, "c")]
+
+
+async def test_what_is_not_answered_is_none() -> None:
+    database = Database()
+    database.missing = {2}
+    database.answers.set()
+    tasks = await asking(Gathering(database.send, ()), (1, "a"), (2, "b"))
+    assert await asyncio.gather(*tasks) == [(1, "a"), None]
+
+
+async def test_after_a_failure_nobody_has_an_answer_and_the_next_are_sent() -> None:
+    database = Database()
+    database.failure = OSError("gone")
+    together = Gathering(database.send, (OSError,))
+    tasks = await asking(together, (1, "a"), (2, "b"))
+    database.answers.set()
+    assert await asyncio.gather(*tasks) == [None, None]
+    database.failure = None
+    assert await together.ask((1, "a")) == (1, "a")
+
+
+async def test_who_goes_away_takes_nobody_else_along() -> None:
+    database = Database()
+    together = Gathering(database.send, ())
+    first, other = await asking(together, (1, "a"), (2, "b"))
+    first.cancel()
+    await settle()
+    database.answers.set()
+    assert await other == (2, "b")
+    assert first.cancelled()
+
+
+async def test_nobody_waits_for_a_statement_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database()
+    together = Gathering(database.send, ())
+    (slow,) = await asking(together, (1, "a"))
+    monkeypatch.setattr(gathering, "PATIENCE", -1)
+    assert await together.ask((2, "b")) is None
+    database.answers.set()
+    assert await slow == (1, "a")
+    assert await together.ask((2, "b")) == (2, "b")
