@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -72,6 +73,8 @@ class Runtime:
         default_factory=WeakValueDictionary, repr=False
     )
     """By name, locks of what this process does one at a time; each goes with its last user."""
+    reserved_session_ids: deque[int] = field(default_factory=deque, repr=False)
+    """Ids that the database has given to nobody else, for sessions that are still to be opened."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set when the process stops: chores end between two pieces of work, never within one."""
     replica: Replica | None = None

@@ -5,11 +5,12 @@ round trips (BEGIN, the statement, COMMIT), and cost this process three times as
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Dialect, Executable, Select, Table, bindparam, insert, select, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
@@ -31,6 +32,13 @@ _FAILURES = (
 )
 
 
+class Insertion(NamedTuple):
+    """A row to be inserted; its values are as the driver takes them."""
+
+    table: Table
+    values: Values
+
+
 class LoneStatements:
     """Runs a statement straight on a pooled connection's driver, where that commits it too."""
 
@@ -42,6 +50,7 @@ class LoneStatements:
         # Where a connection cannot be made, the pool raises what SQLAlchemy makes of the driver's.
         self._failures = (*_FAILURES, engine.dialect.loaded_dbapi.Error)
         self._compiled: dict[Executable, _Compiled] = {}
+        self._insertions: dict[Hashable, Executable] = {}
         self._gatherings: dict[Executable, Gathering] = {}
 
     async def first(
@@ -82,6 +91,26 @@ class LoneStatements:
             gathering = self._gatherings[statement] = Gathering(send, self._failures)
         return await gathering.ask(row)
 
+    async def insert_while(
+        self, condition: Select[Any], values: Values, rows: Sequence[Insertion]
+    ) -> bool:
+        """Insert all rows, in their order, while `condition` holds: it finds a row, and locks it.
+
+        It is one statement. False, and nothing is inserted, where it does not; and where it failed,
+        which leaves open whether it was done. Only where this `goes_straight`.
+        """
+        kinds = (condition, *(row.table for row in rows))
+        statement = self._insertions.get(kinds)
+        if statement is None:
+            statement = self._insertions[kinds] = _inserting_while(condition, rows)
+        for number, row in enumerate(rows):
+            values = {**values, **{f"{name}_{number}": row.values[name] for name in row.values}}
+        try:
+            return bool(await self.all(statement, values))
+        except self._failures as error:
+            log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
+            return False
+
     async def all(self, statement: Executable, values: Values) -> Sequence[Sequence[Any]]:
         """Return all rows of `statement`, which is as for `first`, where it goes straight.
 
@@ -100,6 +129,21 @@ class LoneStatements:
             raise
         connection.close()
         return rows
+
+
+def _inserting_while(condition: Select[Any], rows: Sequence[Insertion]) -> Executable:
+    held = condition.cte("held")
+    insertions = []
+    for table, numbered in groupby(enumerate(rows), lambda each: each[1].table):
+        selected = []
+        for number, row in numbered:
+            columns = [table.c[name] for name in row.values]
+            values = [bindparam(f"{column.name}_{number}", type_=column.type) for column in columns]
+            selected.append(select(*values).select_from(held))
+        # In their order: the ids of one table's rows are to tell which came first.
+        inserting = insert(table).from_select(columns, union_all(*selected))
+        insertions.append(inserting.cte(f"of_{table.name}"))
+    return select(held).add_cte(*insertions)
 
 
 class _Compiled:

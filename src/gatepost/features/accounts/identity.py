@@ -43,7 +43,7 @@ class Address(NamedTuple):
 def read_email(text: str) -> Address | None:
     """The address that a text is, judged as `EmailInput` judges it; None if it is none.
 
-    Made for millions: most addresses are their own normal form, and cost a twentieth.
+    Most addresses are their own normal form, and cost a twentieth.
     """
     text = text.strip()
     if len(text) <= _LONGEST_PLAIN_EMAIL and _PLAIN_EMAIL.fullmatch(text):
@@ -74,11 +74,8 @@ def canonical_email(email: str) -> str:
     What somebody typed that is no address has a key too, which no address has: looking for it
     finds nobody, at the same cost. Who creates accounts checks addresses first.
     """
-    try:
-        address = _normalise(email.strip())
-    except EmailNotValidError:
-        return _nobodys_key(email)
-    return _lower(address)
+    address = read_email(email)
+    return _nobodys_key(email) if address is None else address.key
 
 
 def canonical_username(username: str) -> str:

@@ -37,6 +37,15 @@ class User(Base):
     password_changed_at: Mapped[datetime]
 
 
+class Credentials(NamedTuple):
+    """What a password is compared with, and whom it would let in, if anybody."""
+
+    id: int
+    password_hash: str
+    role: str
+    is_active: bool
+
+
 class Shown(NamedTuple):
     """What of a user's row is shown: no hash, no key."""
 

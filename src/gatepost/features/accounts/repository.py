@@ -1,7 +1,7 @@
 """Queries on users, and on how far imports of them have come."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -9,23 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import LoneStatements, OpenDb
+from gatepost.db.lone import Insertion, LoneStatements, OpenDb
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
 from gatepost.features.accounts.judging import Likeness, NewRow
-from gatepost.features.accounts.models import Shown, User, UserImport
+from gatepost.features.accounts.models import Credentials, Shown, User, UserImport
 from gatepost.features.accounts.roles import Role
 
 _KEYS_IN_A_QUERY = 1_000
-
-
-class Credentials(NamedTuple):
-    """What a password is compared with, and whether it would let anybody in."""
-
-    id: int
-    password_hash: str
-    is_active: bool
 
 
 # Made once, so that a login only fills in the values.
@@ -37,6 +29,16 @@ _LOCKED = (
     .where(User.id == bindparam("user"))
     .with_for_update()
     .execution_options(populate_existing=True)
+)
+_UNCHANGED = (
+    select(User.id)
+    .where(
+        User.id == bindparam("of_user"),
+        User.password_hash == bindparam("compared_with"),
+        User.role == bindparam("known_role"),
+        User.is_active,
+    )
+    .with_for_update(key_share=True)
 )
 _SHOW = select(*(getattr(User, name) for name in Shown._fields)).where(
     User.id == bindparam("of_user")
@@ -100,6 +102,18 @@ async def find_credentials(
     query = _CREDENTIALS_BY_EMAIL if is_email else _CREDENTIALS_BY_USERNAME
     row = await lone.first(open_db, query, {"key": key})
     return None if row is None else Credentials(*row)
+
+
+async def insert_while_unchanged(
+    lone: LoneStatements, known: Credentials, rows: Sequence[Insertion]
+) -> bool:
+    """Insert rows if these are still an active user's credentials, and their role; else False."""
+    values = {
+        "of_user": known.id,
+        "compared_with": known.password_hash,
+        "known_role": known.role,
+    }
+    return await lone.insert_while(_UNCHANGED, values, rows)
 
 
 async def lock(db: AsyncSession, user_id: int) -> User | None:

@@ -1,15 +1,16 @@
 """Creates users, finds them, changes them and lets them go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gatepost.db.lone import Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.features.accounts import repository
 from gatepost.features.accounts.errors import EmailTaken, LastAdmin, UsernameTaken, UserNotFound
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import canonical_email, canonical_username
-from gatepost.features.accounts.models import Shown, User
-from gatepost.features.accounts.repository import Credentials
+from gatepost.features.accounts.models import Credentials, Shown, User
 from gatepost.features.accounts.roles import Role
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
@@ -64,6 +65,16 @@ async def find_credentials(work: Work, login: str) -> Credentials | None:
     return await repository.find_credentials(
         work.open_db, work.runtime.lone_statements, key_of_login(login), is_email="@" in login
     )
+
+
+async def insert_while_unchanged(work: Work, known: Credentials, rows: Sequence[Insertion]) -> bool:
+    """Insert rows in one statement if what was known of an active user still holds.
+
+    False where it does not, where it failed, and on databases that have no such statement: nothing
+    then is known, and the ordinary way is to be gone.
+    """
+    lone = work.runtime.lone_statements
+    return lone.goes_straight and await repository.insert_while_unchanged(lone, known, rows)
 
 
 def key_of_login(login: str) -> str:

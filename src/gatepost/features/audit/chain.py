@@ -8,8 +8,9 @@ import hmac
 import json
 import secrets
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from gatepost.features.audit.models import AuditEvent, AuditHead
+from gatepost.features.audit.models import AuditEvent, AuditHead, Entry
 
 BEGINNING = ""
 """What stands for the hash of the row before the first."""
@@ -20,6 +21,7 @@ _SALT = 16
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr)
 
 
+@lru_cache(maxsize=8)
 def key_id(key: bytes) -> str:
     """Names a key without telling it."""
     return _tag(key, "key id")[:16]
@@ -30,9 +32,9 @@ def fingerprint(key: bytes, text: str) -> str:
     return _tag(key, "fingerprint", text)[:32]
 
 
-def new_mac(key: bytes, row: AuditEvent) -> str:
+def bind(key: bytes, entry: Entry) -> Entry:
     """Bind a new row's content. A random salt makes each different, so a copy is seen as one."""
-    return _mac(key, row, secrets.token_hex(_SALT // 2))
+    return entry._replace(mac=_mac(key, entry, secrets.token_hex(_SALT // 2)))
 
 
 def is_genuine(key: bytes, row: AuditEvent) -> bool:
@@ -61,7 +63,7 @@ def is_genuine_head(key: bytes, head: AuditHead) -> bool:
     return _same(_head_mac(key, head), head.mac)
 
 
-def _mac(key: bytes, row: AuditEvent, salt: str) -> str:
+def _mac(key: bytes, row: AuditEvent | Entry, salt: str) -> str:
     return salt + _tag(key, "row", salt, *_content(row))[: 64 - _SALT]
 
 
@@ -78,7 +80,7 @@ def _head_mac(key: bytes, head: AuditHead) -> str:
     )
 
 
-def _content(row: AuditEvent) -> tuple[object, ...]:
+def _content(row: AuditEvent | Entry) -> tuple[object, ...]:
     return (
         _instant(row.at),
         row.event,

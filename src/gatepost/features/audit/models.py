@@ -1,7 +1,7 @@
 """The audit log's tables."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -39,6 +39,24 @@ class AuditEvent(Base):
     mac: Mapped[str] = mapped_column(exact_text(64), unique=True)
     position: Mapped[int | None] = mapped_column(unique=True)
     hash: Mapped[str | None] = mapped_column(exact_text(64))
+
+
+class Entry(NamedTuple):
+    """A row that is to be written: all columns but its id, and what sealing fills in."""
+
+    at: datetime
+    event: str
+    outcome: str
+    user_id: int | None
+    actor_id: int | None
+    session_id: int | None
+    method: str | None
+    address: str | None
+    user_agent: str | None
+    request_id: str
+    details: dict[str, Any]
+    key_id: str
+    mac: str = ""
 
 
 class AuditHead(Base):

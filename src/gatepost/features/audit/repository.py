@@ -1,17 +1,20 @@
 """Queries on the audit log."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
-from sqlalchemy import Select, bindparam, delete, select, update
+from sqlalchemy import Select, Table, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
+from gatepost.db.lone import Insertion
 from gatepost.db.paging import Page, PageRequest, fetch_newest
 from gatepost.features.audit.filters import EventFilter
-from gatepost.features.audit.models import AuditEvent, AuditHead
+from gatepost.features.audit.models import AuditEvent, AuditHead, Entry
 
 _HEAD_ID = 1
 _LARGEST_POSITION = 2**63 - 1
@@ -20,6 +23,9 @@ _LARGEST_POSITION = 2**63 - 1
 _READABLE = tuple(
     column for column in AuditEvent.__table__.columns if column.name not in {"at", "details"}
 )
+
+
+_EVENTS = cast("Table", AuditEvent.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +37,14 @@ class Place:
     hash: str
 
 
-def add(db: AsyncSession, event: AuditEvent) -> None:
+def add(db: AsyncSession, entry: Entry) -> None:
     """Let the row be written with the transaction, at its next query or its end."""
-    db.add(event)
+    db.add(AuditEvent(**entry._asdict()))
+
+
+def insertion(entry: Entry) -> Insertion:
+    """What inserts the row in one statement with others."""
+    return Insertion(_EVENTS, entry._asdict() | {"details": json.dumps(entry.details)})
 
 
 async def list_page(db: AsyncSession, wanted: EventFilter, page: PageRequest) -> Page[AuditEvent]:

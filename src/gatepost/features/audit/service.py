@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from gatepost.db.lone import Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.features.audit import chain, repository
 from gatepost.features.audit.events import MEANINGS, Event
 from gatepost.features.audit.filters import EventFilter
-from gatepost.features.audit.models import AuditEvent
+from gatepost.features.audit.models import AuditEvent, Entry
 from gatepost.hooks import Happening
 from gatepost.work import Work, begin_work
 
@@ -32,23 +33,56 @@ class About:
 
 async def record(work: Work, event: Event, about: About) -> None:
     """Add the row to this transaction; log it and call the host's hooks once it is committed."""
-    row = _row(work, event, about)
-    repository.add(work.db, row)
+    entry = prepare(work, event, about)
+    repository.add(work.db, entry)
+    tell(work, entry)
 
-    async def tell() -> None:
-        work.runtime.metrics.count_event(event.value, row.outcome)
-        if log.isEnabledFor(logging.INFO):
-            log.info(event.value, extra=_line(row))
 
-    happening = Happening(
+def prepare(work: Work, event: Event, about: About) -> Entry:
+    """The row that `record` adds, for who writes it in one statement with all else there is."""
+    key = work.runtime.audit_key
+    entry = Entry(
+        at=work.now,
         event=event.value,
-        at=row.at,
+        outcome=MEANINGS[event].outcome.value,
         user_id=about.user_id,
+        actor_id=about.actor_id,
+        session_id=about.session_id,
+        method=about.method,
+        address=work.origin.address,
+        user_agent=work.origin.user_agent,
         request_id=work.origin.request_id,
-        details=row.details,
+        details=dict(about.details),
+        key_id=chain.key_id(key),
     )
-    work.after_commit(tell)
-    for callback in work.runtime.hooks.listening_to(event.value):
+    return chain.bind(key, entry)
+
+
+def insertion(entry: Entry) -> Insertion:
+    """What inserts a row that was prepared."""
+    return repository.insertion(entry)
+
+
+def tell(work: Work, entry: Entry) -> None:
+    """Log an event, count it and call the host's hooks, once the work is committed."""
+
+    async def log_it() -> None:
+        work.runtime.metrics.count_event(entry.event, entry.outcome)
+        if log.isEnabledFor(logging.INFO):
+            log.info(entry.event, extra=_line(entry))
+
+    work.after_commit(log_it)
+    callbacks = work.runtime.hooks.listening_to(entry.event)
+    if not callbacks:
+        return
+    happening = Happening(
+        event=entry.event,
+        at=entry.at,
+        user_id=entry.user_id,
+        request_id=entry.request_id,
+        details=entry.details,
+    )
+    for callback in callbacks:
         work.after_commit(partial(callback, happening))  # one that fails takes no other with it
 
 
@@ -72,32 +106,12 @@ def fingerprint(work: Work, text: str) -> str:
     return chain.fingerprint(work.runtime.audit_key, text)
 
 
-def _line(row: AuditEvent) -> dict[str, object]:
+def _line(entry: Entry) -> dict[str, object]:
     """What the log tells of an event. The row has the rest: who reads logs may not read that."""
     return {
-        "outcome": row.outcome,
-        "user_id": row.user_id,
-        "actor_id": row.actor_id,
-        "session_id": row.session_id,
-        "request_id": row.request_id,
+        "outcome": entry.outcome,
+        "user_id": entry.user_id,
+        "actor_id": entry.actor_id,
+        "session_id": entry.session_id,
+        "request_id": entry.request_id,
     }
-
-
-def _row(work: Work, event: Event, about: About) -> AuditEvent:
-    key = work.runtime.audit_key
-    row = AuditEvent(
-        at=work.now,
-        event=event.value,
-        outcome=MEANINGS[event].outcome.value,
-        user_id=about.user_id,
-        actor_id=about.actor_id,
-        session_id=about.session_id,
-        method=about.method,
-        address=work.origin.address,
-        user_agent=work.origin.user_agent,
-        request_id=work.origin.request_id,
-        details=dict(about.details),
-        key_id=chain.key_id(key),
-    )
-    row.mac = chain.new_mac(key, row)
-    return row

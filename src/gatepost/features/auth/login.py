@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gatepost.features.accounts import lockout
 from gatepost.features.accounts import service as accounts
-from gatepost.features.accounts.models import User
+from gatepost.features.accounts.models import Credentials, User
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.auth.errors import InvalidCredentials
@@ -24,14 +24,17 @@ _ATTEMPTS = 3
 class _Proof:
     """What was verified: the transaction that follows must find it unchanged."""
 
-    user_id: int
-    password_hash: str
+    known: Credentials
     rehashed: str | None
 
 
 async def log_in(work: Work, login: str, password: str) -> TokenPair:
     """Start a session for whom the credentials name; raises as `authenticate` does."""
-    user = await authenticate(work, login, password)
+    proof = await _verify(work, login, password)
+    pair = await _start_at_once(work, proof)
+    if pair is not None:
+        return pair
+    user = await _hold(work, login, password, proof)
     pair = await sessions.start(work, user.id, user.role, PASSWORD)
     about = audit.About(user_id=user.id, method=PASSWORD)
     await audit.record(work, Event.LOGIN_SUCCEEDED, about)
@@ -45,24 +48,46 @@ async def authenticate(work: Work, login: str, password: str) -> User:
     password: raises `InvalidCredentials`, and after several of them `LoginLocked`, even where the
     password is right.
     """
-    for _ in range(_ATTEMPTS):
-        proof = await _verify(work, login, password)
-        user = await accounts.find_locked(work, proof.user_id)
+    return await _hold(work, login, password, await _verify(work, login, password))
+
+
+async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
+    """Start the session in one statement, which finds the user unchanged; None if none was."""
+    known = proof.known
+    if not work.runtime.lone_statements.goes_straight or proof.rehashed is not None:
+        return None
+    opening = await sessions.prepare(work, known.id, known.role, PASSWORD)
+    about = audit.About(user_id=known.id, method=PASSWORD)
+    success = audit.prepare(work, Event.LOGIN_SUCCEEDED, about)
+    rows = [opening.session, *map(audit.insertion, (opening.event, success))]
+    if not await accounts.insert_while_unchanged(work, known, rows):
+        return None
+    pair = await sessions.issue(work, opening)
+    audit.tell(work, success)
+    return pair
+
+
+async def _hold(work: Work, login: str, password: str, proof: _Proof) -> User:
+    """Lock the user whose password was verified, and who is the same as then."""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            # Another login rehashed it, or its owner changed it: verify against what it is now.
+            proof = await _verify(work, login, password)
+        user = await accounts.find_locked(work, proof.known.id)
         if user is None or not user.is_active:
-            raise await _refusal(work, login, proof.user_id)  # deleted or disabled while we hashed
-        if user.password_hash == proof.password_hash:
+            raise await _refusal(work, login, proof.known.id)  # deleted or disabled meanwhile
+        if user.password_hash == proof.known.password_hash:
             if proof.rehashed is not None:
                 await accounts.store_rehashed(work, user.id, proof.rehashed)
             return user
-        # Another login rehashed it, or its owner changed it: verify against what it is now.
-    raise await _refusal(work, login, proof.user_id)
+    raise await _refusal(work, login, proof.known.id)
 
 
 async def _verify(work: Work, login: str, password: str) -> _Proof:
-    credentials = await accounts.find_credentials(work, login)
-    user_id = None if credentials is None else credentials.id
-    password_hash = None if credentials is None else credentials.password_hash
-    may_log_in = credentials is not None and credentials.is_active
+    known = await accounts.find_credentials(work, login)
+    user_id = None if known is None else known.id
+    password_hash = None if known is None else known.password_hash
+    may_log_in = known is not None and known.is_active
     await work.let_go()
     account = lockout.account_of(user_id, login)
     async with work.runtime.lockout.attempt(account, work.origin.address) as attempt:
@@ -70,10 +95,10 @@ async def _verify(work: Work, login: str, password: str) -> _Proof:
         attempt.succeeded = verification.matches and may_log_in
     if attempt.locked:
         await lockout.record_lock(work, user_id)
-    if not attempt.succeeded or user_id is None or password_hash is None:
+    if not attempt.succeeded or known is None:
         raise await _refusal(work, login, user_id)
     rehashed = await _rehash(work, password) if verification.needs_rehash else None
-    return _Proof(user_id, password_hash, rehashed)
+    return _Proof(known, rehashed)
 
 
 async def _rehash(work: Work, password: str) -> str | None:

@@ -1,19 +1,21 @@
 """Queries on sessions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import CursorResult, Table, bindparam, case, column, delete, func, select, update
+from sqlalchemy import cast as cast_to
 from sqlalchemy import insert as insert_into
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import LoneStatements, OpenDb
+from gatepost.db.lone import Insertion, LoneStatements, OpenDb
 from gatepost.features.sessions.models import Generation, Login, Session
 
 _PURGE_BATCH = 1000
+_RESERVED_AT_ONCE = 32
 
 _SESSIONS = cast("Table", Session.__table__)
 _GENERATION = tuple(_SESSIONS.c[name] for name in Generation._fields)
@@ -89,7 +91,8 @@ _SPEND_MANY = (
     .returning(*_GENERATION)
 )
 _INSERT = insert_into(_SESSIONS)
-_INSERTED = tuple(column.name for column in _SESSIONS.c if column.name != "id")
+_NEXT_ID = func.nextval(cast_to(func.pg_get_serial_sequence("sessions", "id"), REGCLASS))
+_RESERVED = select(func.array_agg(_NEXT_ID)).select_from(func.generate_series(1, _RESERVED_AT_ONCE))
 _SPEND_AND_RETURN = _SPEND.returning(*_GENERATION)
 _LOGIN = select(*(_SESSIONS.c[name] for name in Login._fields)).where(
     _SESSIONS.c.id == bindparam("of_session"),
@@ -99,13 +102,24 @@ _LOGIN = select(*(_SESSIONS.c[name] for name in Login._fields)).where(
 _RETURN = select(*_GENERATION).where(_SESSIONS.c.id == bindparam("of_session"))
 
 
-async def insert(db: AsyncSession, session: Session) -> None:
-    """Insert a session, which has its id then and is no concern of the unit of work's."""
-    result = await db.execute(_INSERT, {name: getattr(session, name) for name in _INSERTED})
+async def insert(db: AsyncSession, values: Mapping[str, Any]) -> int:
+    """Insert a session with values for all columns but its id, which is returned."""
+    result = await db.execute(_INSERT, values)
     assert isinstance(result, CursorResult)  # noqa: S101 - what an insert gives
     key = result.inserted_primary_key
     assert key is not None  # noqa: S101 - one row was inserted
-    session.id = key[0]
+    return int(key[0])
+
+
+def insertion(session_id: int, values: Mapping[str, Any]) -> Insertion:
+    """The same under an id that was reserved, in one statement with others."""
+    return Insertion(_SESSIONS, {"id": session_id, **values})
+
+
+async def reserve_ids(open_db: OpenDb, lone: LoneStatements) -> Sequence[int]:
+    """Ids that no other session will have, of which a login takes one at a time."""
+    row = await lone.first(open_db, _RESERVED, {})
+    return [] if row is None else list(row[0])
 
 
 async def find(db: AsyncSession, session_id: int) -> Session | None:
@@ -154,7 +168,7 @@ async def list_live(db: AsyncSession, user_id: int, now: datetime) -> Sequence[S
     sessions = await db.scalars(
         select(Session)
         .where(Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > now)
-        .order_by(Session.id)
+        .order_by(Session.created_at, Session.id)
     )
     return sessions.all()
 

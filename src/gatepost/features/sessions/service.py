@@ -1,10 +1,14 @@
 """Opens sessions, keeps them alive, and ends them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from gatepost.db.lone import Insertion
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
+from gatepost.features.audit.models import Entry
 from gatepost.features.sessions import repository, tokens
 from gatepost.features.sessions.cache import CachedSession, cache_of
 from gatepost.features.sessions.errors import InvalidToken, RefreshTokenReplayed, SessionNotFound
@@ -24,29 +28,44 @@ async def start(work: Work, user_id: int, role: str, method: str) -> TokenPair:
 
     The caller holds the user's row locked, so that no change of role or password slips between.
     """
-    now, settings = work.now, work.runtime.settings
-    absolute_end = now + settings.session_absolute_lifetime
-    session = Session(
-        user_id=user_id,
-        role=role,
-        method=method,
-        generation=0,
-        created_at=now,
-        authenticated_at=now,
-        renewed_at=now,
-        expires_at=min(_idle_end(work, now), absolute_end),
-        absolute_expires_at=absolute_end,
-        ended_at=None,
-        address=work.origin.address,
-        user_agent=work.origin.user_agent,
+    values = _values_of_new(work, user_id, role, method)
+    session_id = await repository.insert(work.db, values)
+    about = audit.About(user_id=user_id, session_id=session_id, method=method)
+    await audit.record(work, Event.SESSION_STARTED, about)
+    return await tokens.issue(work, _first_generation(session_id, values))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A session that is to be inserted by its id, and what the audit log will say of it."""
+
+    session: Insertion
+    event: Entry
+    generation: Generation
+
+
+async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening:
+    """The same session as `start` opens, for who writes it in one statement with all else there is.
+
+    Only where such statements go straight to the driver.
+    """
+    reserved = work.runtime.reserved_session_ids
+    if not reserved:
+        reserved.extend(await repository.reserve_ids(work.open_db, work.runtime.lone_statements))
+    session_id = reserved.popleft()
+    values = _values_of_new(work, user_id, role, method)
+    about = audit.About(user_id=user_id, session_id=session_id, method=method)
+    return Opening(
+        session=repository.insertion(session_id, values),
+        event=audit.prepare(work, Event.SESSION_STARTED, about),
+        generation=_first_generation(session_id, values),
     )
-    await repository.insert(work.db, session)
-    await audit.record(
-        work,
-        Event.SESSION_STARTED,
-        audit.About(user_id=user_id, session_id=session.id, method=method),
-    )
-    return await tokens.issue(work, session.present)
+
+
+async def issue(work: Work, opening: Opening) -> TokenPair:
+    """The tokens of a session that was prepared and is inserted."""
+    audit.tell(work, opening.event)
+    return await tokens.issue(work, opening.generation)
 
 
 async def renew(work: Work, refresh_token: str) -> TokenPair:
@@ -208,6 +227,29 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
     )
     await audit.record(work, Event.SESSION_REPLAYED, about)
     raise RefreshTokenReplayed
+
+
+def _values_of_new(work: Work, user_id: int, role: str, method: str) -> dict[str, Any]:
+    now, settings = work.now, work.runtime.settings
+    absolute_end = now + settings.session_absolute_lifetime
+    return {
+        "user_id": user_id,
+        "role": role,
+        "method": method,
+        "generation": 0,
+        "created_at": now,
+        "authenticated_at": now,
+        "renewed_at": now,
+        "expires_at": min(_idle_end(work, now), absolute_end),
+        "absolute_expires_at": absolute_end,
+        "ended_at": None,
+        "address": work.origin.address,
+        "user_agent": work.origin.user_agent,
+    }
+
+
+def _first_generation(session_id: int, values: Mapping[str, Any]) -> Generation:
+    return Generation(session_id, *(values[name] for name in Generation._fields[1:]))
 
 
 def _idle_end(work: Work, now: datetime) -> datetime:
