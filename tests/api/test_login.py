@@ -15,8 +15,10 @@ from gatepost.features.accounts.models import User
 from gatepost.features.audit.models import AuditEvent
 from gatepost.work import Work
 from tests.api.conftest import MakeService
+from tests.support.connections import break_every_connection
 from tests.support.hashing import held_up, until
 from tests.support.service import PASSWORD, Service, bearer, log_in, register
+from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
 
@@ -599,6 +601,42 @@ async def test_what_changes_while_a_login_is_hashed_counts(
     assert is_wrong(answer)
     assert "set-cookie" not in answer.headers
     assert ("login.failed", "failure", user["id"]) in await events(service)
+
+
+async def test_a_role_that_changes_while_a_login_is_hashed_is_the_session_s(
+    service: Service, client: httpx.AsyncClient
+) -> None:
+    user = await register(client, EMAIL)
+    pool = service.runtime.hash_pool
+    async with held_up(pool):
+        attempt = asyncio.create_task(login(client, email=EMAIL, password=PASSWORD))
+        await until(lambda: pool.depth == 1)
+        await service.give_role(user["id"], "moderator")
+
+    token = (await attempt).json()["access_token"]
+
+    assert claims_of(token)["role"] == "moderator"
+    assert (await client.get("/users", headers=bearer(token))).status_code == 200
+    kept = [event for event, _, user_id in await events(service) if user_id == user["id"]]
+    assert kept[-2:] == ["session.started", "login.succeeded"]
+
+
+@pytest.mark.databases("postgresql")
+async def test_connections_that_break_while_a_login_is_hashed_cost_it_nothing(
+    service: Service, client: httpx.AsyncClient
+) -> None:
+    await register(client, EMAIL)
+    pool = service.runtime.hash_pool
+    async with held_up(pool):
+        attempt = asyncio.create_task(login(client, email=EMAIL, password=PASSWORD))
+        await until(lambda: pool.depth == 1)
+        await break_every_connection(service)
+
+    answer = await attempt
+
+    assert answer.status_code == 200, answer.text
+    devices = await client.get("/auth/sessions", headers=bearer(answer.json()["access_token"]))
+    assert len(devices.json()) == 1
 
 
 async def test_an_account_without_a_password_cannot_log_in_by_one(

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from sqlalchemy import func, select, update
@@ -16,6 +15,7 @@ from gatepost.features.sessions.models import Session
 from gatepost.security import tokens
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
+from tests.support.connections import break_every_connection
 from tests.support.service import Account, Service, bearer, log_in, register, sign_up, sign_up_as
 from tests.support.tokens import claims_of
 
@@ -278,18 +278,6 @@ async def test_a_connection_that_breaks_costs_a_refresh_nothing(
         account = replace(account, refresh_token=pair["refresh_token"])
 
     assert [session.generation for session in await sessions_of(service)] == [3]
-
-
-async def break_every_connection(service: Service) -> None:
-    url = service.runtime.engine.url.set(drivername="postgresql")
-    connection = await asyncpg.connect(url.render_as_string(hide_password=False))
-    try:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    finally:
-        await connection.close()
 
 
 async def test_a_spent_token_ends_the_session(

@@ -80,6 +80,24 @@ async def test_the_list_tells_each_device_and_which_one_asks(
     }
 
 
+async def test_the_list_is_in_the_order_of_the_logins_wherever_each_came_in(
+    make_service: MakeService, clock: SetClock
+) -> None:
+    async with make_service() as one, make_service() as other:
+        doors = [one.open_client(), other.open_client()]
+        account = await sign_up(doors[0])
+        for number in range(6):
+            clock.advance(timedelta(minutes=1))
+            await log_in(doors[1 - number % 2])
+        listed = await list_sessions(doors[0], account.access_token)
+        times = [each["created_at"] for each in listed]
+        assert len(times) == 7
+        assert times == sorted(times)
+        assert listed[0]["is_current"]
+        for door in doors:
+            await door.aclose()
+
+
 async def test_the_list_leaves_out_what_is_over_and_what_is_others(
     client: httpx.AsyncClient, clock: SetClock
 ) -> None:
