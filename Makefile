@@ -62,6 +62,8 @@ migration: ## write a migration from the models (NAME="add a column")
 	$(DEV_ENVIRONMENT)
 	@test -n "$(NAME)" || { echo 'Say what it does: make migration NAME="add a column"' >&2; exit 2; }
 	@$(BIN)/alembic revision --autogenerate -m "$(NAME)"
+	@$(BIN)/ruff check --quiet --fix --exit-zero --select I src/gatepost/migrations/versions
+	@$(BIN)/ruff format --quiet src/gatepost/migrations/versions
 
 docs: ## write what is generated of docs/, and .env.example
 	$(DEV_ENVIRONMENT)

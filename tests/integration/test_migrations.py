@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from gatepost.features.accounts.models import User
 from gatepost.features.audit.models import AuditEvent
 from gatepost.features.items.models import Item
 from gatepost.features.sessions.models import Session
+from gatepost.migrations import revisions
 from gatepost.migrations.comparing import compare_type
 from gatepost.migrations.models import metadata
 from gatepost.migrations.revisions import UnknownRevision, current_revision, head_revision
@@ -283,12 +286,16 @@ async def test_a_migration_that_fails_changes_nothing(engine: AsyncEngine) -> No
     assert await current_revision(engine) is None
 
 
-async def run_alembic(url: str, *words: str) -> tuple[int | None, str]:
+async def run_alembic(
+    url: str, *words: str, config: Path = Path("alembic.ini")
+) -> tuple[int | None, str]:
     environ = {"PATH": os.environ["PATH"], "DATABASE_URL": url}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "alembic",
+        "-c",
+        str(config),
         *words,
         env=environ,
         stdout=asyncio.subprocess.PIPE,
@@ -305,6 +312,58 @@ async def test_alembics_own_command_needs_nothing_but_the_database(fresh_databas
     status, said = await run_alembic(fresh_database_url, "current")
     assert (status, f"{head_revision()} (head)" in said) == (0, True), said
     assert (await run_alembic(fresh_database_url, "downgrade", "-1"))[0] == 0
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """A copy of alembic.ini and of the history beside it, to write to."""
+    shutil.copy("alembic.ini", tmp_path)
+    folder = Path("src/gatepost/migrations")
+    shutil.copytree(folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / folder / "versions"
+
+
+def files_in(history: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in history.glob("*.py")}
+
+
+async def test_autogenerate_writes_no_file_where_there_is_nothing_to_do(
+    fresh_database_url: str, history: Path
+) -> None:
+    config = history.parents[3] / "alembic.ini"
+    assert (await run_alembic(fresh_database_url, "upgrade", "head"))[0] == 0
+    before = files_in(history)
+    command = ("revision", "--autogenerate", "-m", "nothing")
+    status, said = await run_alembic(fresh_database_url, *command, config=config)
+    assert (status, "there is nothing to migrate" in said) == (0, True), said
+    assert files_in(history) == before
+
+
+async def test_autogenerate_writes_a_revision_that_the_service_can_read(
+    fresh_database_url: str, history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = history.parents[3] / "alembic.ini"
+    assert (await run_alembic(fresh_database_url, "upgrade", "head"))[0] == 0
+    engine = open_engine(DatabaseSettings(database_url=fresh_database_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE items"))
+    await engine.dispose()
+    command = ("revision", "--autogenerate", "-m", "items again", "--rev-id", "0123456789ab")
+    status, said = await run_alembic(fresh_database_url, *command, config=config)
+    assert status == 0, said
+    [written] = [
+        text for name, text in files_in(history).items() if name.endswith("_items_again.py")
+    ]
+    assert "op.create_table(" in written
+    status, said = await run_alembic(fresh_database_url, "upgrade", "head", config=config)
+    assert status == 0, said
+    monkeypatch.setattr(revisions, "_FOLDER", history)
+    revisions._history.cache_clear()
+    try:
+        assert head_revision() == "0123456789ab"
+    finally:
+        monkeypatch.undo()
+        revisions._history.cache_clear()
 
 
 async def test_alembics_own_command_tells_mistakes_without_a_traceback() -> None:

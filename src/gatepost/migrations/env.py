@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from gatepost.db.base import UtcDateTime
@@ -25,6 +27,17 @@ def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
     return False
 
 
+def write_no_empty_revision(
+    _context: MigrationContext, _revision: object, directives: list[MigrationScript]
+) -> None:
+    """Where `alembic revision --autogenerate` finds nothing to do, leave no file that does it."""
+    is_asked = getattr(context.config.cmd_opts, "autogenerate", False)
+    operations = directives[0].upgrade_ops if is_asked else None
+    if operations is not None and operations.is_empty():
+        directives.clear()
+        sys.stdout.write("The models and the schema are the same: there is nothing to migrate.\n")
+
+
 def run(connection: Connection) -> None:
     """Run the command's migrations on a connection."""
     is_sqlite = connection.dialect.name == "sqlite"
@@ -37,6 +50,7 @@ def run(connection: Connection) -> None:
         compare_type=compare_type,
         compare_server_default=True,
         render_item=render_item,
+        process_revision_directives=write_no_empty_revision,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatepost.db.engine import WRITES
 
 _FOLDER = Path(__file__).with_name("versions")
-_REVISION = re.compile(r"^revision: str = \"(\w+)\"$", re.MULTILINE)
-_PREVIOUS = re.compile(r"^down_revision: .* = (?:\"(\w+)\"|None)$", re.MULTILINE)
+# In either kind of quotes: Alembic writes one, and our formatter the other.
+_REVISION = re.compile(r"^revision: str = [\"'](\w+)[\"']$", re.MULTILINE)
+_PREVIOUS = re.compile(r"^down_revision: .* = (?:[\"'](\w+)[\"']|None)$", re.MULTILINE)
 
 
 class UnknownRevision(Exception):  # noqa: N818 - read as the fact that it tells
