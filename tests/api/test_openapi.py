@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 import schemathesis
+from pydantic import BaseModel
 
+from gatepost.features.accounts.schemas import Message, UserRead
+from gatepost.features.auth.schemas import BulkResult, TokenRead
+from gatepost.features.items.schemas import ItemRead
 from gatepost.web.openapi import at_mount
 from gatepost.web.problems import problem_kinds
 from tests.api.conftest import MakeService
@@ -167,6 +171,59 @@ async def test_headers_that_tell_what_to_do_are_described(document: Document) ->
     assert "WWW-Authenticate" in users["401"]["headers"]
     assert "Retry-After" in users["503"]["headers"]
     assert "Retry-After" not in found["GET /health"]["responses"]["503"]["headers"]
+
+
+def shown_bodies(document: Document) -> dict[str, Any]:
+    """The example of each operation's body."""
+    shown = {}
+    for place, operation in operations(document):
+        if "requestBody" not in operation:
+            continue
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        for each in [schema, *schema.get("anyOf", ())]:
+            found = resolve(document, each["$ref"]) if "$ref" in each else each
+            if "examples" in found:
+                shown[place] = found["examples"][0]
+        assert place in shown
+    return shown
+
+
+async def test_every_body_is_shown_by_an_example_that_is_taken(make_service: MakeService) -> None:
+    async with make_service() as service, service.open_client() as client:
+        shown = shown_bodies((await client.get("/api/v1/openapi.json")).json())
+        made = await client.post(
+            "/api/v1/auth/register", json=shown.pop("POST /api/v1/auth/register")
+        )
+        assert made.status_code == 201
+        login = await client.post("/api/v1/auth/login", json=shown["POST /api/v1/auth/login"])
+        assert login.status_code == 200
+        bearer = {"Authorization": f"Bearer {login.json()['access_token']}"}
+        for place, body in shown.items():
+            method, path = place.format(user_id=made.json()["id"], item_id=1).split()
+            answer = await client.request(method, path, json=body, headers=bearer)
+            expected = {"POST /api/v1/auth/refresh": 401, "PATCH /api/v1/users/{user_id}": 403}
+            assert answer.status_code in {200, 201, expected.get(place)}, (place, answer.text)
+
+
+@pytest.mark.parametrize("model", [UserRead, TokenRead, ItemRead, BulkResult, Message])
+def test_an_answer_is_shown_by_an_example_of_it(model: type[BaseModel]) -> None:
+    [example] = model.model_json_schema()["examples"]
+    answer = model.model_validate(example)
+    assert answer.model_dump(mode="json", exclude_unset=True) == example
+    assert answer.model_fields_set == set(model.model_fields)
+
+
+async def test_every_refusal_is_shown_by_an_example_of_each_problem(document: Document) -> None:
+    for place, operation in operations(document):
+        for status, response in operation["responses"].items():
+            content = response.get("content", {}).get("application/problem+json")
+            if content is None:
+                continue
+            codes = re.findall(r"`(\w+)`:", response["description"])
+            assert list(content["examples"]) == codes, (place, status)
+            for code, reference in content["examples"].items():
+                problem = resolve(document, reference["$ref"])["value"]
+                assert (problem["code"], problem["status"]) == (code, int(status))
 
 
 async def test_every_string_in_a_request_is_bounded(document: Document) -> None:

@@ -1,4 +1,6 @@
-"""What every body of a request shares."""
+"""What the bodies of requests and answers share."""
+
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -7,3 +9,11 @@ class RequestBody(BaseModel):
     """A field that we do not know is refused, so that none can be smuggled in."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def shown_as(example: dict[str, Any]) -> dict[str, Any]:
+    """What a model adds to its schema, so that documentation shows it by this example.
+
+    `ConfigDict(json_schema_extra=shown_as({...}))`
+    """
+    return {"examples": [example]}

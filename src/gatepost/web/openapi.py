@@ -1,5 +1,6 @@
 """Describes the API as an OpenAPI 3.1 document: what each operation takes, gives and refuses."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -23,6 +24,7 @@ from gatepost.web.problems import (
     DatabaseUnavailable,
     InternalError,
     ProblemDetails,
+    example_document,
     problem_kinds,
     problems,
 )
@@ -93,6 +95,12 @@ _HEADERS: dict[str, Any] = {
 _KEY_REFUSALS = ("idempotency_key_invalid", "idempotency_conflict", "idempotency_key_reused")
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _STOCK_SCHEMAS = ("HTTPValidationError", "ValidationError")
+_FIELD_ERROR: dict[str, Any] = {
+    "loc": ["body", "title"],
+    "msg": "Field required",
+    "type": "missing",
+}
+_CODE = re.compile(r"`(\w+)`: ")
 
 
 def describe(app: FastAPI, settings: Settings) -> None:
@@ -135,6 +143,7 @@ def _describe(app: FastAPI, settings: Settings) -> dict[str, Any]:
     components = document.setdefault("components", {})
     _describe_schemas(components.setdefault("schemas", {}))
     components["headers"] = _HEADERS
+    components["examples"] = _problem_examples()
     _describe_authentication(components.get("securitySchemes", {}), settings)
     names = _operation_names(app)
     for path, method, operation in _operations(document):
@@ -145,6 +154,7 @@ def _describe(app: FastAPI, settings: Settings) -> dict[str, Any]:
             _add_refusals(operation, [RateLimited])
         _describe_refusals(operation, method, settings)
         _describe_answers(operation)
+        _show_refusals(operation, components["examples"])
     used = {tag for _, _, operation in _operations(document) for tag in operation.get("tags", ())}
     document["tags"] = [
         {"name": name, "description": text} for name, text in TAGS.items() if name in used
@@ -267,6 +277,27 @@ def _describe_answers(operation: Operation) -> None:
             headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/Idempotency-Replayed"}
         if response["description"] == "Successful Response":
             response["description"] = HTTPStatus(int(status)).phrase
+
+
+def _problem_examples() -> dict[str, Any]:
+    """Each kind of problem as it is sent."""
+    examples: dict[str, Any] = {
+        kind.code: {"summary": kind.title, "value": example_document(kind)}
+        for kind in problem_kinds()
+    }
+    examples[ValidationFailed.code]["value"] |= {"errors": [_FIELD_ERROR]}
+    return examples
+
+
+def _show_refusals(operation: Operation, examples: dict[str, Any]) -> None:
+    """Show each problem that an answer may be."""
+    for response in operation["responses"].values():
+        if content := response.get("content", {}).get(MEDIA_TYPE):
+            content["examples"] = {
+                code: {"$ref": f"#/components/examples/{code}"}
+                for code in _CODE.findall(response["description"])
+                if code in examples
+            }
 
 
 def _header_names(

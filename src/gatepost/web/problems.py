@@ -101,14 +101,22 @@ def _documented(kinds: Sequence[type[Problem]]) -> dict[str, Any]:
 
 
 def problem_document(problem: Problem, request_id: str) -> dict[str, Any]:
+    return {**_members(problem, problem.detail, request_id), **problem.extensions}
+
+
+def example_document(kind: type[Problem]) -> dict[str, Any]:
+    """The document of a problem of this kind of which nothing more is known."""
+    return _members(kind, kind.title, "5f0c2be7a914d1ff7f6e8cbc40b1e2d3")
+
+
+def _members(kind: Problem | type[Problem], detail: str, request_id: str) -> dict[str, Any]:
     return {
-        "type": f"urn:gatepost:problem:{problem.code}",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-        "code": problem.code,
+        "type": f"urn:gatepost:problem:{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "code": kind.code,
         "request_id": request_id,
-        **problem.extensions,
     }
 
 

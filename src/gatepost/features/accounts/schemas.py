@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
 from gatepost.features.accounts.roles import Role
-from gatepost.web.bodies import RequestBody
+from gatepost.web.bodies import RequestBody, shown_as
 
 PasswordInput = Annotated[
     str, Field(max_length=4096, description="Taken exactly as typed, but for NFC normalisation.")
@@ -16,10 +16,25 @@ PasswordInput = Annotated[
 """Bounded for the parser's sake; the policy's own limit is judged where a password is set."""
 
 
+USER_EXAMPLE = {
+    "id": 7,
+    "email": "ada@example.com",
+    "username": "ada",
+    "full_name": "Ada Lovelace",
+    "role": "user",
+    "is_active": True,
+    "email_verified": False,
+    "created_at": "2026-05-01T12:00:00Z",
+    "updated_at": "2026-05-01T12:00:00Z",
+}
+
+
 class UserRead(BaseModel):
     """A user. Never a hash, never a secret. Frozen: several requests share one."""
 
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    model_config = ConfigDict(
+        from_attributes=True, frozen=True, json_schema_extra=shown_as(USER_EXAMPLE)
+    )
 
     id: int
     email: str
@@ -44,6 +59,8 @@ class _Changes(RequestBody):
 class ProfileUpdate(_Changes):
     """What users may change of themselves; absent fields keep their value."""
 
+    model_config = ConfigDict(json_schema_extra=shown_as({"full_name": "Ada King"}))
+
     full_name: FullNameInput | None = None
     username: UsernameInput | None = None
     email: EmailInput | None = None
@@ -55,6 +72,8 @@ class ProfileUpdate(_Changes):
 class UserUpdate(_Changes):
     """What may be changed of a user; `email`, `role` and `is_active` by admins only."""
 
+    model_config = ConfigDict(json_schema_extra=shown_as({"role": "moderator"}))
+
     full_name: FullNameInput | None = None
     username: UsernameInput | None = None
     email: EmailInput | None = None
@@ -65,11 +84,22 @@ class UserUpdate(_Changes):
 class PasswordChange(RequestBody):
     """The current password, and the one that takes its place."""
 
+    model_config = ConfigDict(
+        json_schema_extra=shown_as(
+            {
+                "current_password": "a sentence that only I know",
+                "new_password": "another sentence that only I know",
+            }
+        )
+    )
+
     current_password: PasswordInput
     new_password: PasswordInput
 
 
 class Message(BaseModel):
     """A sentence that says what was done."""
+
+    model_config = ConfigDict(json_schema_extra=shown_as({"message": "Logged out successfully"}))
 
     message: str

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
-from gatepost.features.accounts.schemas import PasswordInput, UserRead
-from gatepost.web.bodies import RequestBody
+from gatepost.features.accounts.schemas import USER_EXAMPLE, PasswordInput, UserRead
+from gatepost.web.bodies import RequestBody, shown_as
 
 Transport = Literal["bearer", "cookie"]
 
@@ -15,8 +15,17 @@ LoginName = Annotated[str, Field(min_length=1, max_length=320)]
 """As somebody types it: what names no account is refused like any wrong credentials."""
 
 
+_CREDENTIALS_EXAMPLE = {"email": "ada@example.com", "password": "a sentence that only I know"}
+
+
 class Registration(RequestBody):
     """A new account."""
+
+    model_config = ConfigDict(
+        json_schema_extra=shown_as(
+            {**_CREDENTIALS_EXAMPLE, "full_name": "Ada Lovelace", "username": "ada"}
+        )
+    )
 
     email: EmailInput
     password: PasswordInput
@@ -29,6 +38,17 @@ class BulkRegistration(RequestBody):
 
     A row is looked at when its turn comes, so that one that is nothing like it fails alone.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra=shown_as(
+            {
+                "users": [
+                    _CREDENTIALS_EXAMPLE,
+                    {**_CREDENTIALS_EXAMPLE, "email": "grace@example.com"},
+                ]
+            }
+        )
+    )
 
     users: Annotated[
         list[Any],
@@ -50,6 +70,24 @@ class FailedRow(BaseModel):
 
 
 class BulkResult(BaseModel):
+    """What became of each row."""
+
+    model_config = ConfigDict(
+        json_schema_extra=shown_as(
+            {
+                "created": [USER_EXAMPLE],
+                "failed": [
+                    {
+                        "index": 1,
+                        "email": "grace@example.com",
+                        "code": "email_taken",
+                        "detail": "An account with this email address exists",
+                    }
+                ],
+            }
+        )
+    )
+
     created: list[UserRead]
     failed: list[FailedRow]
 
@@ -75,6 +113,8 @@ class Credentials(RequestBody):
 class LoginRequest(Credentials):
     """Credentials, and how the tokens should travel."""
 
+    model_config = ConfigDict(json_schema_extra=shown_as(_CREDENTIALS_EXAMPLE))
+
     transport: Transport | None = Field(
         default=None,
         description="`cookie` keeps the tokens out of the body, `bearer` out of cookies.",
@@ -84,11 +124,26 @@ class LoginRequest(Credentials):
 class RefreshRequest(RequestBody):
     """The refresh token, where it does not come in its cookie."""
 
+    model_config = ConfigDict(
+        json_schema_extra=shown_as({"refresh_token": "eyJhbGciOiJIUzI1NiIs..."})
+    )
+
     refresh_token: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
 
 
 class TokenRead(BaseModel):
     """The tokens of a session; where they travel in cookies, the body leaves them out."""
+
+    model_config = ConfigDict(
+        json_schema_extra=shown_as(
+            {
+                "access_token": "eyJhbGciOiJIUzI1NiIs...",
+                "refresh_token": "eyJhbGciOiJIUzI1NiIs...",
+                "token_type": "bearer",
+                "expires_in": 900,
+            }
+        )
+    )
 
     access_token: str | None = None
     refresh_token: str | None = None

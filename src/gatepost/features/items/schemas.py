@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatepost.web.bodies import RequestBody
+from gatepost.web.bodies import RequestBody, shown_as
 from gatepost.web.text import PlainText
 
 Title = Annotated[
@@ -19,12 +19,18 @@ Description = Annotated[
 class ItemCreate(RequestBody):
     """A new item. Whose it is goes without saying: the caller's."""
 
+    model_config = ConfigDict(
+        json_schema_extra=shown_as({"title": "My item", "description": "What it is"})
+    )
+
     title: Title
     description: Description | None = None
 
 
 class ItemUpdate(RequestBody):
     """Changes to an item: absent fields keep their value, a null takes the description away."""
+
+    model_config = ConfigDict(json_schema_extra=shown_as({"title": "Another title"}))
 
     # The factory makes the field optional without allowing null, and is never looked at: only
     # what was sent is used.
@@ -35,7 +41,19 @@ class ItemUpdate(RequestBody):
 class ItemRead(BaseModel):
     """An item, as its owner sees it."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra=shown_as(
+            {
+                "id": 3,
+                "title": "My item",
+                "description": "What it is",
+                "owner_id": 7,
+                "created_at": "2026-05-01T12:00:00Z",
+                "updated_at": "2026-05-01T12:00:00Z",
+            }
+        ),
+    )
 
     id: int
     title: str
