@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
 from gatepost.app import assemble, auth_at_root, running
@@ -48,25 +49,25 @@ class Gatepost:
             raise RuntimeError("Gatepost starts with the host's lifespan, which is not running")
         return self._runtime
 
-    async def principal(self, request: Request) -> Principal:
+    async def principal(self, connection: HTTPConnection) -> Principal:
         """Who is calling. Raises `NotAuthenticated`, `InvalidToken` or `CsrfRejected`."""
-        with self._asking(request):
+        with self._asking(connection) as request:
             return await get_principal(request, self.runtime, None)
 
-    async def user(self, request: Request) -> UserRead:
+    async def user(self, connection: HTTPConnection) -> UserRead:
         """The user who is calling. Raises as `principal` does."""
-        with self._asking(request):
+        with self._asking(connection) as request:
             return await get_user(request, self.runtime, None)
 
-    def require_role(self, *roles: Role | str) -> Callable[[Request], Awaitable[Principal]]:
+    def require_role(self, *roles: Role | str) -> Callable[[HTTPConnection], Awaitable[Principal]]:
         """A dependency that lets callers with one of these roles pass; else `PermissionDenied`.
 
         Raises `ValueError`, when it is made, for a role that there is not, and for none at all.
         """
         allowed = _known(roles)
 
-        async def check_role(request: Request) -> Principal:
-            with self._asking(request):
+        async def check_role(connection: HTTPConnection) -> Principal:
+            with self._asking(connection) as request:
                 principal = await get_principal(request, self.runtime, None)
                 if principal.role not in allowed:
                     origin = origin_of(request.scope, self.settings)
@@ -77,15 +78,15 @@ class Gatepost:
         return check_role
 
     @contextmanager
-    def _asking(self, request: Request) -> Iterator[None]:
+    def _asking(self, connection: HTTPConnection) -> Iterator[Request]:
         """Name the request, and make a problem of a database that does not answer.
 
         All work ends before the host's route begins: it holds neither lock nor connection.
         """
         # Our own application names its requests in a middleware; the host's may not have one.
-        request.scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
+        connection.scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
         try:
-            yield
+            yield _request_of(connection)
         except (SQLAlchemyError, OSError) as error:
             problem = passing_problem(error)
             if problem is None:
@@ -111,8 +112,10 @@ def install(
     """
     if not _PREFIX.fullmatch(prefix):
         raise ValueError("a prefix is a path such as /auth, without a slash at its end")
-    if any(isinstance(route, Mount) and route.path == prefix for route in app.routes):
-        raise ValueError(f"something is mounted at {prefix} already")
+    for route in app.routes:
+        if isinstance(route, Mount) and f"{prefix}/".startswith(f"{route.path}/"):
+            above = route.path or "/"
+            raise ValueError(f"what is mounted at {above} answers {prefix} already: mount it later")
     gatepost = Gatepost(settings=settings, prefix=prefix)
     service = assemble(settings)
     service.router.routes.extend(auth_at_root())
@@ -123,6 +126,17 @@ def install(
         app.state.gatepost_installed = gatepost
         _tell_where_to_log_in(app, prefix)
     return gatepost
+
+
+def _request_of(connection: HTTPConnection) -> Request:
+    """The request that this is, or with which a browser opens a WebSocket.
+
+    Any site's page can open one, and what is said through it may change something: it counts as
+    a request that does, of the method that RFC 8441 gives it.
+    """
+    if isinstance(connection, Request):
+        return connection
+    return Request({**connection.scope, "type": "http", "method": "CONNECT"})
 
 
 def _known(roles: tuple[Role | str, ...]) -> frozenset[Role]:
@@ -165,8 +179,8 @@ def _tell_where_to_log_in(app: FastAPI, prefix: str) -> None:
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this way to extend it
 
 
-def _installed(request: Request) -> Gatepost:
-    gatepost = getattr(request.app.state, "gatepost_installed", None)
+def _installed(connection: HTTPConnection) -> Gatepost:
+    gatepost = getattr(connection.scope["app"].state, "gatepost_installed", None)
     if not isinstance(gatepost, Gatepost):
         msg = "call gatepost.install(app, settings) on the application of this route"
         raise RuntimeError(msg)  # noqa: TRY004 - nothing has a wrong type: it is not installed
@@ -176,14 +190,14 @@ def _installed(request: Request) -> Gatepost:
 _Documented = Annotated[str | None, Depends(password_form)]
 
 
-async def current_principal(request: Request, _: _Documented) -> Principal:
+async def current_principal(connection: HTTPConnection, _: _Documented) -> Principal:
     """Who is calling the host's route."""
-    return await _installed(request).principal(request)
+    return await _installed(connection).principal(connection)
 
 
-async def current_user(request: Request, _: _Documented) -> UserRead:
+async def current_user(connection: HTTPConnection, _: _Documented) -> UserRead:
     """The user who is calling the host's route."""
-    return await _installed(request).user(request)
+    return await _installed(connection).user(connection)
 
 
 def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:
@@ -193,8 +207,8 @@ def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:
     """
     allowed = _known(roles)
 
-    async def check_role(request: Request, _: _Documented) -> Principal:
-        return await _installed(request).require_role(*allowed)(request)
+    async def check_role(connection: HTTPConnection, _: _Documented) -> Principal:
+        return await _installed(connection).require_role(*allowed)(connection)
 
     return check_role
 

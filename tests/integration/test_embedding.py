@@ -1,5 +1,6 @@
 """The service inside a host application, as a team that embeds it would use it."""
 
+import json
 import shutil
 import sqlite3
 import sys
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse
 
 from gatepost import (
@@ -29,6 +30,7 @@ from gatepost import (
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.roles import Role
 from gatepost.work import Origin, begin_work
+from tests.support.asgi import open_websocket
 from tests.support.queries import counting_queries
 from tests.support.service import PASSWORD, bearer, make_settings
 
@@ -88,6 +90,17 @@ async def host(fresh_database_url: str) -> AsyncIterator[Host]:
     @app.get("/reports", dependencies=[Depends(require_role("moderator", Role.ADMIN))])
     async def reports() -> str:
         return "All is well"
+
+    @app.websocket("/greetings")
+    async def greet(socket: WebSocket, user: CurrentUser) -> None:
+        await socket.accept()
+        await socket.send_text(f"Hello {user.email}")
+
+    @app.websocket("/alarms")
+    async def alarm(
+        socket: WebSocket, _: Annotated[Principal, Depends(require_role("admin"))]
+    ) -> None:
+        await socket.accept()
 
     @app.get("/numbers/{number}")
     async def read_number(number: int) -> int:
@@ -180,6 +193,30 @@ async def test_another_site_cannot_use_the_cookie_on_a_route_of_the_host(host: H
     assert own.json() == {"user_id": 1, "by_cookie": True}
     foreign = await host.client.post("/hello", headers={"Sec-Fetch-Site": "cross-site"})
     assert (foreign.status_code, foreign.json()["code"]) == (403, "csrf_rejected")
+
+
+async def test_a_websocket_of_the_host_knows_who_is_calling(host: Host) -> None:
+    token = (await host.sign_up())["Authorization"].encode()
+    said = await open_websocket(host.app, "/greetings", [(b"authorization", token)])
+    assert [each["type"] for each in said] == ["websocket.accept", "websocket.send"]
+    assert said[1]["text"] == f"Hello {ADA}"
+    for path, headers, status, code in (
+        ("/greetings", [], 401, "not_authenticated"),
+        ("/greetings", [(b"authorization", b"Bearer of.bad.news")], 401, "invalid_token"),
+        ("/alarms", [(b"authorization", token)], 403, "permission_denied"),
+    ):
+        refused, body = await open_websocket(host.app, path, headers)
+        assert (refused["type"], refused["status"]) == ("websocket.http.response.start", status)
+        assert json.loads(body["body"])["code"] == code
+
+
+async def test_another_site_cannot_open_a_websocket_with_the_cookie(host: Host) -> None:
+    token = (await host.sign_up())["Authorization"].removeprefix("Bearer ")
+    cookie = (b"cookie", f"access_token={token}".encode())
+    for origin, is_ours in ((b"https://host.test", True), (b"https://evil.test", False)):
+        said = await open_websocket(host.app, "/greetings", [cookie, (b"origin", origin)])
+        assert (said[0]["type"] == "websocket.accept") is is_ours
+        assert said[0].get("status") == (None if is_ours else 403)
 
 
 async def test_a_caller_who_is_known_costs_a_route_of_the_host_no_query(host: Host) -> None:
@@ -428,6 +465,23 @@ async def test_a_prefix_is_given_away_once(sqlite_url: str) -> None:
     install(app, settings_for(sqlite_url))
     with pytest.raises(ValueError, match="already"):
         install(app, settings_for(sqlite_url))
+
+
+@pytest.mark.parametrize("mounted", ["", "/auth", "/auth/of"])
+async def test_a_prefix_that_a_mount_of_the_host_answers_is_told(
+    sqlite_url: str, mounted: str
+) -> None:
+    app = FastAPI()
+    app.mount(mounted, FastAPI())
+    with pytest.raises(ValueError, match=f"mounted at {mounted or '/'} answers /auth/of/staff"):
+        install(app, settings_for(sqlite_url), prefix="/auth/of/staff")
+
+
+async def test_a_prefix_may_lie_beside_and_above_a_mount_of_the_host(sqlite_url: str) -> None:
+    app = FastAPI()
+    app.mount("/auth/of/staff", FastAPI())
+    app.mount("/authors", FastAPI())
+    assert install(app, settings_for(sqlite_url), prefix="/auth/of").prefix == "/auth/of"
 
 
 async def test_a_prefix_may_be_long(sqlite_url: str) -> None:

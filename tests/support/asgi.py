@@ -39,6 +39,39 @@ class Exchange:
         self.is_complete = not message.get("more_body", False)
 
 
+async def open_websocket(
+    app: ASGIApp, path: str, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> list[Message]:
+    """Ask for a WebSocket, and hang up at once; returns what was said to that."""
+    scope: dict[str, Any] = {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "wss",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"host.test"), *headers],
+        "client": ("192.0.2.7", 4711),
+        "server": ("host.test", 443),
+        "subprotocols": [],
+        "state": {},
+        "extensions": {"websocket.http.response": {}},
+    }
+    waiting = iter([{"type": "websocket.connect"}])
+    said: list[Message] = []
+
+    async def receive() -> Message:
+        return next(waiting, {"type": "websocket.disconnect", "code": 1000})
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    await app(scope, receive, send)
+    return said
+
+
 async def speak(
     app: ASGIApp,
     method: str,
