@@ -133,6 +133,7 @@ def _routes(prefix: str) -> Iterator[APIRoute]:
     yield from _api(prefix)
     yield from _api("", in_schema=False)
     yield from placed(document, prefix)
+    yield from placed(document)
     for router in (short_paths, signing_keys, health, metrics):
         yield from placed(router)
     for router in (front_page, documentation, static_files):

@@ -13,6 +13,7 @@ from tests.support.service import Service
 pytestmark = [pytest.mark.anyio, pytest.mark.databases("sqlite")]
 
 VIEWERS = ["/docs", "/redoc"]
+DOCUMENTS = ["/api/v1/openapi.json", "/openapi.json"]
 ADDRESSES = re.compile(r'(?:href|src|data-document)="([^"]*)"')
 
 
@@ -104,7 +105,7 @@ async def test_each_static_file_is_one_that_a_page_asks_for(client: httpx.AsyncC
     assert set(FILES) <= {address.rpartition("/")[2] for address in asked}
 
 
-@pytest.mark.parametrize("path", [*VIEWERS, "/api/v1/openapi.json"])
+@pytest.mark.parametrize("path", [*VIEWERS, *DOCUMENTS])
 async def test_documentation_that_is_switched_off_is_not_there(
     make_service: MakeService, path: str
 ) -> None:
@@ -125,15 +126,27 @@ async def test_a_viewer_finds_everything_below_a_prefix(service: Service, path: 
     assert statuses == {200}
 
 
-async def test_the_document_says_where_it_is_mounted(service: Service) -> None:
-    transport = httpx.ASGITransport(app=service.app, root_path="/team/auth")
+@pytest.mark.parametrize("path", DOCUMENTS)
+@pytest.mark.parametrize("mount", ["/team/auth", "/api/v1"])
+async def test_the_document_says_where_it_is_mounted(
+    service: Service, path: str, mount: str
+) -> None:
+    transport = httpx.ASGITransport(app=service.app, root_path=mount)
     async with httpx.AsyncClient(transport=transport, base_url="https://gatepost.test") as client:
-        document = (await client.get("/team/auth/api/v1/openapi.json")).json()
+        document = (await client.get(mount + path)).json()
     [scheme] = [
         each for each in document["components"]["securitySchemes"].values() if "flows" in each
     ]
-    assert document["servers"] == [{"url": "/team/auth"}]
-    assert scheme["flows"]["password"]["tokenUrl"] == "/team/auth/api/v1/auth/login"
+    assert document["servers"] == [{"url": mount}]
+    assert scheme["flows"]["password"]["tokenUrl"] == f"{mount}/api/v1/auth/login"
+
+
+async def test_the_document_is_the_same_with_and_without_the_prefix(
+    client: httpx.AsyncClient,
+) -> None:
+    one, other = [await client.get(path) for path in DOCUMENTS]
+    assert one.status_code == 200
+    assert one.json() == other.json()
 
 
 async def test_a_mount_is_forgotten_by_the_next_request(service: Service) -> None:

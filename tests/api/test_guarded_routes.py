@@ -57,6 +57,7 @@ API: dict[str, Statuses] = {
 
 ROOT: dict[str, Statuses] = {
     f"GET {PREFIX}/openapi.json": OPEN,
+    "GET /openapi.json": OPEN,
     "GET /": OPEN,
     "GET /docs": OPEN,
     "GET /redoc": OPEN,

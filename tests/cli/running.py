@@ -19,7 +19,7 @@ from gatepost.cli.commands import app
 from tests.support import patience
 from tests.support.logs import logging_left_alone
 
-COMMAND = (sys.executable, "-m", "gatepost.cli")
+COMMAND = (sys.executable, "-m", "gatepost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ def test_an_admin_is_made_and_listed(gatepost: Gatepost, ada: dict[str, Any]) ->
     assert "ada@example.com" in gatepost.done("users", "list")
 
 
+def test_a_list_with_nobody_on_it_says_so(gatepost: Gatepost) -> None:
+    result = gatepost.run("users", "list")
+    assert (result.stdout, result.stderr) == ("", "There are no users yet.\n")
+
+
 def test_nothing_secret_is_shown_of_a_user(gatepost: Gatepost, ada: dict[str, Any]) -> None:
     assert set(ada) == {
         *("id", "email", "username", "full_name", "role", "is_active", "email_verified"),
@@ -180,7 +185,7 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_never_shown(
 
 
 def converse(gatepost: Gatepost, script: Path, person: int, program: int) -> str:
-    words = [sys.executable, "-m", "gatepost.cli", "users", "set-password", "1"]
+    words = [sys.executable, "-m", "gatepost", "users", "set-password", "1"]
     pid = os.posix_spawn(
         sys.executable,
         [sys.executable, str(script), *words],

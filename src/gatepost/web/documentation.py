@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from gatepost.runtime import Runtime
-from gatepost.web.addresses import mount_of
+from gatepost.web.addresses import mount_of, route_path
 from gatepost.web.dependencies import get_runtime
 from gatepost.web.html import page, render
 from gatepost.web.openapi import at_mount
@@ -14,7 +14,7 @@ from gatepost.web.problems import NotFound
 from gatepost.web.static_files import static_address
 
 DOCUMENT = "/openapi.json"
-"""The document's path below the API's prefix."""
+"""The document's path, below the API's prefix and without it."""
 
 _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; "
@@ -80,7 +80,9 @@ async def redoc(request: Request, runtime: Documented) -> HTMLResponse:
 @document_router.get(DOCUMENT)
 async def openapi_document(request: Request, runtime: Documented) -> JSONResponse:
     """The OpenAPI document, its addresses as they are from where the service is mounted."""
-    mount = mount_of(request, runtime.settings.api_v1_str + DOCUMENT)
+    canonical = runtime.settings.api_v1_str + DOCUMENT
+    asked = canonical if route_path(request.scope).endswith(canonical) else DOCUMENT
+    mount = mount_of(request, asked)
     return JSONResponse(at_mount(request.app.openapi(), mount))
 
 

@@ -12,7 +12,12 @@ from gatepost.features.accounts import lockout, passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import UserNotFound
 from gatepost.features.accounts.filters import UserFilter
-from gatepost.features.accounts.identity import EmailInput, FullNameInput, SearchInput
+from gatepost.features.accounts.identity import (
+    EmailInput,
+    FullNameInput,
+    SearchInput,
+    beginning_of_key,
+)
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserRead
@@ -64,7 +69,7 @@ def create_admin(email: str, full_name: str | None, source: Source, json: bool) 
 def list_users(wanted: Wanted, json: bool) -> None:
     """Print users, the oldest first."""
     search = wanted.search
-    q = None if search is None else read_input(SearchInput, search, "--search").lower()
+    q = None if search is None else beginning_of_key(read_input(SearchInput, search, "--search"))
     choice = UserFilter(q=q, role=wanted.role, is_active=wanted.is_active)
 
     async def story(work: Work) -> tuple[list[UserRead], bool]:
@@ -73,6 +78,9 @@ def list_users(wanted: Wanted, json: bool) -> None:
     users, is_more = run_work(story, writes=False)
     if json:
         print_json([_document(user) for user in users])
+        return
+    if not users:
+        note("There are no users yet." if choice == UserFilter() else "There is no such user.")
         return
     _print_users(users)
     if is_more:
@@ -219,9 +227,6 @@ def _tell_delay() -> None:
 
 
 def _print_users(users: Sequence[UserRead]) -> None:
-    if not users:
-        note("There is no such user.")
-        return
     print_table(
         ("id", "email", "username", "role", "state", "since"),
         [

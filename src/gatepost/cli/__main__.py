@@ -1,5 +1,0 @@
-"""`python -m gatepost.cli`: the same as `gatepost`, where its script is not on the path."""
-
-from gatepost.cli import main
-
-main()
