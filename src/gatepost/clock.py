@@ -24,5 +24,5 @@ class SystemClock:
 
 
 def seconds_since_epoch() -> float:
-    """The computer's own time, for lines of the log."""
+    """The computer's own time, for lines of the log and for libraries that go by it."""
     return time.time()

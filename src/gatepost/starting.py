@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.diagnosis import describe_database, explain_failure, will_pass
+from gatepost.db.engine import open_engine
 from gatepost.db.probe import ask
 from gatepost.errors import Problem
 from gatepost.features.accounts import passwords
@@ -58,7 +59,7 @@ async def prepare(runtime: Runtime) -> None:
     """
     await await_database(runtime.engine, runtime.settings.database_wait_seconds)
     if runtime.settings.migrate_on_start:
-        await migrate(runtime.engine)
+        await _migrate_patiently(runtime)
     else:
         await check_schema(runtime.engine)
     await _read_keys(runtime)
@@ -116,7 +117,10 @@ async def reach_database(engine: AsyncEngine) -> None:
 
 
 async def migrate(engine: AsyncEngine) -> bool:
-    """Bring the schema to head; False if it was there already. Raises `SchemaMismatch`."""
+    """Bring the schema to head; False if it was there already. Raises `SchemaMismatch`.
+
+    The engine is a patient one.
+    """
     if await current_revision(engine) == head_revision():
         return False
     from gatepost.migrations.runner import upgrade
@@ -140,6 +144,17 @@ async def check_schema(engine: AsyncEngine) -> str:
         state = f"is at {current} and has to be at {head}" if current else "has not been made yet"
         raise SchemaMismatch(f"The database's schema {state}. Run `gatepost migrate`.")
     return head
+
+
+async def _migrate_patiently(runtime: Runtime) -> None:
+    """Wait for another's migration, and for the own one, longer than for anything in a request."""
+    if await current_revision(runtime.engine) == head_revision():
+        return
+    engine = open_engine(runtime.settings, is_patient=True)
+    try:
+        await migrate(engine)
+    finally:
+        await engine.dispose()
 
 
 def _open_file(path: str) -> None:

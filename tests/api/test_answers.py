@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost import Settings
@@ -426,6 +427,34 @@ async def test_a_pool_that_is_exhausted_asks_to_come_back(make_service: MakeServ
             assert_is_problem(answer, 503, "database_unavailable")
             assert int(answer.headers["retry-after"]) > 0
         assert (await client.get("/users/me", headers=account.headers)).status_code == 200
+
+
+READ_ONLY = {
+    "postgresql": "SET default_transaction_read_only = on",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "sqlite": "PRAGMA query_only = ON",
+}
+
+
+async def test_a_connection_that_may_only_read_is_given_up_for_another(
+    make_service: MakeService,
+) -> None:
+    """A server that was demoted keeps its connections, and would refuse all that is written."""
+    async with make_service(database_pool_size=1) as service, service.open_client() as client:
+        account = await sign_up(client)
+        engine = service.runtime.engine
+        async with engine.connect() as connection:
+            await connection.execute(text(READ_ONLY[engine.dialect.name]))
+            await connection.commit()
+
+        async def write() -> httpx.Response:
+            return await client.post("/items/", json={"title": "x"}, headers=account.headers)
+
+        assert (await client.get("/items/", headers=account.headers)).status_code == 200
+        refused = await write()
+        assert_is_problem(refused, 503, "database_unavailable")
+        assert int(refused.headers["retry-after"]) > 0
+        assert (await write()).status_code == 201
 
 
 @asynccontextmanager

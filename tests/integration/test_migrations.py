@@ -23,10 +23,14 @@ from gatepost.features.items.models import Item
 from gatepost.features.sessions.models import Session
 from gatepost.migrations import revisions
 from gatepost.migrations.comparing import compare_type
+from gatepost.migrations.exclusive import connect_exclusively
 from gatepost.migrations.models import metadata
 from gatepost.migrations.revisions import UnknownRevision, current_revision, head_revision
 from gatepost.migrations.runner import downgrade, upgrade
+from gatepost.runtime import start_runtime
 from gatepost.settings import DatabaseSettings
+from gatepost.starting import prepare
+from tests.support.service import make_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +43,7 @@ from gatepost.migrations.runner import upgrade
 from gatepost.settings import DatabaseSettings
 
 async def main():
-    engine = open_engine(DatabaseSettings(database_url=sys.argv[1]))
+    engine = open_engine(DatabaseSettings(database_url=sys.argv[1]), is_patient=True)
     print("ready", flush=True)
     sys.stdin.readline()
     await upgrade(engine)
@@ -52,7 +56,7 @@ asyncio.run(main())
 @pytest.fixture
 async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on an empty database."""
-    engine = open_engine(DatabaseSettings(database_url=fresh_database_url))
+    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
     yield engine
     await engine.dispose()
 
@@ -376,3 +380,21 @@ async def test_alembics_own_command_tells_mistakes_without_a_traceback() -> None
 async def test_alembics_history_names_the_head() -> None:
     status, said = await run_alembic("sqlite:///./unused.db", "history")
     assert (status, f"{head_revision()} (head)" in said) == (0, True), said
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+async def test_a_start_waits_for_a_migration_longer_than_for_other_statements(
+    engine: AsyncEngine, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatepost.db.engine._SILENCE_SECONDS", 0)
+    hasty = make_settings(
+        fresh_database_url, migrate_on_start=True, database_statement_timeout_seconds=1
+    )
+    async with start_runtime(hasty) as runtime:
+        async with connect_exclusively(engine):
+            start = asyncio.create_task(prepare(runtime))
+            # Whatever the machine's pace: the start cannot end before the block does.
+            done, _ = await asyncio.wait({start}, timeout=2.5)
+            assert not done
+        await start
+    assert await current_revision(engine) == head_revision()

@@ -53,7 +53,8 @@ def die_at_items(doing, done, total):
         os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
-    source, target = (open_engine(DatabaseSettings(database_url=url)) for url in sys.argv[1:])
+    urls = (DatabaseSettings(database_url=url) for url in sys.argv[1:])
+    source, target = (open_engine(each, is_patient=True) for each in urls)
     await upgrade(target)
     await story.move(source, target, die_at_items)
 

@@ -16,21 +16,35 @@ _BY_TYPE: dict[type[BaseException], str] = {
 }
 
 _TOO_SLOW = "a statement took longer than DATABASE_STATEMENT_TIMEOUT_SECONDS"
+_READ_ONLY = "it may only be read"
+_FULL = "its disk is full"
+_NO_CONNECTION = "it has no connection left"
 
 # PostgreSQL's SQLSTATE and MariaDB's error number.
 _BY_CODE = {
     "28000": "it refuses the user",
     "28P01": "it refuses the user or the password",
     "3D000": "it has no database of that name",
+    "25006": _READ_ONLY,
     "25P03": "a transaction was idle for longer than DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS",
-    "53300": "it has no connection left",
+    "53100": _FULL,
+    "53200": "it has no memory left",
+    "53300": _NO_CONNECTION,
     "57014": _TOO_SLOW,
-    "1040": "it has no connection left",
+    "1021": _FULL,
+    "1040": _NO_CONNECTION,
     "1044": "it refuses the user",
     "1045": "it refuses the user or the password",
+    "1047": "its node is cut off from its cluster",
     "1049": "it has no database of that name",
+    "1114": "a table or its disk is full",
+    "1203": _NO_CONNECTION,
     "1205": "a lock was held for longer than DATABASE_STATEMENT_TIMEOUT_SECONDS",
+    "1226": _NO_CONNECTION,
+    "1290": _READ_ONLY,
     "1698": "it refuses the user or the password",
+    "1792": _READ_ONLY,
+    "1836": _READ_ONLY,
     "1969": _TOO_SLOW,
     "3024": _TOO_SLOW,
 }
@@ -39,6 +53,9 @@ _PASSING_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaier
 
 # It starts or stops, has no connection left, or does not listen yet.
 _PASSING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
+
+# The server was demoted or fell out of its cluster: whoever is connected to it stays so.
+_SPOILING_CODES = {"25006", "1047", "1290", "1792", "1836"}
 
 # Another transaction was in the way: a deadlock, a lock not had in time, a row that has changed.
 _IN_THE_WAY_CODES = {"40P01", "40001", "1213", "1205", "1020"}
@@ -99,9 +116,15 @@ def is_passing_on_sqlite(error: BaseException | None) -> bool:
     return _sqlite_code(error) in _PASSING_SQLITE_CODES
 
 
-def spoils_a_sqlite_connection(error: BaseException | None) -> bool:
-    """Whether the connection that met this would go on failing once the file is mended."""
-    return _sqlite_code(error) in _SPOILING_SQLITE_CODES
+def spoils_a_connection(error: BaseException | None) -> bool:
+    """Whether the connection that met this would go on failing once the database is well again."""
+    if error is None:
+        return False
+    return (
+        isinstance(error, TimeoutError)  # nothing more will come: its server is gone, or hangs
+        or _sqlite_code(error) in _SPOILING_SQLITE_CODES
+        or any(_code(each) in _SPOILING_CODES for each in _chain(error))
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

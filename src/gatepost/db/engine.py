@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from gatepost.db.diagnosis import spoils_a_sqlite_connection
+from gatepost.db.diagnosis import spoils_a_connection
 from gatepost.db.pool import MeasuredPool
 from gatepost.settings import DatabaseSettings
 
@@ -18,6 +18,13 @@ WRITES = "gatepost_writes"
 
 PATIENT = "gatepost_patient"
 """The execution option that says a connection's statements may take as long as they need."""
+
+_CONNECT_SECONDS = 10
+"""How long a server may take to accept a connection."""
+
+_SILENCE_SECONDS = 5
+"""How long after the server's own limit of a statement nothing at all may have come. A server that
+has gone without a word, or hangs, would be waited for until the network gives up, in an hour."""
 
 _REPLICA_SECONDS = 2
 """How long a replica may take to accept a connection: there is somebody else to ask."""
@@ -31,9 +38,10 @@ _STEPS = 10_000
 def open_engine(settings: DatabaseSettings, *, is_patient: bool = False) -> AsyncEngine:
     """Open a pool of `DATABASE_POOL_SIZE` connections and no overflow; connects when first used.
 
-    A statement is given up after `DATABASE_STATEMENT_TIMEOUT_SECONDS`, and a transaction in which
-    nothing happens after `DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS`; never where it `is_patient`,
-    as a command that goes through all rows has to be.
+    A statement is given up after `DATABASE_STATEMENT_TIMEOUT_SECONDS`, by the server, or a little
+    later here if nothing is heard of that; and a transaction in which nothing happens after
+    `DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS`. Never where it `is_patient`, as a command that goes
+    through all rows has to be.
     """
     url = settings.sqlalchemy_url
     engine = _open(url, settings, _connect_args(url, settings, is_patient=is_patient))
@@ -54,7 +62,7 @@ def open_replica_engine(settings: DatabaseSettings) -> AsyncEngine | None:
 
 
 def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         poolclass=MeasuredPool,
         pool_size=settings.database_pool_size,
@@ -65,6 +73,8 @@ def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) ->
         hide_parameters=True,  # an error's text must not carry a hash or an address
         **_isolation(url),
     )
+    event.listen(engine.sync_engine, "handle_error", _let_go_of_spoilt)
+    return engine
 
 
 def _isolation(url: URL) -> dict[str, Any]:
@@ -79,10 +89,22 @@ def _connect_args(url: URL, settings: DatabaseSettings, *, is_patient: bool) -> 
         case "postgresql":
             own = {"application_name": "gatepost", "timezone": "UTC"}
             limits = {} if is_patient else _postgresql_limits(settings)
-            return {"server_settings": own | limits}
+            return {
+                "server_settings": own | limits,
+                "command_timeout": None if is_patient else _silence(settings),
+                "timeout": _CONNECT_SECONDS,
+            }
         case _:
             limit = "" if is_patient else _mariadb_limits(settings)
-            return {"init_command": f"SET time_zone = '+00:00'{limit}"}
+            return {
+                "init_command": f"SET time_zone = '+00:00'{limit}",
+                "read_timeout": None if is_patient else _silence(settings),
+                "connect_timeout": _CONNECT_SECONDS,
+            }
+
+
+def _silence(settings: DatabaseSettings) -> int:
+    return settings.database_statement_timeout_seconds + _SILENCE_SECONDS
 
 
 def _postgresql_limits(settings: DatabaseSettings) -> dict[str, str]:
@@ -110,7 +132,6 @@ def _mariadb_limits(settings: DatabaseSettings) -> str:
 def _take_over_sqlite(engine: Engine, seconds: float | None) -> None:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    event.listen(engine, "handle_error", _let_go_of_spoilt_sqlite)
     if seconds is not None:
         _limit_statements(engine, seconds)
 
@@ -149,10 +170,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _let_go_of_spoilt_sqlite(context: ExceptionContext) -> None:
-    """Open the file anew after such an error: no connection finds out by itself that it is mended.
-
-    One that was opened while the file might only be read goes on reading only.
-    """
-    if spoils_a_sqlite_connection(context.original_exception):
+def _let_go_of_spoilt(context: ExceptionContext) -> None:
+    """Connect anew after an error that this connection would go on to meet, once all is mended."""
+    if spoils_a_connection(context.original_exception):
         context.is_disconnect = True

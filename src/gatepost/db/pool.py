@@ -7,6 +7,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
+from gatepost.clock import seconds_since_epoch
+
 _TRUSTED_SECONDS = 1.0
 """A ping is up to three round trips, more than most requests need for all else that they ask."""
 
@@ -17,7 +19,8 @@ class MeasuredPool(AsyncAdaptedQueuePool):
     """Counts the connections it gave out, and the seconds that they were waited for.
 
     Of a pool that pings, a connection that was in use a moment ago is spared it. Where one of them
-    turns out to be broken, all that rest are pinged again.
+    turns out to be broken, all that rest are pinged again; where one has fallen silent, which takes
+    long to find out, all that rest are replaced.
     """
 
     taken = 0
@@ -29,8 +32,10 @@ class MeasuredPool(AsyncAdaptedQueuePool):
         self._broken_at = 0.0
         event.listen(self, "invalidate", self._distrust)
 
-    def _distrust(self, *_: object) -> None:
+    def _distrust(self, _connection: object, _record: object, error: object) -> None:
         self._broken_at = time.monotonic()
+        if isinstance(error, TimeoutError):
+            self._invalidate_time = seconds_since_epoch()
 
     def _do_get(self) -> ConnectionPoolEntry:
         began = time.monotonic()

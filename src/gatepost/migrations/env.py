@@ -58,7 +58,7 @@ def run(connection: Connection) -> None:
 
 async def connect_and_run() -> None:
     """The same on a connection of our own, to the database of the environment."""
-    engine = open_engine(DatabaseSettings.from_environment())
+    engine = open_engine(DatabaseSettings.from_environment(), is_patient=True)
     try:
         async with connect_exclusively(engine) as connection:
             await connection.run_sync(run)

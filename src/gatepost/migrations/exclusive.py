@@ -24,6 +24,8 @@ class MigrationBusy(Exception):  # noqa: N818 - read as the fact that it tells
 async def connect_exclusively(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Wait for whoever migrates now; then give a connection that keeps others waiting.
 
+    The engine is a patient one: any other gives up a statement that takes long.
+
     What is written is committed when the block ends without an exception. PostgreSQL and SQLite
     then take all of it or nothing; MariaDB and MySQL commit each change of a table by themselves.
     Raises `MigrationBusy` after `LOCK_SECONDS`.

@@ -228,11 +228,16 @@ def _is_of_a_connection(error: OSError) -> bool:
     return error.filename is None
 
 
-# Lock not available, deadlock, serialisation failure, shutdown, too many connections, time-outs.
+# Of SQLSTATEs: lost connections, and want of disk, memory or connections, by their classes; lock
+# not available, deadlock, serialisation failure, shutdown, time-outs, may only be read.
+_PASSING_CLASSES = ("08", "53")
 _PASSING_SQLSTATES = frozenset(
-    {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300", "57014", "25P03"}
+    {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "57014", "25P03", "25006"}
 )
-_PASSING_MYSQL_CODES = frozenset({1040, 1053, 1205, 1213, 1927, 1969, 2002, 2003, 2006, 2013, 3024})
+_PASSING_MYSQL_CODES = frozenset(
+    {1021, 1040, 1047, 1053, 1114, 1203, 1205, 1213, 1226, 1290, 1792, 1836, 1927, 1969}
+    | {2002, 2003, 2006, 2013, 3024}
+)
 
 
 def _passes(error: DBAPIError) -> bool:
@@ -242,7 +247,7 @@ def _passes(error: DBAPIError) -> bool:
     return (
         error.connection_invalidated
         or sqlstate in _PASSING_SQLSTATES
-        or (isinstance(sqlstate, str) and sqlstate.startswith("08"))
+        or (isinstance(sqlstate, str) and sqlstate.startswith(_PASSING_CLASSES))
         or code in _PASSING_MYSQL_CODES
         or is_passing_on_sqlite(cause)
     )

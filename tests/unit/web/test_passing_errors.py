@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gatepost.db.diagnosis import explain_failure, spoils_a_sqlite_connection
+from gatepost.db.diagnosis import explain_failure, spoils_a_connection
 from gatepost.web.problems import DatabaseUnavailable, passing_problem
 
 
@@ -107,7 +107,56 @@ def test_only_a_connection_that_would_not_recover_is_given_up(
     fault: Fault, is_spoilt: bool, connection: sqlite3.Connection, path: Path
 ) -> None:
     error = error_of(fault, connection, path)
-    assert spoils_a_sqlite_connection(error.orig) is is_spoilt
+    assert spoils_a_connection(error.orig) is is_spoilt
+
+
+class ServersError(Exception):
+    """As a driver raises it: asyncpg's has a SQLSTATE, asyncmy's begins with a number."""
+
+    def __init__(self, *words: object, sqlstate: str | None = None) -> None:
+        super().__init__(*words)
+        self.sqlstate = sqlstate
+
+
+def of_postgresql(sqlstate: str) -> OperationalError:
+    return OperationalError("INSERT", None, ServersError("no", sqlstate=sqlstate))
+
+
+def of_mariadb(code: int) -> OperationalError:
+    return OperationalError("INSERT", None, ServersError(code, "no"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "is_spoilt"),
+    [
+        (of_postgresql("25006"), "it may only be read", True),
+        (of_postgresql("53100"), "its disk is full", False),
+        (of_postgresql("53200"), "it has no memory left", False),
+        (of_postgresql("53300"), "it has no connection left", False),
+        (of_mariadb(1021), "its disk is full", False),
+        (of_mariadb(1047), "its node is cut off from its cluster", True),
+        (of_mariadb(1114), "a table or its disk is full", False),
+        (of_mariadb(1203), "it has no connection left", False),
+        (of_mariadb(1226), "it has no connection left", False),
+        (of_mariadb(1290), "it may only be read", True),
+        (of_mariadb(1792), "it may only be read", True),
+        (of_mariadb(1836), "it may only be read", True),
+    ],
+)
+def test_a_server_that_fails_for_a_while_asks_to_come_back(
+    error: OperationalError, reason: str, *, is_spoilt: bool
+) -> None:
+    problem = passing_problem(error)
+    assert isinstance(problem, DatabaseUnavailable)
+    assert int(problem.headers["Retry-After"]) > 0
+    assert explain_failure(error) == reason
+    assert spoils_a_connection(error.orig) is is_spoilt
+
+
+@pytest.mark.parametrize("error", [of_postgresql("23505"), of_mariadb(1062), of_mariadb(1146)])
+def test_a_servers_other_refusals_are_faults_of_ours(error: OperationalError) -> None:
+    assert passing_problem(error) is None
+    assert not spoils_a_connection(error.orig)
 
 
 def test_a_pool_without_a_free_connection_is_told_as_such() -> None:
