@@ -20,7 +20,7 @@ class Explanation:
 
 EXPLANATIONS: Mapping[str, Explanation] = {
     "bad_request": Explanation(
-        "The body cannot be read as what its `Content-Type` says.",
+        "The body cannot be read as what its `Content-Type` says, or what came is no HTTP.",
         "Send well-formed JSON or form data.",
     ),
     "cors_rejected": Explanation(
@@ -40,6 +40,10 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "email_taken": Explanation(
         "An account with this address exists; upper and lower case are alike.",
         "Log in, or take another address.",
+    ),
+    "head_too_large": Explanation(
+        "The address with all header fields is more than 64 KiB, or there are more than a hundred.",
+        "Send fewer and shorter ones: mostly it is cookies.",
     ),
     "idempotency_conflict": Explanation(
         "The same request was being answered by another process, whose answer is gone.",

@@ -19,6 +19,7 @@ from tests.support import patience
 
 FLOOD = 64 * 1024 * 1024
 MOST_GROWTH = 24 * 1024 * 1024
+SAME = ("content-type", "content-security-policy", "strict-transport-security", "cache-control")
 
 
 class Server:
@@ -111,12 +112,40 @@ def test_a_head_beyond_measure_is_refused(server: Server) -> None:
         # A client that is hung up on while it sends may not get to read why.
         assert answer == b"" or answer.startswith(b"HTTP/1.1 431 "), (name, answer)
     assert server.is_well()
+    assert_is_like_any_refusal(server.send(request(*[b"X: x"] * MOST_FIELDS)), 431, server)
 
 
 def test_what_is_no_http_is_refused(server: Server) -> None:
     for nonsense in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"\x00" * 1000, b"{}\r\n\r\n"):
-        assert server.send(nonsense).startswith(b"HTTP/1.1 400 "), nonsense
+        assert_is_like_any_refusal(server.send(nonsense), 400, server)
     assert server.is_well()
+
+
+def test_nonsense_after_a_request_is_not_taken_for_its_answer(server: Server) -> None:
+    login = b'{"email": "ada@example.com", "password": "a password of nobody"}'
+    fields = b"Content-Type: application/json", b"Content-Length: %d" % len(login)
+    head = b"\r\n".join([b"POST /login HTTP/1.1", b"Host: localhost", *fields, b"", b""])
+    answer = server.send(head + login + b"nonsense\r\n\r\n")
+    # It is hung up on; a login takes too long to be answered by then.
+    assert not answer.startswith(b"HTTP/1.1 400 ")
+    assert server.is_well()
+
+
+def assert_is_like_any_refusal(answer: bytes, status: int, server: Server) -> None:
+    """Though it is refused before the application is asked."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    fields = [line.partition(b": ") for line in head.split(b"\r\n")[1:]]
+    headers = httpx.Headers([(name, value) for name, _, value in fields])
+    document = json.loads(body)
+    ours = httpx.get(f"{server.url}/nothing", timeout=patience.SECONDS, trust_env=False)
+    of_limits = {name for name in ours.headers if "ratelimit" in name}
+    assert set(headers) == (set(ours.headers) - of_limits) | {"connection"}
+    assert {name: headers[name] for name in SAME} == {name: ours.headers[name] for name in SAME}
+    assert document.keys() == ours.json().keys()
+    assert document["status"] == status
+    assert document["request_id"] == headers["x-request-id"]
+    assert headers["content-length"] == str(len(body))
 
 
 def test_a_body_whose_end_two_readers_would_see_differently_is_refused(server: Server) -> None:

@@ -40,6 +40,14 @@ class BadRequest(Problem):
     title = "The request cannot be understood"
 
 
+class HeadTooLarge(Problem):
+    """RFC 6585 section 5; sent by the server, before there is a request."""
+
+    status = 431
+    code = "head_too_large"
+    title = "The request's address and header fields are too large"
+
+
 class InternalError(Problem):
     status = 500
     code = "internal_error"

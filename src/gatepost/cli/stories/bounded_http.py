@@ -1,15 +1,28 @@
 """uvicorn's fast HTTP protocol with bounds that it lacks: how large a head may be, and how slow.
 
 Its parser keeps a header until it is whole, however long that takes and whatever it weighs. What
-an application can see comes after that, so the bounds stand here.
+an application can see comes after that, so the bounds stand here; and what is refused here is
+answered as the application would: by a problem, with the headers of every answer.
 """
 
 import asyncio
+import json
+import logging
+from os import urandom
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from gatepost.cli.stories.whole_answers import in_one_piece
+from gatepost.errors import Problem
+from gatepost.web.middleware.security_headers import header_fields
+from gatepost.web.problems import MEDIA_TYPE, BadRequest, HeadTooLarge, problem_document
+
+log = logging.getLogger("gatepost.requests")
 
 LARGEST_HEAD = 65_536
 """Bytes of a request line with all header fields."""
@@ -22,14 +35,6 @@ SECONDS_FOR_A_HEAD = 15
 _FRAMING_OF_A_BYTE = 16
 """Around each byte of a body as many of framing are borne: chunks may be that small, no smaller."""
 
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-type: text/plain; charset=utf-8\r\n"
-    b"content-length: 0\r\n"
-    b"connection: close\r\n"
-    b"\r\n"
-)
-
 
 class _HeadTooLarge(Exception):  # noqa: N818 - never leaves the parser
     """Ends the parsing of a request."""
@@ -40,8 +45,14 @@ class BoundedHttp(HttpToolsProtocol):
 
     seconds: ClassVar[float] = SECONDS_FOR_A_HEAD
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - uvicorn's own
+        strict_transport_security: str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as above
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._strict_transport_security = strict_transport_security
         self._arrived = 0
         self._framing = 0
         self._heads = 0
@@ -63,7 +74,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._framing += self._arrived
         super().data_received(data)
         if self._framing > LARGEST_HEAD and not self.transport.is_closing():
-            self._refuse()
+            self._refuse(HeadTooLarge())
 
     def on_message_begin(self) -> None:
         self._framing = 0
@@ -83,11 +94,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._framing -= _FRAMING_OF_A_BYTE * len(body)
         super().on_body(body)
 
-    def send_400_response(self, msg: str) -> None:
-        if self._is_refused:
-            self._refuse()
-        else:
-            super().send_400_response(msg)
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own
+        self._refuse(HeadTooLarge() if self._is_refused else BadRequest())
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super()._start_asgi_task(cycle, in_one_piece(cycle, app))  # type: ignore[arg-type] # as above
@@ -95,13 +103,37 @@ class BoundedHttp(HttpToolsProtocol):
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
-    def _refuse(self) -> None:
-        if not self._is_busy():
-            self.transport.write(_TOO_LARGE)
+    def _refuse(self, problem: Problem) -> None:
+        if not self._is_busy() or self._is_about_the_body():
+            request_id = urandom(16).hex()
+            self.transport.write(self._answer(problem, request_id))
+            about = {"status": problem.status, "address": self.client[0] if self.client else None}
+            log.info("request.refused", extra={"request_id": request_id, **about})
         self.transport.close()
+
+    def _answer(self, problem: Problem, request_id: str) -> bytes:
+        document = json.dumps(problem_document(problem, request_id)).encode()
+        fields = [
+            *self.server_state.default_headers,
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", b"%d" % len(document)),
+            (b"connection", b"close"),
+            *header_fields(self._strict_transport_security),
+            (b"x-request-id", request_id.encode()),
+        ]
+        lines = [b"%b: %b\r\n" % field for field in fields]
+        return b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", document])
 
     def _is_busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_about_the_body(self) -> bool:
+        """Whether what is refused belongs to the one request that is under way, and unanswered.
+
+        Else the refusal would be taken for the answer to the request before.
+        """
+        cycle = self.cycle
+        return cycle.more_body and not cycle.response_started and not self.pipeline
 
     def _look_again(self) -> None:
         """Hang up, unless a head was completed since last time or a request is being answered."""

@@ -72,7 +72,7 @@ def dev(host: str, port: int) -> None:
             os.environ["SHUTDOWN_DELAY_SECONDS"] = "0"  # a change of the code waits for nobody
         if "workers" not in settings.model_fields_set:
             os.environ["WORKERS"] = "1"  # it has a supervisor, which starts no second one
-        run_reloading(listener)
+        run_reloading(listener, settings)
 
 
 def write_env_file(path: Path) -> bool:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gatepost.cli.output import REFUSED, fail
 from gatepost.cli.stories.bounded_http import BoundedHttp
 from gatepost.draining import let_nobody_queue
 from gatepost.observability.sharing import forget_process, shared_metrics
+from gatepost.settings import Settings
 
 APPLICATION = "gatepost.asgi:app"
 
@@ -60,13 +62,14 @@ def address_of(listener: socket.socket) -> str:
     return f"http://{_join(reachable, port)}"
 
 
-def run_processes(listener: socket.socket, workers: int, drain_seconds: float) -> None:
+def run_processes(listener: socket.socket, settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl+C, then exit 0; a service that cannot start exits 1."""
-    config = _configure(workers=workers)
+    workers = settings.workers
+    config = _configure(settings, workers=workers)
     # uvicorn ends requests in peace, then hands the signal on to this.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if workers > 1:
-        started = _run_several(config, listener, drain_seconds)
+        started = _run_several(config, listener, settings.shutdown_delay_seconds)
     else:
         server = uvicorn.Server(config)
         server.run(sockets=[listener])
@@ -116,9 +119,10 @@ class _Supervisor(Multiprocess):
             each.close()
 
 
-def run_reloading(listener: socket.socket) -> None:
+def run_reloading(listener: socket.socket, settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl+C; whenever the package's code changes, anew."""
     config = _configure(
+        settings,
         reload=True,
         reload_dirs=[str(Path(gatepost.__file__).parent)],
     )
@@ -126,9 +130,10 @@ def run_reloading(listener: socket.socket) -> None:
     ChangeReload(config, target=server.run, sockets=[listener]).run()
 
 
-def _configure(**options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own options
+def _configure(settings: Settings, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own options
+    strict_transport_security = settings.strict_transport_security
     defaults: dict[str, Any] = {
-        "http": BoundedHttp,
+        "http": partial(BoundedHttp, strict_transport_security=strict_transport_security),
         "lifespan": "on",
         "access_log": False,
         "log_config": None,  # `observability.logs` has seen to it

@@ -34,7 +34,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
         with telling_refusals():
             asyncio.run(_prepare(settings))
         _announce(settings, address_of(listener))
-        run_processes(listener, settings.workers, settings.shutdown_delay_seconds)
+        run_processes(listener, settings)
 
 
 def _announce(settings: Settings, address: str) -> None:

@@ -21,15 +21,20 @@ HEADERS: Mapping[str, str] = {
 }
 
 
+def header_fields(strict_transport_security: str | None) -> list[Header]:
+    """The headers of an answer that sets none of them for itself."""
+    headers = dict(HEADERS)
+    if strict_transport_security is not None:
+        headers["Strict-Transport-Security"] = strict_transport_security
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 class SecurityHeaders:
     """Adds each header that the answer does not set for itself, as pages and static files do."""
 
     def __init__(self, app: ASGIApp, strict_transport_security: str | None) -> None:
         self.app = app
-        headers = dict(HEADERS)
-        if strict_transport_security is not None:
-            headers["Strict-Transport-Security"] = strict_transport_security
-        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self.headers = header_fields(strict_transport_security)
         self.names = frozenset(name for name, _ in self.headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
