@@ -11,7 +11,7 @@ _BY_TYPE: dict[type[BaseException], str] = {
     ConnectionRefusedError: "nothing listens there",
     socket.gaierror: "its host's name leads nowhere",
     TimeoutError: "it does not answer in time",
-    FileNotFoundError: "there is no such socket",
+    FileNotFoundError: "there is no such socket, or no such file of certificates",
     PoolTimeout: "every connection to it is in use",
 }
 

@@ -96,11 +96,12 @@ def _connect_args(url: URL, settings: DatabaseSettings, *, is_patient: bool) -> 
             }
         case _:
             limit = "" if is_patient else _mariadb_limits(settings)
-            return {
-                "init_command": f"SET time_zone = '+00:00'{limit}",
+            seconds = {
                 "read_timeout": None if is_patient else _silence(settings),
                 "connect_timeout": _CONNECT_SECONDS,
             }
+            said = {name: value for name, value in seconds.items() if name not in url.query}
+            return {"init_command": f"SET time_zone = '+00:00'{limit}", **said}
 
 
 def _silence(settings: DatabaseSettings) -> int:

@@ -68,6 +68,8 @@ _MYSQL_KEPT = {
 # Our own connections decide these.
 _SQLITE_DROPPED = {"check_same_thread", "timeout"}
 
+_LAST_PORT = 65535
+
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
 
@@ -88,6 +90,10 @@ def read_database_url(text: str) -> URL:
         return _for_aiosqlite(url)
     if not url.database or set(url.database) & set("@/"):
         refuse("names no database", "End it with a slash and the database's name. " + _ESCAPE)
+    if "@" in (url.host or ""):
+        refuse("has an @ too many", _ESCAPE)  # and what is not escaped would be told as the host
+    if url.port is not None and not 1 <= url.port <= _LAST_PORT:
+        refuse("has a port that there is not", "Ports are from 1 to 65535.")
     translated = _for_asyncpg(url) if backend.startswith("postgres") else _for_asyncmy(url)
     _try(translated)
     return translated
