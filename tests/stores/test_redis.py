@@ -128,6 +128,20 @@ async def test_a_server_that_is_back_is_found(own_redis: OwnRedis, key: str) -> 
     await store.close()
 
 
+async def test_a_server_that_was_demoted_is_left_for_the_one_that_took_over(
+    own_redis: OwnRedis, key: str
+) -> None:
+    own_redis.start()
+    store = RedisStore(own_redis.url, patience=patience.SECONDS)
+    await store.increment(key, MINUTE)
+    own_redis.fail_over()
+    with pytest.raises(StoreUnavailable):
+        await store.increment(key, MINUTE)
+    await until_available(store)
+    assert (await store.increment(key, MINUTE)).value == 1
+    await store.close()
+
+
 async def test_a_server_that_was_never_there_is_unavailable() -> None:
     store = RedisStore("redis://127.0.0.1:1/0", patience=patience.SECONDS)
     with not_hanging(), pytest.raises(StoreUnavailable):

@@ -25,6 +25,7 @@ class OwnRedis:
         self._program = _find_program()
         self._folder = Path(tempfile.mkdtemp(prefix="gp-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._demoted: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -36,6 +37,9 @@ class OwnRedis:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        if self._demoted is not None:
+            self._demoted.kill()
+            self._demoted.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -61,6 +65,14 @@ class OwnRedis:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def fail_over(self) -> None:
+        """Let another one take over the address; this one keeps its connections, and only reads."""
+        with valkey.Valkey.from_url(self.url) as client:
+            client.replicaof("127.0.0.1", "1")
+        self._demoted = self._process
+        Path(self.url.removeprefix("unix://")).unlink()
+        self.start()
 
     def freeze(self) -> None:
         """It accepts, and never answers."""

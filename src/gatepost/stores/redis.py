@@ -8,7 +8,7 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from gatepost.clock import Clock
@@ -112,6 +112,9 @@ class RedisStore(BatchedStore[Wish]):
             self._digest = await self.client.script_load(self._script)
             answers = await self._send(wishes)
         for answer in answers:
+            if isinstance(answer, ReadOnlyError):
+                # A primary that was demoted keeps its connections: another has its address now.
+                await self.client.connection_pool.disconnect()
             if isinstance(answer, Exception):
                 raise answer
         return answers
