@@ -148,7 +148,7 @@ def _read(readline: Callable[[int], bytes], size: int) -> bytes:
 
 def _read_object(line: bytes) -> Row:
     try:
-        value = from_json(line, allow_inf_nan=False)
+        value = from_json(line, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         return Unreadable(Fault.UNREADABLE, "It is no JSON in UTF-8", _shown([line]))
     if type(value) is not dict:

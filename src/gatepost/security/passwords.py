@@ -5,7 +5,7 @@ import secrets
 import unicodedata
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import bcrypt
@@ -38,7 +38,7 @@ _ARGON2_MOST_LANES = 64
 _BCRYPT_COSTS = range(4, 17)
 
 _ARGON2_HASH = re.compile(
-    r"\$argon2(?:id|i|d)\$v=(?:16|19)\$m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,3})"
+    r"\$argon2(?:id|i|d)\$v=(?:16|19)\$(m=\d{1,9},t=\d{1,9},p=\d{1,3})"
     r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,128}",
     re.ASCII,
 )
@@ -96,15 +96,7 @@ class _Argon2:
 
     def recognises(self, hashed: str) -> bool:
         parts = _ARGON2_HASH.fullmatch(hashed)
-        if parts is None:
-            return False
-        kib, passes, lanes = (int(part) for part in parts.groups())
-        affordable = (
-            kib <= _ARGON2_MOST_KIB
-            and kib * passes <= _ARGON2_MOST_KIB_PASSES
-            and lanes <= _ARGON2_MOST_LANES
-        )
-        return affordable or self.is_current(hashed)
+        return parts is not None and (_is_affordable(parts[1]) or self.is_current(hashed))
 
     def hash(self, password: bytes) -> str:
         return self.build.hash(password, self._cost)
@@ -124,6 +116,17 @@ class _Argon2:
     def _prefix(self) -> str:
         cost = self._cost
         return f"$argon2id$v={argon2.VERSION}$m={cost.kib},t={cost.passes},p={cost.lanes}$"
+
+
+@lru_cache(maxsize=64)
+def _is_affordable(costs: str) -> bool:
+    """Whether Argon2's costs, as a hash names them, can be borne; most hashes name the same."""
+    kib, passes, lanes = (int(cost[2:]) for cost in costs.split(","))
+    return (
+        kib <= _ARGON2_MOST_KIB
+        and kib * passes <= _ARGON2_MOST_KIB_PASSES
+        and lanes <= _ARGON2_MOST_LANES
+    )
 
 
 class _Bcrypt:
@@ -215,7 +218,10 @@ class Passwords:
         return _NO_MATCH
 
     def _scheme_of(self, hashed: str) -> Scheme | None:
-        return next((each for each in self._schemes if each.recognises(hashed)), None)
+        for scheme in self._schemes:
+            if scheme.recognises(hashed):
+                return scheme
+        return None
 
 
 def _legacy_schemes(settings: PasswordSettings) -> tuple[Scheme, ...]:

@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -43,9 +44,17 @@ class PlainText:
             core_schema.str_schema(max_length=self.max_length, min_length=self.min_length or None),
         )
 
+    def leaves(self, texts: Sequence[str]) -> bool:
+        """Whether all are plain at first sight, so that `clean` would return each as it is."""
+        lengths = {*map(len, texts)} or {self.min_length}
+        is_within_limits = self.min_length <= min(lengths) and max(lengths) <= self.max_length
+        return (
+            is_within_limits and _is_plain("".join(texts)) and [*map(str.strip, texts)] == [*texts]
+        )
+
     def clean(self, text: str) -> str:
         """The text as it is kept; raises pydantic's errors, which never repeat the text."""
-        if text.isascii() and text.isprintable() and "<" not in text:
+        if _is_plain(text):
             return self._within_limits(text.strip())  # what follows would change nothing in it
         if self.lines:
             text = _OTHER_LINE_ENDS.sub("\n", text)
@@ -58,6 +67,10 @@ class PlainText:
         if len(text) > self.max_length:
             raise PydanticKnownError("string_too_long", {"max_length": self.max_length})
         return text
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and "<" not in text
 
 
 def refuse_unprintable(text: str, *, lines: bool = False) -> str:

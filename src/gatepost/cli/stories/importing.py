@@ -196,7 +196,7 @@ def _story(
 def _own_reading(source: Input, file: BinaryIO | None) -> Reading:
     framing = _FRAMINGS[format_of(source.name, source.given_format)]
     rows = iter(()) if file is None else framing(unpacked(file))
-    return Reading(rows, own_rows.read_own_row, own_rows.COLUMNS)
+    return Reading(rows, own_rows.read_own_rows, own_rows.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the Kelvin sign and `k`), so the key is computed here and compared byte by byte.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, NamedTuple
 
@@ -21,8 +22,8 @@ LONGEST_EMAIL = 254
 # Addresses that are their own normal form: ASCII, the domain in lower case, no label that IDNA
 # reads differently. Only up to the length of a local part: then no other limit can be exceeded.
 _PLAIN_EMAIL = re.compile(
-    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@"
-    r"(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+(?!(?:arpa|invalid|local|onion|test)\Z)[a-z]{2,}"
+    r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*@"
+    r"(?:[a-z0-9]++(?:-[a-z0-9]++)*\.)+(?!(?:arpa|invalid|local|onion|test)(?![a-z]))[a-z]{2,}+"
 )
 _LONGEST_PLAIN_EMAIL = 64
 
@@ -31,6 +32,14 @@ _EMAIL_RULE = "Give one email address, such as name@example.com"
 _USERNAME_RULE = (
     "Use 3 to 32 letters, digits, dots, hyphens and underscores, a letter or digit first"
 )
+
+
+def _lines_of(one: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(f"(?:{one.pattern}\n)*+")
+
+
+_PLAIN_EMAILS = _lines_of(_PLAIN_EMAIL)
+_USERNAMES = _lines_of(_USERNAME)
 
 
 class Address(NamedTuple):
@@ -55,6 +64,15 @@ def read_email(text: str) -> Address | None:
     return Address(email, _lower(email))
 
 
+def are_plain_emails(texts: Sequence[str]) -> bool:
+    """Whether `read_email` returns each of them as it is; then its key is its lower case.
+
+    At a third of what it costs to look at each.
+    """
+    is_short = max(map(len, texts), default=0) <= _LONGEST_PLAIN_EMAIL
+    return is_short and _are_all(texts, _PLAIN_EMAILS)
+
+
 class Username(NamedTuple):
     """A username as it is shown, and its key."""
 
@@ -66,6 +84,11 @@ def read_username(text: str) -> Username | None:
     """The username that a text is, judged as `UsernameInput` judges it; None if it is none."""
     text = text.strip()
     return Username(text, text.lower()) if _USERNAME.fullmatch(text) else None
+
+
+def are_plain_usernames(texts: Sequence[str]) -> bool:
+    """Whether `read_username` returns each of them as it is; then its key is its lower case."""
+    return _are_all(texts, _USERNAMES)
 
 
 def canonical_email(email: str) -> str:
@@ -90,6 +113,11 @@ def canonical_username(username: str) -> str:
 def beginning_of_key(beginning: str) -> str:
     """How the key of whatever begins like this begins."""
     return _lower(beginning)
+
+
+def _are_all(texts: Sequence[str], lines: re.Pattern[str]) -> bool:
+    together = "\n".join([*texts, ""])
+    return together.count("\n") == len(texts) and lines.fullmatch(together) is not None
 
 
 def _nobodys_key(typed: str) -> str:

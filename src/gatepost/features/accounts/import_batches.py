@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, compress, islice, pairwise
 from typing import Any
 
-from gatepost.features.accounts.imported_user import BadRow, Reason, RowReader
+from gatepost.features.accounts.import_columns import NOTHING, BadRows, ColumnReader, kinds
+from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.judging import Judge, NewRow
 from gatepost.files.framing import Row, Unreadable
 
@@ -15,15 +16,6 @@ _ROWS = 5_000
 
 _PASSWORDS = 256
 """To be hashed in one batch: each takes longer than a thousand rows do."""
-
-
-@dataclass(slots=True)  # not frozen, as `ImportedUser`
-class Candidate:
-    """A row that is fit to become an account, if nobody has its address."""
-
-    number: int
-    original: Mapping[str, Any] = dataclasses.field(repr=False)
-    password: str | None = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +41,59 @@ class Refusal:
 
 @dataclass(slots=True)
 class Batch:
-    """Neighbouring rows of the file, up to row number `last`; candidates and rows go together."""
+    """Neighbouring rows of the file, up to row number `last`.
+
+    Those that are fit to become accounts, if nobody has their addresses, have the same place in
+    `numbers`, `originals`, `passwords` and `rows`.
+    """
 
     last: int
-    candidates: list[Candidate]
-    rows: list[NewRow]
+    numbers: Sequence[int]
+    originals: Sequence[Mapping[str, Any]] = dataclasses.field(repr=False)
+    passwords: Sequence[str | None] = dataclasses.field(repr=False)
+    rows: Sequence[NewRow] = dataclasses.field(repr=False)
     refused: list[Refusal]
 
     @property
     def has_passwords(self) -> bool:
-        return any(candidate.password is not None for candidate in self.candidates)
+        return kinds(self.passwords) > NOTHING
+
+    def refusal(self, place: int, reason: Reason, field: str | None, detail: str) -> Refusal:
+        """What the row at this place is told, if it becomes no account after all."""
+        return Refusal(self.numbers[place], reason.value, field, detail, self.originals[place])
+
+    def refuse(self, refusals: Mapping[int, Refusal]) -> None:
+        """Take out the rows at these places."""
+        if not refusals:
+            return
+        stays = [place not in refusals for place in range(len(self.rows))]
+        self.numbers = list(compress(self.numbers, stays))
+        self.originals = list(compress(self.originals, stays))
+        self.passwords = list(compress(self.passwords, stays))
+        self.rows = list(compress(self.rows, stays))
+        self.refused += refusals.values()
+
+    def parts(self) -> Iterator["Batch"]:
+        """The same in batches of which none has more passwords than are hashed in one."""
+        hashed = [place for place, each in enumerate(self.passwords) if each is not None]
+        ends = [place + 1 for place in hashed[_PASSWORDS - 1 :: _PASSWORDS]]
+        if not ends:
+            yield self
+            return
+        after = 0
+        for begin, end in pairwise(sorted({0, *ends, len(self.rows)})):
+            last = self.last if end == len(self.rows) else self.numbers[end - 1]
+            refused = [each for each in self.refused if after < each.number <= last]
+            some = slice(begin, end)
+            yield Batch(
+                last,
+                self.numbers[some],
+                self.originals[some],
+                self.passwords[some],
+                self.rows[some],
+                refused,
+            )
+            after = last
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,53 +101,46 @@ class Reading:
     """How the rows of a file are to be taken; what it has of no use is counted in `ignored`."""
 
     rows: Iterator[Row]
-    read: RowReader
+    read: ColumnReader
     known_columns: frozenset[str] | None
     ignored: Counter[str] = dataclasses.field(default_factory=Counter)
 
     def batches(self, judge: Judge, done: int) -> Iterator[Batch]:
         """Batches of what comes after the first `done` rows."""
-        number = 0
-        for row in islice(self.rows, done):
-            number += 1
-            self._note_columns(row)
-        while some := self._next_batch(judge, number):
-            number = some.last
-            yield some
+        for some in _pieces(islice(self.rows, done)):
+            self._note_columns([row for row in some if not isinstance(row, Unreadable)])
+        for some in _pieces(self.rows):
+            yield from self._batch(judge, done, some).parts()
+            done += len(some)
 
-    def _next_batch(self, judge: Judge, done: int) -> Batch | None:
-        batch = Batch(done, [], [], [])
-        passwords = 0
-        for number, row in enumerate(islice(self.rows, _ROWS), done + 1):
-            batch.last = number
-            self._note_columns(row)
-            passwords += self._take(batch, judge, number, row)
-            if passwords >= _PASSWORDS:
-                break
-        return batch if batch.last > done else None
+    def _batch(self, judge: Judge, done: int, some: Sequence[Row]) -> Batch:
+        last = done + len(some)
+        numbers, rows, refused = [], [], []
+        for number, row in enumerate(some, done + 1):
+            if isinstance(row, Unreadable):
+                refused.append(Refusal(number, row.fault.value, None, row.detail, row.text))
+            else:
+                numbers.append(number)
+                rows.append(row)
+        self._note_columns(rows)
+        bad: BadRows = {}
+        users = self.read(rows, bad)
+        batch = Batch(last, numbers, rows, users.password, judge.judge(users, bad), refused)
+        refusals = {
+            place: batch.refusal(place, why.reason, why.field, why.detail)
+            for place, why in bad.items()
+        }
+        batch.refuse(refusals)
+        return batch
 
-    def _take(self, batch: Batch, judge: Judge, number: int, row: Row) -> bool:
-        """Add a row to the batch; whether a password of it is to be hashed."""
-        if isinstance(row, Unreadable):
-            batch.refused.append(Refusal(number, row.fault.value, None, row.detail, row.text))
-            return False
-        try:
-            user = self.read(row)
-            new = judge.judge(user)
-        except BadRow as bad:
-            refusal = Refusal(number, bad.reason.value, bad.field, bad.detail, row)
-            batch.refused.append(refusal)
-            return False
-        batch.candidates.append(Candidate(number, row, user.password))
-        batch.rows.append(new)
-        return user.password is not None
-
-    def _note_columns(self, row: Row) -> None:
-        known = self.known_columns
-        if known is not None and not isinstance(row, Unreadable) and not row.keys() <= known:
-            self.ignored.update(row.keys() - known)
+    def _note_columns(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        if self.known_columns is None:
+            return
+        if unknown := set().union(*rows) - self.known_columns:
+            counts = Counter(chain.from_iterable(rows))
+            self.ignored.update({name: counts[name] for name in unknown})
 
 
-def refuse(candidate: Candidate, reason: Reason, field: str, detail: str) -> Refusal:
-    """A candidate that becomes no account after all."""
-    return Refusal(candidate.number, reason.value, field, detail, candidate.original)
+def _pieces(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
+    while some := list(islice(rows, _ROWS)):
+        yield some

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from gatepost.features.accounts.import_batches import Batch, Refusal, refuse
+from gatepost.features.accounts.import_batches import Batch, Refusal
 from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.judging import Likeness, NewRow
 
@@ -52,10 +52,12 @@ def refusals(batch: Batch, fates: Sequence[Fate]) -> list[Refusal]:
 
 
 def _conflicts(batch: Batch, fates: Sequence[Fate]) -> Iterator[Refusal]:
-    for candidate, fate in zip(batch.candidates, fates, strict=True):
+    if fates.count(Fate.MADE) == len(fates):
+        return
+    for place, fate in enumerate(fates):
         if fate is Fate.EMAIL_TAKEN:
             detail = "Another account has this address"
-            yield refuse(candidate, Reason.EMAIL_TAKEN, "email", detail)
+            yield batch.refusal(place, Reason.EMAIL_TAKEN, "email", detail)
         elif fate is Fate.USERNAME_TAKEN:
             detail = "Another account has this username"
-            yield refuse(candidate, Reason.USERNAME_TAKEN, "username", detail)
+            yield batch.refusal(place, Reason.USERNAME_TAKEN, "username", detail)

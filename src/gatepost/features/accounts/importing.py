@@ -17,10 +17,10 @@ from typing import Any, Protocol
 from gatepost.db.diagnosis import was_in_the_way
 from gatepost.db.scratch import Scratch
 from gatepost.features.accounts import repository
-from gatepost.features.accounts.import_batches import Batch, Candidate, Reading, Refusal, refuse
+from gatepost.features.accounts.import_batches import Batch, Reading, Refusal
 from gatepost.features.accounts.import_conflicts import Fate, Taken, refusals, sort_out
 from gatepost.features.accounts.imported_user import Reason
-from gatepost.features.accounts.judging import Judge, Likeness, NewRow
+from gatepost.features.accounts.judging import Judge, Likeness
 from gatepost.features.accounts.models import UserImport
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
@@ -278,26 +278,22 @@ async def _hash_passwords(runtime: Runtime, batch: Batch) -> None:
         return
     turn = asyncio.Semaphore(runtime.hash_pool.threads)
 
-    async def hash_one(candidate: Candidate, row: NewRow) -> NewRow | Refusal:
-        if candidate.password is None:
-            return row
+    async def hash_one(place: int, password: str | None) -> str | Refusal | None:
+        if password is None:
+            return batch.rows[place].password_hash
         async with turn:
             try:
-                hashed = await runtime.passwords.hash(candidate.password)
+                return await runtime.passwords.hash(password)
             except UnusablePassword:
                 detail = "No hash can be made of it"
-                return refuse(candidate, Reason.FIELD_INVALID, "password", detail)
-        return row._replace(password_hash=hashed)
+                return batch.refusal(place, Reason.FIELD_INVALID, "password", detail)
 
-    pairs = zip(batch.candidates, batch.rows, strict=True)
-    hashed = await asyncio.gather(*(hash_one(*pair) for pair in pairs))
-    batch.refused += [each for each in hashed if isinstance(each, Refusal)]
-    batch.candidates = [
-        candidate
-        for candidate, each in zip(batch.candidates, hashed, strict=True)
-        if isinstance(each, NewRow)
+    hashed = await asyncio.gather(*(hash_one(*each) for each in enumerate(batch.passwords)))
+    batch.rows = [
+        row if isinstance(each, Refusal) else row._replace(password_hash=each)
+        for row, each in zip(batch.rows, hashed, strict=True)
     ]
-    batch.rows = [each for each in hashed if isinstance(each, NewRow)]
+    batch.refuse({n: each for n, each in enumerate(hashed) if isinstance(each, Refusal)})
 
 
 def _sort_out_with(seen: Scratch, batch: Batch, taken: Taken) -> list[Fate]:
@@ -324,11 +320,10 @@ def _add(
     rejected: Rejected,
 ) -> Tally:
     """The tally after a batch, its refused rows kept."""
-    became = Counter(fates)
     return Tally(
         row_count=batch.last,
-        made=tally.made + became[Fate.MADE],
-        already_there=tally.already_there + became[Fate.ALREADY_THERE],
+        made=tally.made + fates.count(Fate.MADE),
+        already_there=tally.already_there + fates.count(Fate.ALREADY_THERE),
         refused=dict(Counter(tally.refused) + Counter(each.reason for each in refused)),
         rejects_size=rejected.write(tally.rejects_size, [each.entry() for each in refused]),
     )

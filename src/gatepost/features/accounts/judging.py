@@ -1,6 +1,6 @@
-"""Judges an account that comes from elsewhere by the rules that registration goes by."""
+"""Judges accounts that come from elsewhere by the rules that registration goes by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -9,10 +9,13 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from gatepost.features.accounts.identity import (
     FULL_NAME,
-    Username,
+    Address,
+    are_plain_emails,
+    are_plain_usernames,
     read_email,
     read_username,
 )
+from gatepost.features.accounts.import_columns import NOTHING, BadRows, Columns, each, kinds
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser, Reason
 from gatepost.features.accounts.roles import Role
 from gatepost.security import password_policy
@@ -23,6 +26,10 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 _LONGEST_HASH = 512
 _LONGEST_PASSWORD = 4096
+
+_NO_ADDRESS = Address("", "")
+_NO_USERNAME: tuple[str | None, str | None] = (None, None)
+_ROLES = {role: role.value for role in Role}
 
 
 class NewRow(NamedTuple):
@@ -75,44 +82,48 @@ class Judge:
     policy: PasswordSettings | None = None
     """What plain passwords have to meet, if anything."""
 
-    def judge(self, user: ImportedUser) -> NewRow:
-        """The row to be inserted, its password still to be hashed; raises `BadRow`."""
-        address = read_email(user.email)
-        if address is None:
-            raise BadRow(Reason.FIELD_INVALID, "email", "It is no email address")
-        username, username_key = _username(user.username) if user.username else (None, None)
-        if user.role is Role.ADMIN and not self.allows_admins:
-            raise BadRow(Reason.ROLE_NOT_ALLOWED, "role", "Admins come in with --allow-admins only")
-        created_at = self.now if user.created_at is None else _time(user.created_at, "created_at")
-        updated_at = created_at if user.updated_at is None else _time(user.updated_at, "updated_at")
-        return NewRow(
-            address.email,
-            address.key,
-            username,
-            username_key,
-            None if user.full_name is None else _full_name(user.full_name),
-            self._password_hash(user),
-            user.role.value,
-            user.is_active,
-            user.email_verified,
-            created_at,
-            updated_at,
-            self.now,
-        )
+    def judge(self, users: Columns, bad: BadRows) -> list[NewRow]:
+        """The rows to be inserted, their passwords still to be hashed.
 
-    def _password_hash(self, user: ImportedUser) -> str | None:
-        hashed = user.password_hash
-        if user.password is not None:
-            if hashed is not None:
-                raise BadRow(Reason.FIELD_INVALID, "password", "Give a password or its hash")
-            self._judge_password(user, user.password)
-            return None
+        What is wrong is added to `bad`; bad rows have their places among the others.
+        """
+        now = [self.now] * len(users.email)
+        emails, email_keys = _emails(users.email, bad)
+        usernames, username_keys = _usernames(users.username, bad)
+        roles = each(self._role, users.role, bad, "")
+        created_at = _times(users.created_at, "created_at", now, bad)
+        updated_at = _times(users.updated_at, "updated_at", created_at, bad)
+        full_names = _full_names(users.full_name, bad)
+        self._judge_passwords(users, bad)
+        hashes = each(self._hash, users.password_hash, bad, None)
+        columns = (
+            *(emails, email_keys, usernames, username_keys, full_names, hashes, roles),
+            *(users.is_active, users.email_verified, created_at, updated_at, now),
+        )
+        return list(map(NewRow._make, zip(*columns, strict=True)))
+
+    def _role(self, role: Role) -> str:
+        if role is Role.ADMIN and not self.allows_admins:
+            raise BadRow(Reason.ROLE_NOT_ALLOWED, "role", "Admins come in with --allow-admins only")
+        return _ROLES[role]
+
+    def _hash(self, hashed: str | None) -> str | None:
         if hashed is not None and (len(hashed) > _LONGEST_HASH or not self.recognises_hash(hashed)):
             detail = "It is no hash, of bearable cost, that a password can be compared with"
             raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", detail)
         return hashed
 
-    def _judge_password(self, user: ImportedUser, password: str) -> None:
+    def _judge_passwords(self, users: Columns, bad: BadRows) -> None:
+        if kinds(users.password) == NOTHING:
+            return
+        each(self._judge_password, map(ImportedUser, *users), bad, None)
+
+    def _judge_password(self, user: ImportedUser) -> None:
+        password = user.password
+        if password is None:
+            return
+        if user.password_hash is not None:
+            raise BadRow(Reason.FIELD_INVALID, "password", "Give a password or its hash")
         if len(password) > _LONGEST_PASSWORD:
             raise BadRow(Reason.FIELD_INVALID, "password", "It is too long")
         if self.policy is None:
@@ -126,12 +137,49 @@ class Judge:
             raise BadRow(Reason.PASSWORD_WEAK, "password", unmet) from None
 
 
-def _username(text: str) -> Username:
-    username = read_username(text)
-    if username is None:
-        detail = "Use 3 to 32 letters, digits, dots, hyphens and underscores, no sign first"
-        raise BadRow(Reason.FIELD_INVALID, "username", detail)
-    return username
+def _emails(texts: Sequence[str], bad: BadRows) -> tuple[Sequence[str], Sequence[str]]:
+    """Addresses and their keys."""
+
+    def read(text: str) -> Address:
+        address = read_email(text)
+        if address is None:
+            raise BadRow(Reason.FIELD_INVALID, "email", "It is no email address")
+        return address
+
+    if are_plain_emails(texts):
+        return texts, [text.lower() for text in texts]
+    addresses = each(read, texts, bad, _NO_ADDRESS)
+    return [address.email for address in addresses], [address.key for address in addresses]
+
+
+def _usernames(
+    texts: Sequence[str | None], bad: BadRows
+) -> tuple[Sequence[str | None], Sequence[str | None]]:
+    """Usernames and their keys."""
+
+    def read(text: str | None) -> tuple[str | None, str | None]:
+        if not text:
+            return _NO_USERNAME
+        username = read_username(text)
+        if username is None:
+            detail = "Use 3 to 32 letters, digits, dots, hyphens and underscores, no sign first"
+            raise BadRow(Reason.FIELD_INVALID, "username", detail)
+        return username
+
+    if kinds(texts) == NOTHING:
+        return texts, texts
+    if are_plain_usernames([text for text in texts if text is not None]):
+        return texts, [None if text is None else text.lower() for text in texts]
+    usernames = each(read, texts, bad, _NO_USERNAME)
+    return [name for name, _ in usernames], [key for _, key in usernames]
+
+
+def _full_names(texts: Sequence[str | None], bad: BadRows) -> Sequence[str | None]:
+    def read(text: str | None) -> str | None:
+        return None if text is None else _full_name(text)
+
+    is_plain = FULL_NAME.leaves([text for text in texts if text is not None])
+    return texts if is_plain else each(read, texts, bad, None)
 
 
 def _full_name(text: str) -> str:
@@ -142,6 +190,29 @@ def _full_name(text: str) -> str:
         raise BadRow(Reason.FIELD_INVALID, "full_name", "It is too long") from None
     except (PydanticCustomError, UnicodeEncodeError):
         raise BadRow(Reason.FIELD_INVALID, "full_name", "Leave out control characters") from None
+
+
+def _times(
+    times: Sequence[datetime | None], field: str, instead: Sequence[datetime], bad: BadRows
+) -> Sequence[datetime]:
+    """Times in UTC, and others where there are none."""
+
+    def read(pair: tuple[datetime | None, datetime]) -> datetime:
+        time, other = pair
+        return other if time is None else _time(time, field)
+
+    if kinds(times) == NOTHING:
+        return instead
+    known = [time for time in times if time is not None]
+    if len(known) == len(times) and _are_plain(known):
+        return known
+    return each(read, zip(times, instead, strict=True), bad, _EARLIEST)
+
+
+def _are_plain(times: Sequence[datetime]) -> bool:
+    """Whether all are in UTC, and between the bounds."""
+    is_utc = {time.tzinfo for time in times} == {UTC}
+    return is_utc and min(times) >= _EARLIEST and max(times) <= _LATEST
 
 
 def _time(time: datetime, field: str) -> datetime:
