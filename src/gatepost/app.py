@@ -23,7 +23,6 @@ from gatepost.features.short_paths.router import router as short_paths
 from gatepost.features.signing_keys.router import router as signing_keys
 from gatepost.hooks import Hooks
 from gatepost.observability.sampling import keep_sampling
-from gatepost.observability.tracing import telemetry_of
 from gatepost.purging import keep_purging
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings
@@ -40,6 +39,7 @@ from gatepost.web.problems import install_problem_handlers
 from gatepost.web.route_index import RouteIndex
 from gatepost.web.routing import placed
 from gatepost.web.static_files import router as static_files
+from gatepost.web.telemetry import telemetry_of
 
 log = logging.getLogger(__name__)
 

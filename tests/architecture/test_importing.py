@@ -112,3 +112,40 @@ def test_a_start_loads_nothing_that_few_starts_need(tmp_path: Path) -> None:
         words = [sys.executable, "-c", STARTED, url, *NOT_FOR_EVERY_START]
         done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=SECONDS)
         assert done.stdout.split() == loaded
+
+
+COMMAND = """
+import contextlib, io, sys
+from gatepost.cli import main
+
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    main()
+print(*(name for name in ("fastapi", "starlette", "uvicorn") if name in sys.modules))
+"""
+
+
+def test_a_command_that_serves_nobody_loads_no_web_framework(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SECRET_KEY": "of-the-tests-0123456789-abcdefghijklmn",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/test.db",
+    }
+
+    def loaded_by(*words: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=SECONDS,
+        )
+        assert not done.stderr
+        return done.stdout.split()
+
+    loaded_by("migrate")  # this one loads every table, and with them the routes beside them
+    (tmp_path / "users.jsonl").write_text('{"email": "ada@example.com"}\n', encoding="utf-8")
+    assert loaded_by("import-users", "users.jsonl") == []
+    assert loaded_by("users", "list") == []
+    assert loaded_by("purge") == []

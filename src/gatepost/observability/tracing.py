@@ -6,14 +6,12 @@ The API is there anyway, and costs nothing until somebody provides more. What ex
 
 from typing import Any
 
-from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatepost.settings import ObservabilitySettings
 from gatepost.stores.base import Store
 
 _LEFT_OUT = frozenset({"url.path", "url.query"})
@@ -21,23 +19,6 @@ _LEFT_OUT = frozenset({"url.path", "url.query"})
 
 _SYSTEMS = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}
 _SPAN = "gatepost_span"
-
-
-def telemetry_of(settings: ObservabilitySettings) -> TelemetryConfig:
-    """What the framework is to tell of requests: spans if they are wanted, nothing else ever.
-
-    Its log events would hold the texts of exceptions; and its own metrics are not ours.
-    """
-    config: TelemetryConfig = {
-        "tracing": settings.tracing_enabled,
-        "metrics": False,
-        "logs": False,
-        "operation_spans": False,
-        "auto_configure": False,
-    }
-    if settings.tracing_enabled:
-        config["tracer_provider"] = DiscreetProvider()
-    return config
 
 
 def start_exporting(service_name: str) -> None:
