@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
 _ROWS_IN_A_STATEMENT = 1_000
+_ROWS_IN_A_PIECE = 500
 
 _NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -80,7 +81,7 @@ async def _copy(
     rows: Sequence[Sequence[Any]],
 ) -> None:
     raw: Any = (await connection.get_raw_connection()).driver_connection
-    source = _one(_copied_rows(zip(*rows, strict=True)))
+    source = _copied_rows(rows)
     try:
         await raw.copy_to_table(table.name, source=source, columns=columns, format="text")
     except UniqueViolationError:
@@ -90,14 +91,16 @@ async def _copy(
         raise OperationalError("COPY", None, error, hide_parameters=True) from None
 
 
-async def _one(piece: bytes) -> AsyncIterator[bytes]:
-    yield piece
+async def _copied_rows(rows: Sequence[Sequence[Any]]) -> AsyncIterator[bytes]:
+    """Rows in the text format of COPY, in pieces: the server takes one while the next is made."""
+    for start in range(0, len(rows), _ROWS_IN_A_PIECE):
+        yield _copied_piece(rows[start : start + _ROWS_IN_A_PIECE])
 
 
-def _copied_rows(values_of_columns: Iterable[Sequence[Any]]) -> bytes:
+def _copied_piece(rows: Sequence[Sequence[Any]]) -> bytes:
     copied: list[Sequence[str]] = []
     before: Sequence[Any] = ()
-    for values in values_of_columns:
+    for values in zip(*rows, strict=True):
         # Two columns that say the same of each row, as times of users do, cost as much as one.
         copied.append(copied[-1] if values == before else _copied(values))
         before = values

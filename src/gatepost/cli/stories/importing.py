@@ -47,6 +47,7 @@ from gatepost.files.rejects import Rejects
 from gatepost.runtime import Runtime
 
 _PIECE = 1024 * 1024
+_LONGEST_TURN = 0.0005
 _AGAIN = "Run it again with the same file to go on."
 _SHOWN_REFUSALS = 10
 _SHOWN_COLUMNS = 10
@@ -120,7 +121,7 @@ def import_users(
     with _opened(source) as file, _telling_what_stopped(source):
         key = _key(source, file, asked)
 
-        with _collecting_less_garbage(), _showing_progress(file, hidden=json) as tell:
+        with _collecting_less_garbage(), _taking_turns_quickly(), _showing_progress(file, hidden=json) as tell:
 
             def plan(reading: Reading) -> Plan:
                 return Plan(
@@ -155,6 +156,20 @@ def _collecting_less_garbage() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+@contextmanager
+def _taking_turns_quickly() -> Iterator[None]:
+    """What the database answers is seen at once, though a thread is busy with the next batch.
+
+    Else the database, asked several times for each batch, would wait for us longer than we for it.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_LONGEST_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @dataclass(frozen=True, slots=True)
