@@ -124,8 +124,8 @@ class LoneStatements:
         try:
             driver: Any = connection.driver_connection
             rows: Sequence[Sequence[Any]] = await driver.fetch(compiled.text, *arguments)
-        except BaseException:
-            connection.invalidate()
+        except BaseException as error:
+            connection.invalidate(error)  # which tells the pool what to think of the others
             raise
         connection.close()
         return rows

@@ -121,7 +121,11 @@ def import_users(
     with _opened(source) as file, _telling_what_stopped(source):
         key = _key(source, file, asked)
 
-        with _collecting_less_garbage(), _taking_turns_quickly(), _showing_progress(file, hidden=json) as tell:
+        with (
+            _collecting_less_garbage(),
+            _taking_turns_quickly(),
+            _showing_progress(file, hidden=json) as tell,
+        ):
 
             def plan(reading: Reading) -> Plan:
                 return Plan(
