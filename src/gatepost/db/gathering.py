@@ -8,6 +8,7 @@ for others to come: where one at a time asks, each is sent at once.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import Context
 from typing import Any, NamedTuple
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,10 @@ class _Asked(NamedTuple):
 
 
 class Gathering:
-    """Gathers what `send` is to ask. Where that raises one of `failures`, nobody has an answer."""
+    """Gathers what `send` is to ask.
+
+    Where that raises one of `failures`, nobody has an answer; all else all of them raise.
+    """
 
     def __init__(self, send: Send, failures: tuple[type[Exception], ...]) -> None:
         self._send = send
@@ -52,7 +56,8 @@ class Gathering:
         self._waiting.append(asked)
         if self._sending is None:
             self._sent_at = loop.time()
-            self._sending = asyncio.create_task(self._send_all())
+            # In a context of its own: it is no more one request's than the others'.
+            self._sending = asyncio.create_task(self._send_all(), context=Context())
         return await asked.answer
 
     async def _send_all(self) -> None:
@@ -75,13 +80,20 @@ class Gathering:
             answers = {row[0]: row for row in rows}
         except self._failures as error:
             log.info("database.gathering_failed", extra={"error": type(error).__name__})
+        except Exception as error:  # noqa: BLE001 - all who asked raise it
+            for each in asked:
+                _tell(each, error)
         finally:
-            for key, one in first.items():
-                _tell(one, answers.get(key))
+            for key, each in first.items():
+                _tell(each, answers.get(key))
             for each in asked:
                 _tell(each, None)
 
 
-def _tell(asked: _Asked, answer: Row | None) -> None:
-    if not asked.answer.done():  # told already, or gone
+def _tell(asked: _Asked, answer: Row | Exception | None) -> None:
+    if asked.answer.done():  # told already, or gone
+        return
+    if isinstance(answer, Exception):
+        asked.answer.set_exception(answer)
+    else:
         asked.answer.set_result(answer)

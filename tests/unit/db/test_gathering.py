@@ -93,6 +93,19 @@ async def test_after_a_failure_nobody_has_an_answer_and_the_next_are_sent() -> N
     assert await together.ask((1, "a")) == (1, "a")
 
 
+async def test_what_is_no_failure_is_raised_by_all_and_the_next_are_sent() -> None:
+    database = Database()
+    database.failure = ValueError("a fault")
+    together = Gathering(database.send, (OSError,))
+    first = await asking(together, (1, "a"))
+    others = await asking(together, (2, "b"), (2, "c"))
+    database.answers.set()
+    raised = await asyncio.gather(*first, *others, return_exceptions=True)
+    assert [type(each) for each in raised] == [ValueError] * 3
+    database.failure = None
+    assert await together.ask((1, "a")) == (1, "a")
+
+
 async def test_who_goes_away_takes_nobody_else_along() -> None:
     database = Database()
     together = Gathering(database.send, ())
