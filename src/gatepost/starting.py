@@ -59,7 +59,7 @@ async def prepare(runtime: Runtime) -> None:
     """
     await await_database(runtime.engine, runtime.settings.database_wait_seconds)
     if runtime.settings.migrate_on_start:
-        await _migrate_patiently(runtime)
+        await migrate_patiently(runtime)
     else:
         await check_schema(runtime.engine)
     await _read_keys(runtime)
@@ -135,6 +135,17 @@ async def migrate(engine: AsyncEngine) -> bool:
         ) from error
 
 
+async def migrate_patiently(runtime: Runtime) -> bool:
+    """The same as `migrate`, by connections whose statements take the time that they need."""
+    if await current_revision(runtime.engine) == head_revision():
+        return False
+    engine = open_engine(runtime.settings, is_patient=True)
+    try:
+        return await migrate(engine)
+    finally:
+        await engine.dispose()
+
+
 async def check_schema(engine: AsyncEngine) -> str:
     """The revision of a schema that is at head; raises `SchemaMismatch` for any other."""
     current, head = await current_revision(engine), head_revision()
@@ -144,17 +155,6 @@ async def check_schema(engine: AsyncEngine) -> str:
         state = f"is at {current} and has to be at {head}" if current else "has not been made yet"
         raise SchemaMismatch(f"The database's schema {state}. Run `gatepost migrate`.")
     return head
-
-
-async def _migrate_patiently(runtime: Runtime) -> None:
-    """Wait for another's migration, and for the own one, longer than for anything in a request."""
-    if await current_revision(runtime.engine) == head_revision():
-        return
-    engine = open_engine(runtime.settings, is_patient=True)
-    try:
-        await migrate(engine)
-    finally:
-        await engine.dispose()
 
 
 def _open_file(path: str) -> None:

@@ -384,17 +384,19 @@ async def test_alembics_history_names_the_head() -> None:
 
 @pytest.mark.databases("postgresql", "mariadb")
 async def test_a_start_waits_for_a_migration_longer_than_for_other_statements(
-    engine: AsyncEngine, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, fresh_database_url: str
 ) -> None:
-    monkeypatch.setattr("gatepost.db.engine._SILENCE_SECONDS", 0)
     hasty = make_settings(
-        fresh_database_url, migrate_on_start=True, database_statement_timeout_seconds=1
+        fresh_database_url,
+        migrate_on_start=True,
+        database_statement_timeout_seconds=1,
+        database_pool_timeout_seconds=1,
     )
     async with start_runtime(hasty) as runtime:
         async with connect_exclusively(engine):
             start = asyncio.create_task(prepare(runtime))
             # Whatever the machine's pace: the start cannot end before the block does.
-            done, _ = await asyncio.wait({start}, timeout=2.5)
+            done, _ = await asyncio.wait({start}, timeout=3.5)
             assert not done
         await start
     assert await current_revision(engine) == head_revision()

@@ -1,11 +1,16 @@
 """Opens the database: one pool, its size bounded, SQLite's transactions in our own hands."""
 
+import asyncio
 import math
 import time
+from functools import partial
 from typing import Any
 
+import asyncmy
+import asyncpg
 from sqlalchemy import Connection, Engine, ExceptionContext, event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, AdaptedConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gatepost.db.diagnosis import spoils_a_connection
@@ -19,15 +24,8 @@ WRITES = "gatepost_writes"
 PATIENT = "gatepost_patient"
 """The execution option that says a connection's statements may take as long as they need."""
 
-_CONNECT_SECONDS = 10
-"""How long a server may take to accept a connection."""
-
-_SILENCE_SECONDS = 5
-"""How long after the server's own limit of a statement nothing at all may have come. A server that
-has gone without a word, or hangs, would be waited for until the network gives up, in an hour."""
-
 _REPLICA_SECONDS = 2
-"""How long a replica may take to accept a connection: there is somebody else to ask."""
+"""How long a replica may take to let us in: there is somebody else to ask."""
 
 _DEADLINE = "gatepost_deadline"
 
@@ -44,7 +42,9 @@ def open_engine(settings: DatabaseSettings, *, is_patient: bool = False) -> Asyn
     through all rows has to be.
     """
     url = settings.sqlalchemy_url
-    engine = _open(url, settings, _connect_args(url, settings, is_patient=is_patient))
+    seconds_to_connect = settings.database_pool_timeout_seconds
+    arguments = _connect_args(url, settings, seconds_to_connect, is_patient=is_patient)
+    engine = _open(url, settings, arguments)
     if url.get_backend_name() == "sqlite":
         seconds = None if is_patient else settings.database_statement_timeout_seconds
         _take_over_sqlite(engine.sync_engine, seconds)
@@ -56,9 +56,7 @@ def open_replica_engine(settings: DatabaseSettings) -> AsyncEngine | None:
     url = settings.sqlalchemy_read_url
     if url is None:
         return None
-    patience = "timeout" if url.get_backend_name() == "postgresql" else "connect_timeout"
-    arguments = _connect_args(url, settings, is_patient=False)
-    return _open(url, settings, {**arguments, patience: _REPLICA_SECONDS})
+    return _open(url, settings, _connect_args(url, settings, _REPLICA_SECONDS, is_patient=False))
 
 
 def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) -> AsyncEngine:
@@ -74,6 +72,8 @@ def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) ->
         **_isolation(url),
     )
     event.listen(engine.sync_engine, "handle_error", _let_go_of_spoilt)
+    if url.get_backend_name() != "sqlite":
+        _limit_pings(engine.sync_engine, settings.database_pool_timeout_seconds)
     return engine
 
 
@@ -82,7 +82,12 @@ def _isolation(url: URL) -> dict[str, Any]:
     return {} if url.get_backend_name() == "sqlite" else {"isolation_level": "READ COMMITTED"}
 
 
-def _connect_args(url: URL, settings: DatabaseSettings, *, is_patient: bool) -> dict[str, Any]:
+def _connect_args(
+    url: URL, settings: DatabaseSettings, seconds_to_connect: float, *, is_patient: bool
+) -> dict[str, Any]:
+    # A server that is cut off gives up no statement: some time after it would have, we do.
+    given_up = settings.database_statement_timeout_seconds + settings.database_pool_timeout_seconds
+    longest = None if is_patient else given_up
     match url.get_backend_name():
         case "sqlite":
             return {"timeout": settings.database_pool_timeout_seconds}
@@ -91,21 +96,50 @@ def _connect_args(url: URL, settings: DatabaseSettings, *, is_patient: bool) -> 
             limits = {} if is_patient else _postgresql_limits(settings)
             return {
                 "server_settings": own | limits,
-                "command_timeout": None if is_patient else _silence(settings),
-                "timeout": _CONNECT_SECONDS,
+                "timeout": seconds_to_connect,
+                "command_timeout": longest,
             }
         case _:
             limit = "" if is_patient else _mariadb_limits(settings)
-            seconds = {
-                "read_timeout": None if is_patient else _silence(settings),
-                "connect_timeout": _CONNECT_SECONDS,
+            silence = {} if "read_timeout" in url.query else {"read_timeout": longest}
+            return {
+                "init_command": f"SET time_zone = '+00:00'{limit}",
+                "async_creator_fn": partial(_connect_to_mariadb, seconds_to_connect),
+                **silence,
             }
-            said = {name: value for name, value in seconds.items() if name not in url.query}
-            return {"init_command": f"SET time_zone = '+00:00'{limit}", **said}
 
 
-def _silence(settings: DatabaseSettings) -> int:
-    return settings.database_statement_timeout_seconds + _SILENCE_SECONDS
+async def _connect_to_mariadb(seconds: float, **arguments: Any) -> Any:  # noqa: ANN401 - the driver's own types
+    """Limit all of it: the driver would wait for ever for a server that is reached and silent."""
+    async with asyncio.timeout(seconds):
+        return await asyncmy.connect(**arguments)
+
+
+def _limit_pings(engine: Engine, seconds: float) -> None:
+    """Take a connection that does not answer in time for lost: its server may be cut off from us.
+
+    The dialects' own pings wait for as long as the network leaves open whether an answer comes, a
+    quarter of an hour. Ours is one round trip; a pooler that hands out transactions knows it too.
+    """
+
+    async def answers(driver: Any) -> bool:  # noqa: ANN401 - the drivers' own types
+        try:
+            async with asyncio.timeout(seconds):
+                await (
+                    driver.execute("SELECT 1") if is_postgresql else driver.ping(reconnect=False)
+                )
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncmy.errors.Error, OSError):
+            return False
+        return True
+
+    is_postgresql = engine.dialect.name == "postgresql"
+
+    def ping(connection: DBAPIConnection) -> bool:
+        assert isinstance(connection, AdaptedConnection)  # noqa: S101 - both drivers are asynchronous
+        answered: bool = connection.run_async(answers)
+        return answered
+
+    engine.dialect.do_ping = ping  # type: ignore[assignment] # of this engine, no other's
 
 
 def _postgresql_limits(settings: DatabaseSettings) -> dict[str, str]:

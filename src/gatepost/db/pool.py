@@ -10,7 +10,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from gatepost.clock import seconds_since_epoch
 
 _TRUSTED_SECONDS = 1.0
-"""A ping is up to three round trips, more than most requests need for all else that they ask."""
+"""A ping is one round trip more, and most requests need few for all else that they ask."""
 
 _RETURNED_AT = "gatepost_returned_at"
 

@@ -58,7 +58,8 @@ class DatabaseSettings(SettingsGroup):
         default=5,
         ge=1,
         le=60,
-        description="How long a request waits for a connection; then it is answered 503.",
+        description="How long a request waits for a connection, and how long the database may take "
+        "to let one in; then the request is answered 503.",
     )
     database_statement_timeout_seconds: int = Field(
         default=30,

@@ -24,7 +24,7 @@ from gatepost.features.accounts.roles import Role
 from gatepost.observability.logs import configure_logging
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings
-from gatepost.starting import migrate, prepare, reach_database
+from gatepost.starting import migrate_patiently, prepare, reach_database
 from gatepost.work import begin_work
 
 ENV_FILE = Path(".env")
@@ -101,7 +101,7 @@ def write_env_file(path: Path) -> bool:
 async def _set_up(settings: Settings) -> Admin | None:
     async with start_runtime(settings) as runtime:
         await reach_database(runtime.engine)
-        await migrate(runtime.engine)
+        await migrate_patiently(runtime)
         await prepare(runtime)
         return await _first_admin(runtime)
 
