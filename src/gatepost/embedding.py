@@ -27,7 +27,7 @@ from gatepost.web.dependencies import origin_of
 from gatepost.web.problems import answer_problem, passing_problem
 from gatepost.work import begin_work
 
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_PREFIX = re.compile(r"(/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+")
 
 
 @dataclass(slots=True)

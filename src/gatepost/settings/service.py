@@ -9,7 +9,11 @@ from pydantic import Field, field_validator
 from gatepost.settings.base import Described, SettingsGroup, refuse
 from gatepost.settings.values import read_origin
 
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+# A browser that is led to /api/../v1 asks for /v1.
+_PREFIX = re.compile(r"(/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+")
+
+_UNLIMITED = ("/health", "/metrics", "/static")
+"""Below these no request is counted, as `web.middleware.rate_limit` has it."""
 
 
 class ServiceSettings(SettingsGroup):
@@ -61,6 +65,11 @@ class ServiceSettings(SettingsGroup):
                 "is not a path",
                 "Begin it with a slash and end it without one, such as /api/v1; it may not be "
                 "empty.",
+            )
+        if f"{value}/".startswith(tuple(f"{each}/" for each in _UNLIMITED)):
+            refuse(
+                "is among the addresses that no rate limit counts",
+                "Begin it otherwise than with /health, /metrics or /static.",
             )
         return value
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from gatepost.settings import PasswordSettings, Settings, SettingsError
+from gatepost.web.middleware.rate_limit import EXEMPT
 
 # Not random: tests are named by their values, and every process has to find the same ones.
 SECRET = "qYw3ZtN7c0vRk5HbLx9sGdFm2PjUe8TaVi4QoXy6BnM"
@@ -48,6 +49,9 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("API_V1_STR", {"api_v1_str": "api/v1"}),
     ("API_V1_STR", {"api_v1_str": "/api/v1/"}),
     ("API_V1_STR", {"api_v1_str": "/{x}"}),
+    ("API_V1_STR", {"api_v1_str": "/api/.."}),
+    ("API_V1_STR", {"api_v1_str": "/./api"}),
+    *(("API_V1_STR", {"api_v1_str": f"/{name}/v1"}) for name in sorted(EXEMPT)),
     ("PUBLIC_URL", {"public_url": "auth.example.com"}),
     ("PUBLIC_URL", {"public_url": "ftp://auth.example.com"}),
     ("PUBLIC_URL", {"public_url": "https://auth.example.com/path"}),
@@ -145,6 +149,7 @@ def test_a_wrong_value_is_refused_by_name_with_advice(name: str, values: dict[st
 
 ACCEPTED: list[tuple[str, Any, Any]] = [
     ("api_v1_str", "/v2", "/v2"),
+    ("api_v1_str", "/healthy/.v2", "/healthy/.v2"),
     ("public_url", "HTTPS://Auth.Example.com:8443", "https://auth.example.com:8443"),
     ("public_url", "http://[::1]:8000", "http://[::1]:8000"),
     ("log_level", "debug", "DEBUG"),
