@@ -6,6 +6,7 @@ import logging
 import secrets
 import sqlite3
 import time
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -96,6 +97,18 @@ async def await_database(engine: AsyncEngine, seconds: float) -> None:
                 tell_at = now + _TELL_EVERY
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LAST_PAUSE)
+
+
+async def reach_database_that_is_there(engine: AsyncEngine) -> None:
+    """The same as `reach_database`, for who has no business making an SQLite file."""
+    path = str(engine.url.database)
+    if engine.dialect.name == "sqlite" and not await asyncio.to_thread(Path(path).exists):
+        raise DatabaseUnreachable(
+            f"There is no SQLite file {path}: it has not been made yet, or DATABASE_URL names the "
+            "wrong one. Run `gatepost migrate`.",
+            may_pass=False,
+        )
+    await reach_database(engine)
 
 
 async def reach_database(engine: AsyncEngine) -> None:

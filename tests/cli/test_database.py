@@ -150,6 +150,18 @@ def test_a_folder_that_is_not_there_is_a_sentence(gatepost: Gatepost) -> None:
     assert "the file cannot be opened" in said
 
 
+@pytest.mark.parametrize("words", [("check",), ("users", "list"), ("purge",), ("audit", "verify")])
+def test_a_file_that_is_not_there_is_not_made_by_who_only_looks(
+    gatepost: Gatepost, words: tuple[str, ...]
+) -> None:
+    result = gatepost.having(DATABASE_URL="sqlite:///./mistyped.db").run(*words)
+    assert result.exit_code == 1
+    assert "There is no SQLite file ./mistyped.db: it has not been made yet" in " ".join(
+        result.output.split()
+    )
+    assert not list(gatepost.folder.glob("mistyped*"))
+
+
 def test_a_schema_of_another_version_is_left_alone(gatepost: Gatepost) -> None:
     change_revision(gatepost.folder / "test.db", "fromthefuture")
     for words in (("migrate",), ("users", "list")):

@@ -104,7 +104,7 @@ _ESCAPE = "Any of @ : / ? # % in a password is to be escaped (@ is %40)."
 
 def _parse(text: str) -> URL:
     try:
-        return make_url(text)
+        return make_url(text.strip())  # of what a file gave, the end of its last line
     except (ArgumentError, ValueError):  # their texts may hold the password
         refuse(
             "is not a database URL",

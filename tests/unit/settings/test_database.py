@@ -32,6 +32,7 @@ URLS = [
     ("postgresql://u@h/db?sslmode=require", "postgresql+asyncpg://u@h/db?ssl=require"),
     ("postgresql://u@h/db?ssl=true", "postgresql+asyncpg://u@h/db?ssl=require"),
     ("postgresql://u@h/db?connect_timeout=10", "postgresql+asyncpg://u@h/db"),
+    (" postgresql://u@h/db\n", "postgresql+asyncpg://u@h/db"),
     (
         "postgresql://u@h/db?sslmode=require&channel_binding=require",
         "postgresql+asyncpg://u@h/db?ssl=require",

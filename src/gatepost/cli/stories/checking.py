@@ -20,7 +20,7 @@ from gatepost.features.signing_keys.models import StoredKey
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.security.argon2 import why_not_native
 from gatepost.settings import Settings
-from gatepost.starting import StartError, check_schema, reach_database
+from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.stores.base import StoreUnavailable
 from gatepost.stores.choice import describe_session_cache, describe_store
 from gatepost.work import begin_work
@@ -116,7 +116,7 @@ def _hasher(runtime: Runtime) -> str:
 
 
 async def _look_at_database(runtime: Runtime) -> str:
-    await reach_database(runtime.engine)
+    await reach_database_that_is_there(runtime.engine)
     measured = await measure(runtime.engine)
     name = describe_database(runtime.engine.url).removeprefix("the ")
     return f"{name}, version {measured.version}, {measured.seconds * 1000:.1f} ms away"

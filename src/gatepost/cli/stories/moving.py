@@ -15,7 +15,7 @@ from gatepost.db.engine import open_engine
 from gatepost.moving import story
 from gatepost.moving.story import CannotMove, TableMoved
 from gatepost.settings import DatabaseSettings, SettingsError
-from gatepost.starting import check_schema, migrate, reach_database
+from gatepost.starting import check_schema, migrate, reach_database, reach_database_that_is_there
 
 
 def move(to: str, from_: str | None, dry_run: bool, json: bool) -> None:
@@ -62,7 +62,7 @@ async def _move(
     is_there = not _is_no_file(target)
     origin, destination = (open_engine(each, is_patient=True) for each in (source, target))
     try:
-        await reach_database(origin)
+        await reach_database_that_is_there(origin)
         await check_schema(origin)
         if is_there or not dry_run:
             await reach_database(destination)

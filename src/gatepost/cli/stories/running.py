@@ -13,7 +13,7 @@ from gatepost.errors import Problem
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings, SettingsError
 from gatepost.settings.base import SettingsGroup
-from gatepost.starting import StartError, check_schema, reach_database
+from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.work import Origin, Work, begin_work
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def run_runtime(story: Callable[[Runtime], Awaitable[T]], *, is_patient: bool = 
 async def at_head(settings: Settings, *, is_patient: bool = False) -> AsyncIterator[Runtime]:
     """A runtime whose database answers and is at head; raises `StartError`."""
     async with start_runtime(settings, is_patient=is_patient) as runtime:
-        await reach_database(runtime.engine)
+        await reach_database_that_is_there(runtime.engine)
         await check_schema(runtime.engine)
         yield runtime
 
