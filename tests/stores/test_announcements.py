@@ -1,7 +1,7 @@
 """Two ends of one channel over a real Redis: what is told, what is heard, whom to trust."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -95,6 +95,37 @@ async def test_nobody_is_trusted_before_the_channel_was_heard(here: End) -> None
     here.cache.keep(Seen(1, 1, expires_at, here.cache.begin_reading(1)))
     await here.is_trusted()
     assert not here.knows(1)
+
+
+async def test_it_ends_though_a_cancellation_comes_just_as_a_ping_is_sent(
+    own_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Python 3.11 has it: what is being waited for ends, and the cancellation is forgotten."""
+    is_sent = asyncio.Event()
+    is_armed = False
+
+    async def wait_for(sending: Awaitable[None], _: float) -> None:
+        await sending
+        if is_armed:
+            is_sent.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    monkeypatch.setattr("redis.asyncio.connection.asyncio.wait_for", wait_for)
+    cache: SessionCache[Seen] = SessionCache(SystemClock(), seconds=SECONDS, size=1000)
+    announcements = RedisAnnouncements(own_redis.url, CHANNEL, cache, SystemClock())
+    listening = asyncio.create_task(announcements.keep_listening())
+    await until(lambda: cache.is_trusted)
+    is_armed = True
+    async with asyncio.timeout(patience.SECONDS):
+        await is_sent.wait()
+    is_armed = False
+    listening.cancel()
+    done, _ = await asyncio.wait({listening}, timeout=patience.SECONDS)
+    listening.cancel()
+    assert done
+    assert not cache.is_trusted
+    await announcements.close()
 
 
 async def test_one_tells_all_of_one_user(here: End, there: End) -> None:

@@ -183,6 +183,7 @@ class RedisAnnouncements:
         lease = _Lease(self._cache, self._clock)
         ping_at = answered_at = _loop_time()
         while True:
+            _end_if_cancelled()
             now = _loop_time()
             if now - answered_at > _SILENCE_SECONDS:
                 raise TimeoutError
@@ -265,6 +266,14 @@ def _settle(waiting: Collection[asyncio.Future[bool]], *, outcome: bool) -> None
     for future in waiting:
         if not future.done():  # who asked may have gone
             future.set_result(outcome)
+
+
+def _end_if_cancelled() -> None:
+    """Raise what Python 3.11 may have swallowed: `wait_for`, by which the client sends, takes no
+    notice of a cancellation that comes just as it ends."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _loop_time() -> float:
