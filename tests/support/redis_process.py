@@ -22,7 +22,7 @@ class OwnRedis:
     """On a socket in a short-named folder of its own, gone with the block."""
 
     def __init__(self) -> None:
-        self._program = _find_program()
+        self._program = find_program()
         self._folder = Path(tempfile.mkdtemp(prefix="gp-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._demoted: subprocess.Popen[bytes] | None = None
@@ -91,7 +91,7 @@ class OwnRedis:
         return False
 
 
-def _find_program() -> Path:
+def find_program() -> Path:
     with suppress(ValkeyServerError):
         return Path(get_binary_path())
     installed = shutil.which("valkey-server") or shutil.which("redis-server")

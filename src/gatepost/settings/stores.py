@@ -1,20 +1,19 @@
 """Settings of the store of short-lived shared state."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from gatepost.settings.base import Described, SettingsGroup, refuse
-
-_NETWORK_SCHEMES = {"redis", "rediss", "valkey", "valkeys"}
+from gatepost.settings.redis_url import names_a_server
 
 
 class StoreSettings(SettingsGroup):
     """Shared state."""
 
     redis_url: Annotated[
-        str | None, Described(takes="a redis://, rediss://, valkey:// or unix:// URL")
+        str | None,
+        Described(takes="a redis://, rediss://, valkey://, unix:// or redis+sentinel:// URL"),
     ] = Field(
         default=None,
         repr=False,
@@ -44,10 +43,11 @@ class StoreSettings(SettingsGroup):
     @field_validator("redis_url")
     @classmethod
     def _a_redis_url_names_a_server(cls, value: str | None) -> str | None:
-        if value is not None and not _names_a_server(value):
+        if value is not None and not names_a_server(value):
             refuse(
                 "is not the URL of a Redis server",
-                "Write redis://host:6379/0, rediss:// for TLS, or unix:///path/to/socket.",
+                "Write redis://host:6379/0, rediss:// for TLS, unix:///path/to/socket, or "
+                "redis+sentinel://host:26379,host:26379/service.",
             )
         return value
 
@@ -71,14 +71,3 @@ class StoreSettings(SettingsGroup):
         if self.redis_url is not None:
             return "redis"
         return "database" if self.workers > 1 else "memory"
-
-
-def _names_a_server(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # parsed when asked for
-    except ValueError:
-        return False
-    if parts.scheme == "unix":
-        return bool(parts.path)
-    return parts.scheme in _NETWORK_SCHEMES and bool(parts.hostname)

@@ -28,12 +28,14 @@ def read_list(value: object) -> object:
 
 
 def passwords_in(text: str) -> set[str]:
-    """The password of a URL, as it is written and as it is meant; of any other text none."""
+    """The passwords of a URL, as they are written and as they are meant; of other texts none."""
     try:
-        password = urlsplit(text).password
+        parts = urlsplit(text)
+        pairs = [each.partition("=") for each in parts.query.split("&")]
+        written = {parts.password, *(value for name, _, value in pairs if "password" in name)}
     except ValueError:
         return set()
-    return {password, unquote(password)} if password else set()
+    return {form for password in written if password for form in (password, unquote(password))}
 
 
 def read_networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:

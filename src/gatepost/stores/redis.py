@@ -12,9 +12,11 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from gatepost.clock import Clock
+from gatepost.settings.redis_url import read_watched
 from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
 from gatepost.stores.batches import BatchedStore, Batches
 from gatepost.stores.entries import duration, milliseconds
+from gatepost.stores.sentinels import open_watched
 
 PATIENCE_SECONDS = 0.25
 """The longest that anybody waits for an answer, unless told otherwise."""
@@ -132,19 +134,21 @@ def open_client(
     url: str, *, patience: float = PATIENCE_SECONDS, protocol: Literal[2, 3] = 3
 ) -> Redis:
     """A client that connects when first used, and waits for nothing longer than a moment."""
+    options: dict[str, Any] = {
+        "protocol": protocol,
+        # A bound behind `Batches`' own, which alone tells a silent server from a busy loop.
+        "socket_timeout": 10 * patience,
+        "socket_connect_timeout": 10 * patience,
+        # Once: a connection that the server has closed meanwhile is opened again.
+        "retry": Retry(NoBackoff(), 1),
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    if (watched := read_watched(url)) is not None:
+        return open_watched(watched, patience, options)
     for scheme, known in _OTHER_SCHEMES.items():
         if url.startswith(scheme):
             url = known + url.removeprefix(scheme)
-    return Redis.from_url(
-        url,
-        protocol=protocol,
-        # A bound behind `Batches`' own, which alone tells a silent server from a busy loop.
-        socket_timeout=10 * patience,
-        socket_connect_timeout=10 * patience,
-        # Once: a connection that the server has closed meanwhile is opened again.
-        retry=Retry(NoBackoff(), 1),
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
-    )
+    return Redis.from_url(url, **options)
 
 
 def _arguments(rules: AttemptRules) -> tuple[int, int, int, int]:

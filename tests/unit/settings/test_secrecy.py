@@ -29,6 +29,20 @@ def test_settings_do_not_show_the_parts_of_a_database_password() -> None:
     assert CANARY not in repr(settings) + str(settings) + str(settings.sqlalchemy_url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:pa%2Fss@host",
+        "redis://host/0?password=pa%2Fss",
+        "redis+sentinel://:pa%2Fss@a:1,b:2/ours",
+        "redis+sentinel://a:1,b:2/ours?sentinel_password=pa%2Fss",
+    ],
+)
+def test_the_passwords_of_a_url_are_secrets_however_they_are_written(url: str) -> None:
+    secrets = Settings(secret_key=SECRET, redis_url=url).secret_texts
+    assert {"pa/ss", "pa%2Fss"} <= secrets
+
+
 WRONG: list[dict[str, Any]] = [
     {"secret_key": CANARY},
     {"secret_key": f"change_me_{SECRET}"},
@@ -44,6 +58,7 @@ WRONG: list[dict[str, Any]] = [
     {"database_url": CANARY},
     {"redis_url": f"http://:{CANARY}@host"},
     {"redis_url": f"redis://:x@host:{CANARY}"},
+    {"redis_url": f"redis+sentinel://:{CANARY}@host/{CANARY}/x?sentinel_password={CANARY}"},
     {"first_superuser_password": CANARY[:7], "first_superuser_email": CANARY},
     # A secret may stand in the wrong place.
     {name: CANARY for name in Settings.model_fields if name != "version"},
