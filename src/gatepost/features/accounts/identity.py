@@ -23,7 +23,7 @@ LONGEST_EMAIL = 254
 # reads differently. Only up to the length of a local part: then no other limit can be exceeded.
 _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*@"
-    r"(?:[a-z0-9]++(?:-[a-z0-9]++)*\.)+(?!(?:arpa|invalid|local|onion|test)(?![a-z]))[a-z]{2,}+"
+    r"(?:[a-z0-9]++(?:-[a-z0-9]++)*\.)+(?!(?:arpa|invalid|local|localhost|onion|test)(?![a-z]))[a-z]{2,}+"
 )
 _LONGEST_PLAIN_EMAIL = 64
 

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +12,7 @@ from gatepost.features.accounts.identity import (
     EmailInput,
     FullNameInput,
     UsernameInput,
+    are_plain_emails,
     canonical_email,
     canonical_username,
     read_email,
@@ -215,8 +217,17 @@ def test_an_import_reads_addresses_as_registration_does(text: str) -> None:
         registered = EMAIL.validate_python(text)
     except ValidationError:
         assert read_email(text) is None
+        assert not are_plain_emails([text])
     else:
-        assert read_email(text) == (registered, canonical_email(registered))
+        key = canonical_email(registered)
+        assert read_email(text) == (registered, key)
+        assert not are_plain_emails([text]) or (text, text.lower()) == (registered, key)
+
+
+@pytest.mark.parametrize("name", SPECIAL_USE_DOMAIN_NAMES)
+def test_an_import_takes_no_address_at_a_name_that_is_nobodys(name: str) -> None:
+    assert read_email(f"ada@example.{name}") is None
+    assert not are_plain_emails(["ada@example.com", f"ada@example.{name}"])
 
 
 @given(st.text("abzAZ09_.-\u00e9 \n", max_size=35))
