@@ -18,7 +18,9 @@ from pydantic_core import from_json
 LONGEST_ROW = 1024 * 1024
 """In bytes. What is longer is not kept in memory."""
 
+_TOO_LONG = f"It has more than {LONGEST_ROW} bytes"
 _KEPT_OF_A_ROW = 10_000
+_PIECE = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
@@ -66,10 +68,10 @@ def unpacked(file: BinaryIO) -> BinaryIO:
 
 def json_lines(file: BinaryIO) -> Iterator[Row]:
     """A JSON object a line; empty lines are passed over."""
-    for line, is_whole in _lines(file):
-        if not is_whole:
-            yield _too_long(line)
-        elif line.strip():
+    for line in _lines(file):
+        if len(line) >= LONGEST_ROW:
+            yield Unreadable(Fault.TOO_LONG, _TOO_LONG, _shown(line))
+        elif line and not line.isspace():
             yield _read_object(line)
 
 
@@ -118,28 +120,22 @@ def _peek(file: BinaryIO) -> bytes:
     return file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Lines, and whether each is whole: of one that is too long only the beginning is kept."""
-    readline = file.readline
-    is_first = True
-    while line := _read(readline, LONGEST_ROW):
-        if is_first:
-            line, is_first = line.removeprefix(_BOM), False
-        is_whole = line.endswith(b"\n") or len(line) < LONGEST_ROW
-        if not is_whole:
-            _skip_line(readline)
-        yield line, is_whole
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Lines without their ends; of one that is too long the beginning, as long as no row may be."""
+    is_first, rest = True, b""
+    while piece := _read(file):
+        *lines, rest = (rest + piece).split(b"\n")
+        rest = rest[:LONGEST_ROW]
+        if is_first and lines:
+            lines[0], is_first = lines[0].removeprefix(_BOM), False
+        yield from lines
+    if rest:
+        yield rest.removeprefix(_BOM) if is_first else rest
 
 
-def _skip_line(readline: Callable[[int], bytes]) -> None:
-    while rest := _read(readline, LONGEST_ROW):
-        if rest.endswith(b"\n"):
-            return
-
-
-def _read(readline: Callable[[int], bytes], size: int) -> bytes:
+def _read(file: BinaryIO) -> bytes:
     try:
-        return readline(size)
+        return file.read(_PIECE)
     except EOFError:
         raise BrokenFile("cannot be read to its end: the gzip is not whole") from None
     except (gzip.BadGzipFile, zlib.error):
@@ -150,18 +146,14 @@ def _read_object(line: bytes) -> Row:
     try:
         value = from_json(line, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
-        return Unreadable(Fault.UNREADABLE, "It is no JSON in UTF-8", _shown([line]))
+        return Unreadable(Fault.UNREADABLE, "It is no JSON in UTF-8", _shown(line))
     if type(value) is not dict:
-        return Unreadable(Fault.UNREADABLE, "It is no JSON object", _shown([line]))
+        return Unreadable(Fault.UNREADABLE, "It is no JSON object", _shown(line))
     return value
 
 
-def _too_long(line: bytes) -> Unreadable:
-    return Unreadable(Fault.TOO_LONG, f"It has more than {LONGEST_ROW} bytes", _shown([line]))
-
-
-def _shown(lines: Sequence[bytes]) -> str:
-    return b"".join(lines)[:_KEPT_OF_A_ROW].decode(errors="backslashreplace").rstrip("\r\n")
+def _shown(line: bytes) -> str:
+    return line[:_KEPT_OF_A_ROW].decode(errors="backslashreplace").rstrip("\r\n")
 
 
 class _CsvLines:
@@ -179,10 +171,10 @@ class _CsvLines:
         return self
 
     def __next__(self) -> str:
-        line, is_whole = next(self._lines)
+        line = next(self._lines) + b"\n"
         self._taken.append(line)
-        if not is_whole:
-            self._fault = Fault.TOO_LONG, f"It has more than {LONGEST_ROW} bytes"
+        if len(line) > LONGEST_ROW:
+            self._fault = Fault.TOO_LONG, _TOO_LONG
             return "\n"
         try:
             return line.decode()
@@ -190,8 +182,8 @@ class _CsvLines:
             self._fault = Fault.UNREADABLE, "It is not in UTF-8"
             return line.decode(errors="replace")
 
-    def take(self) -> list[bytes]:
-        taken, self._taken = self._taken, []
+    def take(self) -> bytes:
+        taken, self._taken = b"".join(self._taken), []
         return taken
 
     def take_fault(self) -> tuple[Fault, str] | None:

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatepost.files.framing import (
+    LONGEST_ROW,
     BrokenFile,
     Unreadable,
     csv_rows,
@@ -55,6 +56,29 @@ def test_whatever_comes_before_the_next_line_of_json_is_read(junk: bytes) -> Non
 def test_whatever_comes_before_the_next_line_of_csv_is_read(junk: bytes) -> None:
     rows = rows_of_csv(b"a,b\n" + junk + b"\nx,y\n")
     assert rows[-1] == {"a": "x", "b": "y"}
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+@pytest.mark.parametrize("length", [20, 99_999, 262_143, 262_144, 262_145, LONGEST_ROW - 1])
+def test_lines_are_read_whole_wherever_a_piece_of_the_file_ends(length: int, end: bytes) -> None:
+    count = max(1, min(5_000, 2 * LONGEST_ROW // length - 1))
+    lines = [json.dumps({"a": mark}).encode().ljust(length - 1) for mark in range(count)]
+    content = b"\xef\xbb\xbf" + (end or b"\n").join(lines) + end
+    assert list(json_lines(io.BytesIO(content))) == [{"a": mark} for mark in range(len(lines))]
+
+
+@pytest.mark.parametrize("length", [LONGEST_ROW, LONGEST_ROW + 1, 3 * LONGEST_ROW])
+def test_of_a_line_that_is_too_long_the_beginning_is_kept_and_the_next_is_read(length: int) -> None:
+    too_long = b'{"a": 1}'.ljust(length)
+    for content in (too_long, too_long + b"\n", b'{"b": 2}\n' + too_long + b'\n{"b": 2}'):
+        *others, fault = sorted(json_lines(io.BytesIO(content)), key=lambda row: row != {"b": 2})
+        assert isinstance(fault, Unreadable)
+        assert (fault.fault, fault.text[:8], len(fault.text)) == (
+            "row_too_long",
+            '{"a": 1}',
+            10_000,
+        )
+        assert len(others) == content.count(b"b")
 
 
 @pytest.mark.parametrize("beginning", ["utf-16-le", "utf-16-be"])
