@@ -1,7 +1,8 @@
 """Inserts many rows at once, each database's fastest way, inside the caller's transaction."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from asyncpg.exceptions import InterfaceError, PostgresError, UniqueViolationError
@@ -14,6 +15,7 @@ from sqlalchemy.types import TypeEngine
 _ROWS_IN_A_STATEMENT = 1_000
 _ROWS_IN_A_PIECE = 500
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -116,9 +118,28 @@ def _copied(values: Sequence[Any]) -> Sequence[str]:
         case bool():
             return ["t" if value else "f" for value in values]
         case datetime():
-            return list(_map_once(datetime.isoformat, values))
+            return list(_map_once(_copied_time, values))
         case _:
             return [_NULL if value is None else str(value) for value in values]
+
+
+def _copied_time(time: datetime | None) -> str:
+    """As `isoformat` has it, of parts that come again, in half of its time."""
+    if time is None:
+        return _NULL
+    since = time - _EPOCH
+    fraction = f".{since.microseconds:06}" if since.microseconds else ""
+    return f"{_date(since.days)} {_time_of_day(since.seconds)}{fraction}+00"
+
+
+@lru_cache(maxsize=50_000)
+def _date(days: int) -> str:
+    return (_EPOCH + timedelta(days)).date().isoformat()
+
+
+@lru_cache(maxsize=86_400)
+def _time_of_day(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).time().isoformat()
 
 
 def _copied_texts(values: Sequence[str | None]) -> Sequence[str]:
