@@ -4,6 +4,7 @@ import re
 import secrets
 import unicodedata
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Protocol
@@ -42,6 +43,7 @@ _ARGON2_HASH = re.compile(
     r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,128}",
     re.ASCII,
 )
+_ARGON2_HASHES = re.compile(f"^{_ARGON2_HASH.pattern}$", re.ASCII | re.MULTILINE)
 # 16 bytes of salt and 32 of the hash itself.
 _CURRENT_SHAPE = re.compile(r"\$argon2id\$[^$]+\$[^$]+\$[^$]{22}\$[^$]{43}")
 _BCRYPT_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
@@ -97,6 +99,13 @@ class _Argon2:
     def recognises(self, hashed: str) -> bool:
         parts = _ARGON2_HASH.fullmatch(hashed)
         return parts is not None and (_is_affordable(parts[1]) or self.is_current(hashed))
+
+    def recognises_all(self, hashes: Sequence[str]) -> bool:
+        """Whether all are such hashes, a line each, at costs that can be borne."""
+        lines = "\n".join([*hashes, ""])
+        costs = _ARGON2_HASHES.findall(lines)
+        is_each_one = len(costs) == len(hashes) == lines.count("\n")
+        return is_each_one and all(map(_is_affordable, set(costs)))
 
     def hash(self, password: bytes) -> str:
         return self.build.hash(password, self._cost)
@@ -159,15 +168,15 @@ class Passwords:
     """Hashes with today's algorithm and cost, and verifies the hashes of every supported one."""
 
     def __init__(self, settings: PasswordSettings, pool: HashPool) -> None:
-        argon2_ = _Argon2(settings)
+        self._argon2 = _Argon2(settings)
         algorithms: dict[str, _Algorithm] = {
-            "argon2": argon2_,
+            "argon2": self._argon2,
             "bcrypt": _Bcrypt(settings),
         }
         self._schemes: tuple[Scheme, ...] = (*algorithms.values(), *_legacy_schemes(settings))
         self._today = algorithms[settings.password_hasher]
         self._pool = pool
-        self.argon2_backend = argon2_.build.name
+        self.argon2_backend = self._argon2.build.name
         # Made up, not computed: verifying against it costs the same, and starting costs nothing.
         self._unmatchable = self._today.unmatchable()
 
@@ -190,6 +199,13 @@ class Passwords:
     def recognises(self, hashed: str) -> bool:
         """Tell whether `hashed` is a hash, of bearable cost, that `verify` can compare with."""
         return self._scheme_of(hashed) is not None
+
+    def recognises_all(self, hashes: Sequence[str]) -> bool:
+        """Tell whether it surely recognises each of many, which costs half of asking for each.
+
+        If not, some may be of another scheme than Argon2, and have to be asked for.
+        """
+        return self._argon2.recognises_all(hashes)
 
     def _hash(self, password: str) -> str:
         usable = _encode(password, self._today)

@@ -142,7 +142,7 @@ async def rehearse_import(
 
 def _judge(runtime: Runtime, plan: Plan, now: datetime) -> Judge:
     settings = runtime.settings if plan.checks_passwords else None
-    return Judge(runtime.passwords.recognises, now, plan.allows_admins, settings)
+    return Judge(runtime.passwords, now, plan.allows_admins, settings)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Judges accounts that come from elsewhere by the rules that registration goes by."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from gatepost.features.accounts.imported_user import BadRow, ImportedUser, Reaso
 from gatepost.features.accounts.roles import Role
 from gatepost.security import password_policy
 from gatepost.security.password_policy import WeakPassword
+from gatepost.security.passwords import Passwords
 from gatepost.settings.passwords import PasswordSettings
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,7 +30,6 @@ _LONGEST_PASSWORD = 4096
 
 _NO_ADDRESS = Address("", "")
 _NO_USERNAME: tuple[str | None, str | None] = (None, None)
-_ROLES = {role: role.value for role in Role}
 
 
 class NewRow(NamedTuple):
@@ -76,7 +76,7 @@ class Likeness(NamedTuple):
 class Judge:
     """The rules of one import."""
 
-    recognises_hash: Callable[[str], bool]
+    passwords: Passwords
     now: datetime
     allows_admins: bool
     policy: PasswordSettings | None = None
@@ -90,25 +90,38 @@ class Judge:
         now = [self.now] * len(users.email)
         emails, email_keys = _emails(users.email, bad)
         usernames, username_keys = _usernames(users.username, bad)
-        roles = each(self._role, users.role, bad, "")
+        roles = self._roles(users.role, bad)
         created_at = _times(users.created_at, "created_at", now, bad)
         updated_at = _times(users.updated_at, "updated_at", created_at, bad)
         full_names = _full_names(users.full_name, bad)
         self._judge_passwords(users, bad)
-        hashes = each(self._hash, users.password_hash, bad, None)
+        hashes = self._hashes(users.password_hash, bad)
         columns = (
             *(emails, email_keys, usernames, username_keys, full_names, hashes, roles),
             *(users.is_active, users.email_verified, created_at, updated_at, now),
         )
         return list(map(NewRow._make, zip(*columns, strict=True)))
 
+    def _roles(self, roles: Sequence[Role], bad: BadRows) -> list[str]:
+        if roles.count(Role.USER) == len(roles):
+            return [Role.USER.value] * len(roles)
+        return each(self._role, roles, bad, "")
+
     def _role(self, role: Role) -> str:
         if role is Role.ADMIN and not self.allows_admins:
             raise BadRow(Reason.ROLE_NOT_ALLOWED, "role", "Admins come in with --allow-admins only")
-        return _ROLES[role]
+        return role.value
+
+    def _hashes(self, hashes: Sequence[str | None], bad: BadRows) -> Sequence[str | None]:
+        known = [hashed for hashed in hashes if hashed is not None]
+        if self.passwords.recognises_all(known):
+            return hashes
+        return each(self._hash, hashes, bad, None)
 
     def _hash(self, hashed: str | None) -> str | None:
-        if hashed is not None and (len(hashed) > _LONGEST_HASH or not self.recognises_hash(hashed)):
+        if hashed is None:
+            return None
+        if len(hashed) > _LONGEST_HASH or not self.passwords.recognises(hashed):
             detail = "It is no hash, of bearable cost, that a password can be compared with"
             raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", detail)
         return hashed

@@ -12,9 +12,14 @@ from gatepost.features.accounts.identity import are_plain_usernames, read_userna
 from gatepost.features.accounts.import_columns import BadRows, Columns
 from gatepost.features.accounts.judging import Judge, NewRow
 from gatepost.features.accounts.own_rows import read_own_rows
+from gatepost.security.hash_pool import HashPool
+from gatepost.security.passwords import Passwords
 from tests.cli.transfers import HASH, a_row
+from tests.unit.security.cheap import cheap_settings
 
-JUDGE = Judge(lambda hashed: hashed == HASH, datetime(2026, 5, 1, tzinfo=UTC), allows_admins=False)
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+PASSWORDS = Passwords(cheap_settings(), HashPool(threads=1, queue_limit=0))  # which hashes none
+JUDGE = Judge(PASSWORDS, NOW, allows_admins=False)
 
 TIMES: list[object] = [
     *(None, "", "2025-01-02T03:04:05Z", "2025-01-02 03:04:05.678+02:00", "2025-01-02T03:04:05"),
@@ -63,15 +68,13 @@ VALUES: dict[str, list[object]] = {
     "created_at": TIMES,
     "updated_at": TIMES,
     "password_hash": [
-        None,
-        "",
-        HASH,
-        "plain",
-        f"argon2{HASH}",
-        "pbkdf2_sha256$x",
-        HASH + "A" * 500,
-        7,
-        {},
+        *(None, "", HASH, "plain", f"argon2{HASH}", "pbkdf2_sha256$x", HASH + "A" * 500, 7, {}),
+        *(
+            f"{HASH}\n{HASH}",
+            f"{HASH}\n",
+            HASH.replace("m=8", "m=999999999"),
+            "$2b$12$" + "a" * 53,
+        ),
     ],
     "password": [None, "", "correct horse", "x" * 5000, 7, [], "\ud800"],
 }
