@@ -43,6 +43,13 @@ _UNCHANGED = (
 _SHOW = select(*(getattr(User, name) for name in Shown._fields)).where(
     User.id == bindparam("of_user")
 )
+_USERS = User.metadata.tables[User.__tablename__]
+_IMPORTS = UserImport.metadata.tables[UserImport.__tablename__]
+_MOVE_IMPORT = update(_IMPORTS).where(
+    _IMPORTS.c.key == bindparam("of_key"),
+    _IMPORTS.c.row_count == bindparam("at_row"),
+    _IMPORTS.c.finished_at.is_(None),
+)
 
 T = TypeVar("T")
 
@@ -59,7 +66,7 @@ async def insert(db: AsyncSession, user: User) -> bool:
 
 async def insert_many(db: AsyncSession, rows: Sequence[NewRow]) -> bool:
     """Insert all of them, or none and False if any key is taken."""
-    return await insert_rows(db, User.metadata.tables[User.__tablename__], NewRow._fields, rows)
+    return await insert_rows(db, _USERS, NewRow._fields, rows)
 
 
 async def find_taken(db: AsyncSession, rows: Sequence[NewRow]) -> Taken:
@@ -209,12 +216,7 @@ async def insert_import(db: AsyncSession, begun: UserImport) -> bool:
 
 async def move_import(db: AsyncSession, key: str, at: int, values: Mapping[str, Any]) -> bool:
     """Set columns of an unfinished import, held from now on; False if it is not `at` that row."""
-    moved = await db.execute(
-        update(UserImport)
-        .where(UserImport.key == key, UserImport.row_count == at, UserImport.finished_at.is_(None))
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    moved = await db.execute(_MOVE_IMPORT, {"of_key": key, "at_row": at, **values})
     return rows_changed(moved) == 1
 
 
