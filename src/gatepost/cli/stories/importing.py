@@ -1,4 +1,4 @@
-"""Imports at the command line: opens the file, shows how far it is, and tells what it came to."""
+"""Imports at the command line: opens the file, and shows how far it is."""
 
 import gc
 import hashlib
@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from rich.markup import escape
 from rich.progress import (
@@ -28,19 +28,17 @@ from gatepost.cli.output import (
     error_console,
     fail,
     leave,
-    note,
-    print_counts,
     print_json,
-    say,
 )
+from gatepost.cli.stories import import_report
 from gatepost.cli.stories.adopting import Foreign, is_url, reading_of, without_password
 from gatepost.cli.stories.formats import STANDARD, format_of
+from gatepost.cli.stories.import_report import SHOWN_REFUSALS, Found, Report
 from gatepost.cli.stories.running import new_origin, run_runtime
 from gatepost.cli.transfers import Format
 from gatepost.db.diagnosis import explain_failure
 from gatepost.features.accounts import importing, own_rows
 from gatepost.features.accounts.import_batches import Reading, Refusal
-from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.importing import ImportStopped, Outcome, Plan, Tally
 from gatepost.files.framing import BrokenFile, Framing, csv_rows, json_lines, unpacked
 from gatepost.files.rejects import Rejects
@@ -49,25 +47,10 @@ from gatepost.runtime import Runtime
 _PIECE = 1024 * 1024
 _LONGEST_TURN = 0.0005
 _AGAIN = "Run it again with the same file to go on."
-_SHOWN_REFUSALS = 10
-_SHOWN_COLUMNS = 10
-_LONGEST_COLUMN = 40
 
 _FRAMINGS: Mapping[Format, Framing] = {
     Format.JSONL: json_lines,
     Format.CSV: partial(csv_rows, needs="email"),
-}
-
-_REMARKS: Mapping[str, str] = {
-    Reason.ROW_UNREADABLE: "no row of this format, or not in UTF-8",
-    Reason.ROW_TOO_LONG: "longer than any row may be",
-    Reason.FIELD_MISSING: "without an address",
-    Reason.FIELD_INVALID: "a value that registration would refuse too",
-    Reason.HASH_UNSUPPORTED: "a password hash that nothing can be compared with",
-    Reason.PASSWORD_WEAK: "a password that does not meet the policy",
-    Reason.ROLE_NOT_ALLOWED: "admins, without --allow-admins",
-    Reason.EMAIL_TAKEN: "the address of another account",
-    Reason.USERNAME_TAKEN: "the username of another account",
 }
 
 
@@ -81,9 +64,15 @@ class Input:
 
     @property
     def shown(self) -> str:
+        """As people are told it."""
         if self.name == STANDARD:
             return "standard input"
         return without_password(self.name) if is_url(self.name) else self.name
+
+    @property
+    def told(self) -> str:
+        """As programs are told it; nobody is told a password."""
+        return self.shown if is_url(self.name) else self.name
 
     @property
     def is_file(self) -> bool:
@@ -140,11 +129,12 @@ def import_users(
 
             story = _story(source, file, plan, refused if dry_run else None)
             found = run_runtime(story, is_patient=True)
-    told = _Told(source, kept, found, time.monotonic() - began, dry_run)
+    seconds = time.monotonic() - began
+    report = Report(source.shown, source.told, kept, found, seconds, dry_run)
     if json:
-        print_json(_document(told))
+        print_json(import_report.document(report))
     else:
-        _tell(told, refused)
+        import_report.tell(report, refused)
     if found.outcome.tally.refused_count:
         leave(REFUSED)
 
@@ -176,23 +166,14 @@ def _taking_turns_quickly() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What an import came to, and what it had no use for."""
-
-    outcome: Outcome
-    ignored: Mapping[str, int]
-    left_behind: Mapping[str, int]
-
-
 def _story(
     source: Input,
     file: BinaryIO | None,
     plan: Callable[[Reading], Plan],
     refused: list[Refusal] | None,
-) -> Callable[[Runtime], Awaitable[_Found]]:
+) -> Callable[[Runtime], Awaitable[Found]]:
     def show(refusal: Refusal) -> None:
-        if refused is not None and len(refused) < _SHOWN_REFUSALS:
+        if refused is not None and len(refused) < SHOWN_REFUSALS:
             refused.append(refusal)
 
     async def come_to(runtime: Runtime, plan: Plan) -> Outcome:
@@ -200,14 +181,14 @@ def _story(
             return await importing.import_users(runtime, new_origin(), plan)
         return await importing.rehearse_import(runtime, new_origin(), plan, show)
 
-    async def story(runtime: Runtime) -> _Found:
+    async def story(runtime: Runtime) -> Found:
         if source.foreign is None:
             reading = _own_reading(source, file)
-            return _Found(await come_to(runtime, plan(reading)), reading.ignored, {})
+            return Found(await come_to(runtime, plan(reading)), reading.ignored, {})
         adoption = source.foreign.adopt(runtime)
         with reading_of(adoption, source.name, file) as reading:
             outcome = await come_to(runtime, plan(reading))
-        return _Found(outcome, reading.ignored, adoption.left_behind)
+        return Found(outcome, reading.ignored, adoption.left_behind)
 
     return story
 
@@ -216,101 +197,6 @@ def _own_reading(source: Input, file: BinaryIO | None) -> Reading:
     framing = _FRAMINGS[format_of(source.name, source.given_format)]
     rows = iter(()) if file is None else framing(unpacked(file))
     return Reading(rows, own_rows.read_own_rows, own_rows.COLUMNS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """All that is to be told of an import."""
-
-    source: Input
-    kept: Rejects
-    found: _Found
-    seconds: float
-    is_rehearsal: bool
-
-    @property
-    def outcome(self) -> Outcome:
-        return self.found.outcome
-
-    @property
-    def rejects(self) -> str | None:
-        """The file of rejects, if there is anything in it."""
-        return str(self.kept.path) if self.outcome.tally.rejects_size else None
-
-
-def _tell(told: _Told, refused: list[Refusal]) -> None:
-    tally = told.outcome.tally
-    say(_headline(told))
-    print_counts(list(_counts(tally, told.is_rehearsal)))
-    if refused:
-        note("The first that would be refused:")
-        for each in refused:
-            place = f"{each.field}: " if each.field else ""
-            note(f"  row {each.number:,}: {place}{each.detail}.")
-    if ignored := _columns(told.found.ignored):
-        note(f"Columns without a meaning here were ignored: {', '.join(ignored)}.")
-    if left := told.found.left_behind:
-        said = ", ".join(f"{what} ({count:,})" for what, count in sorted(left.items()))
-        note(f"Not taken over: {said}.")
-    if told.rejects:
-        note(
-            f"The refused rows are in {told.rejects}, as they came, secrets included:",
-            "only you can read it. Delete it when you are done.",
-        )
-
-
-def _headline(told: _Told) -> str:
-    outcome, tally = told.outcome, told.outcome.tally
-    if told.is_rehearsal:
-        return f"Nothing was written. {tally.row_count:,} rows of {told.source.shown}:"
-    if outcome.finished_at is not None:
-        return (
-            f"{told.source.shown} was imported on {outcome.finished_at:%Y-%m-%d at %H:%M} UTC, and "
-            "nothing was left to do. --restart begins again. It came to this:"
-        )
-    done = tally.row_count - outcome.resumed_after
-    speed = f"{done:,} rows in {told.seconds:.1f} s"
-    if told.seconds > 1:
-        speed += f", {done / told.seconds:,.0f} a second"
-    after = f", after {outcome.resumed_after:,} of an earlier run" if outcome.resumed_after else ""
-    return f"Imported {told.source.shown}: {speed}{after}."
-
-
-def _counts(tally: Tally, is_rehearsal: bool) -> Iterator[tuple[str, int, str]]:
-    would = "would be " if is_rehearsal else ""
-    yield f"{would}made", tally.made, "accounts"
-    if tally.already_there:
-        yield "already there", tally.already_there, "the same, and left as they are"
-    if tally.refused:
-        yield f"{would}refused", tally.refused_count, ""
-        for reason, count in sorted(tally.refused.items(), key=lambda each: (-each[1], each[0])):
-            yield f"  {reason}", count, _REMARKS.get(reason, "")
-
-
-def _document(told: _Told) -> dict[str, Any]:
-    outcome, tally = told.outcome, told.outcome.tally
-    finished_at = outcome.finished_at
-    return {
-        "file": told.source.shown if is_url(told.source.name) else told.source.name,
-        "dry_run": told.is_rehearsal,
-        "rows": tally.row_count,
-        "made": tally.made,
-        "already_there": tally.already_there,
-        "refused": tally.refused_count,
-        "reasons": dict(sorted(tally.refused.items())),
-        "rejects": told.rejects,
-        "ignored_columns": _columns(told.found.ignored),
-        "not_taken_over": dict(sorted(told.found.left_behind.items())),
-        "resumed_after": outcome.resumed_after,
-        "finished_before_at": None if finished_at is None else finished_at.isoformat(),
-        "seconds": round(told.seconds, 3),
-    }
-
-
-def _columns(ignored: Mapping[str, int]) -> list[str]:
-    """The columns that were passed over, shortened: a row may make up any."""
-    names = [name[:_LONGEST_COLUMN] for name in sorted(ignored) if name.isprintable()]
-    return names[:_SHOWN_COLUMNS]
 
 
 @contextmanager
