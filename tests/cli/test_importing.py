@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -400,6 +401,34 @@ def test_what_is_exported_comes_in_again_as_it_was(
     assert told["ignored_columns"] == ["id"]
     hashes = "--with-password-hashes"
     assert without_ids(exported(anywhere, hashes)) == without_ids(exported(gatepost, hashes))
+
+
+def test_times_come_in_to_the_microsecond(anywhere: Gatepost, tmp_path: Path) -> None:
+    times = [
+        "1970-01-01T00:00:00Z",
+        "1999-12-31T23:59:59.999999Z",
+        "2000-02-29T00:00:59.000001Z",
+        "2025-01-02T03:04:05",
+        "2025-01-02 23:30:00.5-01:00",
+        "8999-12-31T23:59:59Z",
+    ]
+    rows = [
+        {"email": f"{created}.{updated}@example.com", "created_at": time, "updated_at": later}
+        for created, time in enumerate(times)
+        for updated, later in enumerate(times)
+    ]
+    rows.append({"email": "once@example.com", "created_at": times[1]})
+    assert imported(anywhere, write_rows(tmp_path / "users.jsonl", rows))["made"] == len(rows)
+
+    for row, user in zip(rows, exported(anywhere), strict=True):
+        created_at, updated_at = row["created_at"], row.get("updated_at", row["created_at"])
+        assert at(user["created_at"]) == at(created_at), row
+        assert at(user["updated_at"]) == at(updated_at), row
+
+
+def at(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def without_ids(users: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ _ROWS_IN_A_STATEMENT = 1_000
 _ROWS_IN_A_PIECE = 500
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = tuple(f"{second:02}" for second in range(60))
 _NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -124,22 +125,23 @@ def _copied(values: Sequence[Any]) -> Sequence[str]:
 
 
 def _copied_time(time: datetime | None) -> str:
-    """As `isoformat` has it, of parts that come again, in half of its time."""
+    """As `isoformat` has it, in half of its time: of days and minutes that come again."""
     if time is None:
         return _NULL
     since = time - _EPOCH
+    minute, second = divmod(since.seconds, 60)
     fraction = f".{since.microseconds:06}" if since.microseconds else ""
-    return f"{_date(since.days)} {_time_of_day(since.seconds)}{fraction}+00"
+    return f"{_day(since.days)} {_minute(minute)}:{_SECONDS[second]}{fraction}+00"
 
 
 @lru_cache(maxsize=50_000)
-def _date(days: int) -> str:
-    return (_EPOCH + timedelta(days)).date().isoformat()
+def _day(number: int) -> str:
+    return (_EPOCH + timedelta(days=number)).date().isoformat()
 
 
-@lru_cache(maxsize=86_400)
-def _time_of_day(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).time().isoformat()
+@lru_cache(maxsize=24 * 60)
+def _minute(number: int) -> str:
+    return f"{number // 60:02}:{number % 60:02}"
 
 
 def _copied_texts(values: Sequence[str | None]) -> Sequence[str]:
