@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from argon2 import PasswordHasher
 
 from bench.subjects.subject import PASSWORD
 
+_FIRST = datetime(2020, 1, 1, tzinfo=UTC)
+_BETWEEN = timedelta(minutes=8, seconds=37)
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -30,6 +33,6 @@ def _lines(count: int, hashed: str) -> Iterator[str]:
             "full_name": f"Somebody {number}",
             "password_hash": hashed,
             "email_verified": True,
-            "created_at": "2025-01-02T03:04:05Z",
+            "created_at": f"{_FIRST + number * _BETWEEN:%Y-%m-%dT%H:%M:%SZ}",
         }
         yield json.dumps(user) + "\n"
