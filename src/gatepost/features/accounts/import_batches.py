@@ -108,20 +108,22 @@ class Reading:
     def batches(self, judge: Judge, done: int) -> Iterator[Batch]:
         """Batches of what comes after the first `done` rows."""
         for some in _pieces(islice(self.rows, done)):
-            self._note_columns([row for row in some if not isinstance(row, Unreadable)])
+            self._note_columns(_readable(some))
         for some in _pieces(self.rows):
             yield from self._batch(judge, done, some).parts()
             done += len(some)
 
     def _batch(self, judge: Judge, done: int, some: Sequence[Row]) -> Batch:
-        last = done + len(some)
-        numbers, rows, refused = [], [], []
-        for number, row in enumerate(some, done + 1):
-            if isinstance(row, Unreadable):
-                refused.append(Refusal(number, row.fault.value, None, row.detail, row.text))
-            else:
-                numbers.append(number)
-                rows.append(row)
+        numbers: Sequence[int] = range(done + 1, done + len(some) + 1)
+        last, rows, refused = numbers[-1], _readable(some), []
+        if len(rows) < len(some):
+            numbered = list(zip(numbers, some, strict=True))
+            numbers = [number for number, row in numbered if not isinstance(row, Unreadable)]
+            refused = [
+                Refusal(number, row.fault.value, None, row.detail, row.text)
+                for number, row in numbered
+                if isinstance(row, Unreadable)
+            ]
         self._note_columns(rows)
         bad: BadRows = {}
         users = self.read(rows, bad)
@@ -144,3 +146,7 @@ class Reading:
 def _pieces(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
     while some := list(islice(rows, _ROWS)):
         yield some
+
+
+def _readable(rows: Sequence[Row]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if not isinstance(row, Unreadable)]
