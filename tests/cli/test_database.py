@@ -1,13 +1,17 @@
 """Migrating, checking and purging, on every database."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from gatepost.db.engine import open_engine
 from gatepost.migrations.revisions import head_revision
 from gatepost.purging import PURGES
 from gatepost.security.argon2 import NATIVE_FOLDER
+from gatepost.settings import DatabaseSettings
 from tests.cli.running import Gatepost
 
 NAMES = {
@@ -160,6 +164,34 @@ def test_a_file_that_is_not_there_is_not_made_by_who_only_looks(
         result.output.split()
     )
     assert not list(gatepost.folder.glob("mistyped*"))
+
+
+HOLD = {
+    "sqlite": "SELECT 1",  # to begin is to hold it
+    "postgresql": "LOCK TABLE users IN ACCESS EXCLUSIVE MODE",
+    "mysql": "LOCK TABLES users WRITE",
+}
+
+
+@pytest.mark.anyio
+async def test_a_database_that_is_kept_from_us_is_a_sentence(
+    empty: Gatepost, fresh_database_url: str
+) -> None:
+    hurried = empty.having(
+        DATABASE_STATEMENT_TIMEOUT_SECONDS="2", DATABASE_POOL_TIMEOUT_SECONDS="30"
+    )
+    if fresh_database_url.startswith("sqlite"):
+        hurried = empty.having(DATABASE_POOL_TIMEOUT_SECONDS="1")
+    assert (await asyncio.to_thread(empty.run_process, "migrate")).returncode == 0
+    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
+    async with engine.connect() as connection:
+        await connection.execute(text(HOLD[connection.dialect.name]))
+        words = ("users", "disable", "ada@example.com")
+        result = await asyncio.to_thread(hurried.run_process, *words)
+    await engine.dispose()
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: "), result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
 
 
 def test_a_schema_of_another_version_is_left_alone(gatepost: Gatepost) -> None:

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.cli.output import MISUSED, fail
+from gatepost.db.diagnosis import explain_failure
 from gatepost.errors import Problem
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings, SettingsError
 from gatepost.settings.base import SettingsGroup
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
+from gatepost.web.problems import passing_problem
 from gatepost.work import Origin, Work, begin_work
 
 T = TypeVar("T")
@@ -83,6 +86,10 @@ def telling_refusals() -> Iterator[None]:
         fail(str(error))
     except Problem as problem:
         fail(f"{problem.detail.rstrip('.')}.", *_reasons(problem))
+    except (SQLAlchemyError, ConnectionRefusedError, ConnectionResetError, TimeoutError) as error:
+        if passing_problem(error) is None:
+            raise
+        fail(f"The database cannot be used now: {explain_failure(error)}. Try again.")
 
 
 def read_input(annotation: type[T], text: str, name: str) -> T:
