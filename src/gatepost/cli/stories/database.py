@@ -3,7 +3,12 @@
 import asyncio
 
 from gatepost.cli.output import print_json, say
-from gatepost.cli.stories.running import read_settings, run_runtime, telling_refusals
+from gatepost.cli.stories.running import (
+    read_settings,
+    run_runtime,
+    telling_a_busy_database,
+    telling_refusals,
+)
 from gatepost.db.engine import open_engine
 from gatepost.migrations.revisions import current_revision
 from gatepost.purging import purge_all
@@ -29,7 +34,8 @@ def migrate(json: bool) -> None:
 
 def purge(json: bool) -> None:
     """Delete what has had its day, and tell how much."""
-    purged = run_runtime(purge_all, is_patient=True)
+    with telling_a_busy_database():
+        purged = run_runtime(purge_all, is_patient=True)
     if json:
         print_json(purged)
     else:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from gatepost.cli.output import MISUSED, REFUSED, fail, leave, note, print_json, say
 from gatepost.cli.stories.formats import STANDARD, format_of
-from gatepost.cli.stories.running import new_origin, run_runtime
+from gatepost.cli.stories.running import new_origin, run_runtime, telling_a_busy_database
 from gatepost.cli.transfers import Format
 from gatepost.features.accounts import exporting
 from gatepost.features.accounts.filters import UserFilter
@@ -53,7 +53,7 @@ def export_users(output: Output, wanted: Wanted, json: bool) -> None:
         encode, beginning = _csv_encoder(output.is_exact), _csv_text([names])
     else:
         encode, beginning = _json_encoder(names), b""
-    with _opened(output.name) as file:
+    with telling_a_busy_database(), _opened(output.name) as file:
         file.write(beginning)
         written = run_runtime(_story(file, encode, wanted), is_patient=True)
     if output.name != STANDARD:

@@ -51,7 +51,8 @@ def run_work(
         async with begin_work(runtime, new_origin(), writes=writes) as work:
             return await story(work)
 
-    return run_runtime(in_runtime, is_patient=is_patient)
+    with telling_a_busy_database():
+        return run_runtime(in_runtime, is_patient=is_patient)
 
 
 def run_runtime(story: Callable[[Runtime], Awaitable[T]], *, is_patient: bool = False) -> T:
@@ -86,6 +87,13 @@ def telling_refusals() -> Iterator[None]:
         fail(str(error))
     except Problem as problem:
         fail(f"{problem.detail.rstrip('.')}.", *_reasons(problem))
+
+
+@contextmanager
+def telling_a_busy_database() -> Iterator[None]:
+    """Turn a database that is kept from us, or goes away, into its sentence and exit status 1."""
+    try:
+        yield
     except (SQLAlchemyError, ConnectionRefusedError, ConnectionResetError, TimeoutError) as error:
         if passing_problem(error) is None:
             raise
