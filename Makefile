@@ -40,7 +40,8 @@ serve: ## serve from the environment alone, as in production
 
 test: ## run every test on every database (ARGS="-k refresh --database sqlite")
 	$(DEV_ENVIRONMENT)
-	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
+	@# Given on the command line it is exported, and Gatepost has a setting of that name.
+	@env -u WORKERS $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
 
 check: ## lint, formatting, types, import contracts, architecture tests
 	$(DEV_ENVIRONMENT)
