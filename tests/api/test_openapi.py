@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from gatepost.features.accounts.schemas import Message, UserRead
 from gatepost.features.auth.schemas import BulkResult, TokenRead
 from gatepost.features.items.schemas import ItemRead
+from gatepost.features.sessions.schemas import SessionRead
 from gatepost.web.openapi import at_mount
 from gatepost.web.problems import problem_kinds
 from tests.api.conftest import MakeService
@@ -207,7 +208,7 @@ async def test_every_body_is_shown_by_an_example_that_is_taken(make_service: Mak
             assert answer.status_code in {200, 201, expected.get(place)}, (place, answer.text)
 
 
-@pytest.mark.parametrize("model", [UserRead, TokenRead, ItemRead, BulkResult, Message])
+@pytest.mark.parametrize("model", [UserRead, TokenRead, SessionRead, ItemRead, BulkResult, Message])
 def test_an_answer_is_shown_by_an_example_of_it(model: type[BaseModel]) -> None:
     [example] = model.model_json_schema()["examples"]
     answer = model.model_validate(example)

@@ -33,7 +33,8 @@ class _Asked(NamedTuple):
 class Gathering:
     """Gathers what `send` is to ask.
 
-    Where that raises one of `failures`, nobody has an answer; all else all of them raise.
+    Where that raises one of `failures`, nobody has an answer; all else all of them raise, and a
+    `TimeoutError` too: nobody is to wait twice.
     """
 
     def __init__(self, send: Send, failures: tuple[type[Exception], ...]) -> None:
@@ -78,11 +79,11 @@ class Gathering:
         try:
             rows = await self._send([each.row for each in first.values()])
             answers = {row[0]: row for row in rows}
-        except self._failures as error:
+        except Exception as error:  # noqa: BLE001 - it is told
             log.info("database.gathering_failed", extra={"error": type(error).__name__})
-        except Exception as error:  # noqa: BLE001 - all who asked raise it
-            for each in asked:
-                _tell(each, error)
+            if isinstance(error, TimeoutError) or not isinstance(error, self._failures):
+                for each in asked:
+                    _tell(each, error)
         finally:
             for key, each in first.items():
                 _tell(each, answers.get(key))

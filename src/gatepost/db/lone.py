@@ -62,12 +62,14 @@ class LoneStatements:
         It is committed when this returns or else, like all that the session does, when that is: it
         must be right either way. It must also be right to run it twice, as happens where a
         connection breaks: what fails here is done again by the session, whose errors everybody
-        knows.
+        knows. Raises `TimeoutError` where nothing was heard: nobody is to wait twice.
         """
         if self.goes_straight:
             try:
                 rows = await self.all(statement, values)
                 return rows[0] if rows else None
+            except TimeoutError:
+                raise
             except self._failures as error:
                 log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
         return (await open_db().execute(statement, values)).first()
@@ -97,7 +99,8 @@ class LoneStatements:
         """Insert all rows, in their order, while `condition` holds: it finds a row, and locks it.
 
         It is one statement. False, and nothing is inserted, where it does not; and where it failed,
-        which leaves open whether it was done. Only where this `goes_straight`.
+        which leaves open whether it was done. Raises `TimeoutError` where nothing was heard. Only
+        where this `goes_straight`.
         """
         kinds = (condition, *(row.table for row in rows))
         statement = self._insertions.get(kinds)
@@ -107,6 +110,8 @@ class LoneStatements:
             values = {**values, **{f"{name}_{number}": row.values[name] for name in row.values}}
         try:
             return bool(await self.all(statement, values))
+        except TimeoutError:
+            raise
         except self._failures as error:
             log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
             return False

@@ -93,15 +93,18 @@ async def test_after_a_failure_nobody_has_an_answer_and_the_next_are_sent() -> N
     assert await together.ask((1, "a")) == (1, "a")
 
 
-async def test_what_is_no_failure_is_raised_by_all_and_the_next_are_sent() -> None:
+@pytest.mark.parametrize("failure", [ValueError("a fault"), TimeoutError("silence")])
+async def test_what_is_no_failure_is_raised_by_all_and_the_next_are_sent(
+    failure: Exception,
+) -> None:
     database = Database()
-    database.failure = ValueError("a fault")
+    database.failure = failure
     together = Gathering(database.send, (OSError,))
     first = await asking(together, (1, "a"))
     others = await asking(together, (2, "b"), (2, "c"))
     database.answers.set()
     raised = await asyncio.gather(*first, *others, return_exceptions=True)
-    assert [type(each) for each in raised] == [ValueError] * 3
+    assert [type(each) for each in raised] == [type(failure)] * 3
     database.failure = None
     assert await together.ask((1, "a")) == (1, "a")
 

@@ -2,11 +2,27 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from gatepost.web.bodies import shown_as
 
 
 class SessionRead(BaseModel):
     """A device on which the user is logged in."""
+
+    model_config = ConfigDict(
+        json_schema_extra=shown_as(
+            {
+                "id": 12,
+                "created_at": "2026-05-01T12:00:00Z",
+                "last_used_at": "2026-05-02T08:30:00Z",
+                "expires_at": "2026-05-09T08:30:00Z",
+                "address": "192.0.2.7",
+                "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
+                "is_current": True,
+            }
+        )
+    )
 
     id: int
     created_at: datetime
