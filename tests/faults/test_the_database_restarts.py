@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cli.running import Process
 from tests.faults.processes import events_of, gatepost_on, serving, sign_up_over, titles_of_items
 from tests.support.databases import Databases, Kind
 from tests.support.load import Act, Load, open_client, until
@@ -63,13 +64,19 @@ async def test_a_restart_costs_requests_a_503_and_no_written_row(
                     # Each connection of the pool, and more than once.
                     await load.answered(40, 201)
             unlike = [answer for answer in load.answers if not answer.is_as_asked]
-            assert not unlike
+            assert not unlike, crashes_of(process)
             assert (await client.get("/health/ready")).status_code == 200
             assert set(titles) <= await titles_of_items(client)
         events = events_of(process)
     told = {event.get("reason") for event in events if event["event"] == "database.unavailable"}
     assert told
     assert None not in told
+
+
+def crashes_of(process: Process) -> list[object]:
+    """What crashed, as the log tells it; ends the process."""
+    told = events_of(process)
+    return [event.get("exception") for event in told if event["event"] == "request.crashed"]
 
 
 def acts(titles: list[str]) -> list[Act]:

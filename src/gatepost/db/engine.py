@@ -3,11 +3,9 @@
 import asyncio
 import math
 import time
-from functools import partial
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncmy
-import asyncpg
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.engine import URL, AdaptedConnection
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -104,15 +102,20 @@ def _connect_args(
             silence = {} if "read_timeout" in url.query else {"read_timeout": longest}
             return {
                 "init_command": f"SET time_zone = '+00:00'{limit}",
-                "async_creator_fn": partial(_connect_to_mariadb, seconds_to_connect),
+                "async_creator_fn": _connecting_within(seconds_to_connect, url),
                 **silence,
             }
 
 
-async def _connect_to_mariadb(seconds: float, **arguments: Any) -> Any:  # noqa: ANN401 - the driver's own types
-    """Limit all of it: the driver would wait for ever for a server that is reached and silent."""
-    async with asyncio.timeout(seconds):
-        return await asyncmy.connect(**arguments)
+def _connecting_within(seconds: float, url: URL) -> Callable[..., Awaitable[Any]]:
+    """Limit all of it: asyncmy would wait for ever for a server that is reached and silent."""
+    driver: Any = url.get_dialect().import_dbapi()
+
+    async def connect(**arguments: Any) -> Any:  # noqa: ANN401 - the driver's own types
+        async with asyncio.timeout(seconds):
+            return await driver.asyncmy.connect(**arguments)
+
+    return connect
 
 
 def _limit_pings(engine: Engine, seconds: float) -> None:
@@ -128,7 +131,7 @@ def _limit_pings(engine: Engine, seconds: float) -> None:
                 await (
                     driver.execute("SELECT 1") if is_postgresql else driver.ping(reconnect=False)
                 )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncmy.errors.Error, OSError):
+        except Exception:  # noqa: BLE001 - whatever it is, nobody should be given this connection
             return False
         return True
 
