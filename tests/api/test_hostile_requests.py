@@ -211,6 +211,30 @@ async def test_no_hostile_text_in_any_field_breaks_a_route(
             assert answer.status_code in {401, 413, 422}, (method, path, hostile.name, answer.text)
 
 
+@pytest.mark.parametrize("path", ["/auth/login", "/login", "/users/code"])
+async def test_no_login_is_tried_for_a_name_that_nobody_can_have(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    for field in ("email", "username"):
+        for name in ("ada@example.com\0", "a\x1b[31m", "\u202eada", "ada\nadmin"):
+            body = {field: name, "password": PASSWORD}
+            answers = [await client.post(path, json=body), await client.post(path, data=body)]
+            for answer in answers:
+                assert answer.status_code == 422, (field, name, answer.text)
+                [error] = answer.json()["errors"]
+                assert error["loc"] == ["body", field]
+
+
+async def test_a_search_for_what_is_no_utf_8_finds_nothing_and_says_why(
+    client: httpx.AsyncClient, admin: Account
+) -> None:
+    for word in ("%ed%a0%80", "%ff", "a%c0%80", "%e2%82"):
+        answer = await ask(client, "GET", f"/users?q={word}", admin)
+        assert answer.status_code == 422, (word, answer.text)
+        [error] = answer.json()["errors"]
+        assert (error["loc"], error["type"]) == (["query", "q"], "text_not_utf8")
+
+
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
 
 HOSTILE_BYTES = (

@@ -18,6 +18,9 @@ _LINE_BREAK_OR_TAB = re.compile(r"[\t\n\u2028\u2029]")
 # Text may not change how the text beside it reads (Unicode TR 36, section 2.9).
 _DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
+# What stands in a query for bytes that are no UTF-8, such as those of an unpaired surrogate.
+_REPLACEMENT = "\ufffd"
+
 _OTHER_LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
 _BEGINS_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _PASSES = 3
@@ -119,6 +122,8 @@ def _strip_tags(text: str) -> str:
 
 
 def _clean_search(text: str) -> str:
+    if _REPLACEMENT in text:
+        raise PydanticCustomError("text_not_utf8", "Encode it in UTF-8")
     return unicodedata.normalize("NFC", refuse_unprintable(text)).strip()
 
 

@@ -2,16 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
 from gatepost.features.accounts.schemas import USER_EXAMPLE, PasswordInput, UserRead
 from gatepost.web.bodies import RequestBody, shown_as
+from gatepost.web.text import refuse_unprintable
 
 Transport = Literal["bearer", "cookie"]
 
-LoginName = Annotated[str, Field(min_length=1, max_length=320)]
+LoginName = Annotated[str, Field(min_length=1, max_length=320), AfterValidator(refuse_unprintable)]
 """As somebody types it: what names no account is refused like any wrong credentials."""
 
 
