@@ -12,6 +12,7 @@ import multiprocessing
 import signal
 import socket
 import threading
+import time
 from asyncio import Server
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -31,6 +32,9 @@ _Handler = Callable[[int, FrameType | None], Any]
 
 _MOMENT = 0.2
 """Seconds in which whoever queues is let in, and whatever was sent is read."""
+
+_LONGEST_MOMENT = 2.0
+"""Seconds at most for those who were let in last to say what they want."""
 
 
 class Draining:
@@ -89,7 +93,10 @@ class Draining:
         await asyncio.sleep(_MOMENT)
         for listener in listeners:
             listener.close()
+        give_up_at = time.monotonic() + _LONGEST_MOMENT
         await asyncio.sleep(_MOMENT)
+        while _is_somebody_new(server) and time.monotonic() < give_up_at:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(_MOMENT)
         server(signal.SIGTERM, None)
 
 
@@ -107,3 +114,11 @@ def _listeners_of(handler: _Handler) -> Sequence[Server]:
     """The listening sockets of the server whose handler of signals this is, if it is uvicorn's."""
     server = getattr(handler, "__self__", None)
     return server.servers if isinstance(server, uvicorn.Server) else ()
+
+
+def _is_somebody_new(handler: _Handler) -> bool:
+    """Whether somebody is connected to that server of whom no request has come yet."""
+    server = getattr(handler, "__self__", None)
+    if not isinstance(server, uvicorn.Server):
+        return False
+    return any(getattr(each, "cycle", None) is None for each in server.server_state.connections)

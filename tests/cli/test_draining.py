@@ -3,13 +3,20 @@
 import asyncio
 import json
 import signal
+import socket
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import httpx
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
+from gatepost.cli.stories.bounded_http import BoundedHttp
+from gatepost.draining import Draining
 from tests.cli.running import Gatepost, Process
 from tests.support import patience
 
@@ -103,7 +110,9 @@ async def test_a_second_signal_does_not_wait(gatepost: Gatepost) -> None:
 
 async def test_nobody_who_keeps_coming_is_cut_off(gatepost: Gatepost) -> None:
     """Whoever gets through to the service gets an answer; later ones are refused at the door."""
-    loaded = gatepost.having(RATE_LIMIT_REQUESTS="1000000")
+    # Who has been answered before, and is idle for longer than the delay, is hung up on: the busier
+    # the machine, the longer a visitor is between two requests.
+    loaded = gatepost.having(RATE_LIMIT_REQUESTS="1000000", SHUTDOWN_DELAY_SECONDS="6")
     outcomes: Counter[str] = Counter()
     enough = asyncio.Event()
 
@@ -126,3 +135,48 @@ async def test_nobody_who_keeps_coming_is_cut_off(gatepost: Gatepost) -> None:
         await asyncio.gather(*visitors)
     assert status == 0
     assert set(outcomes) == {"200", "refused"}
+
+
+async def test_who_was_let_in_last_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatepost.draining._LONGEST_MOMENT", patience.SECONDS)
+    draining = Draining(0.01)
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        send = draining.closing(send)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    config = uvicorn.Config(app, http=BoundedHttp, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+
+    async def until(is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(patience.SECONDS):
+            while not is_so():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+
+    with ignoring_sigterm(), socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await until(lambda: server.started)
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        await until(lambda: bool(server.server_state.connections))
+        draining.await_signal()
+        signal.raise_signal(signal.SIGTERM)
+        await until(lambda: not any(each.is_serving() for each in server.servers))
+        # However long it takes to speak, and whatever the machine's pace: it cannot have ended.
+        done, _ = await asyncio.wait({serving}, timeout=1)
+        assert not done
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(patience.SECONDS):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            await serving
+        writer.close()
+
+
+@contextmanager
+def ignoring_sigterm() -> Iterator[None]:
+    """uvicorn hands the signal on, once it has ended, to whoever had it before."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
