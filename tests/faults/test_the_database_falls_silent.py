@@ -36,6 +36,7 @@ async def test_what_was_under_way_ends_and_what_follows_finds_a_new_connection(
             SESSION_CACHE_SECONDS="0",
             DATABASE_POOL_SIZE="3",
             DATABASE_STATEMENT_TIMEOUT_SECONDS="3",
+            DATABASE_POOL_TIMEOUT_SECONDS="5",
             # What the server still holds for those who are gone.
             DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS="3",
         )
