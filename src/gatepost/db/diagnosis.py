@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 _BY_TYPE: dict[type[BaseException], str] = {
@@ -50,6 +51,17 @@ _BY_CODE = {
 }
 
 _PASSING_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaierror)
+
+# Of SQLSTATEs: lost connections, and want of disk, memory or connections, by their classes; lock
+# not available, deadlock, serialisation failure, shutdown, time-outs, may only be read.
+_PASSING_CLASSES = ("08", "53")
+_PASSING_SQLSTATES = frozenset(
+    {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "57014", "25P03", "25006"}
+)
+_PASSING_MYSQL_CODES = frozenset(
+    {1021, 1040, 1047, 1053, 1114, 1203, 1205, 1213, 1226, 1290, 1792, 1836, 1927, 1969}
+    | {2002, 2003, 2006, 2013, 3024}
+)
 
 # It starts or stops, has no connection left, or does not listen yet.
 _PASSING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
@@ -111,9 +123,16 @@ def was_in_the_way(error: Exception) -> bool:
     return any(_code(each) in _IN_THE_WAY_CODES for each in _chain(error))
 
 
-def is_passing_on_sqlite(error: BaseException | None) -> bool:
-    """Whether SQLite fails like this for as long as the file is locked, or the disk full."""
-    return _sqlite_code(error) in _PASSING_SQLITE_CODES
+def is_passing(error: Exception) -> bool:
+    """Whether a database that was lost, is locked, full or exhausted may do it in a moment.
+
+    Not so where the fault is ours.
+    """
+    return (
+        isinstance(error, PoolTimeout)
+        or (isinstance(error, OSError) and _is_of_a_connection(error))
+        or (isinstance(error, DBAPIError) and _passes_by_its_code(error))
+    )
 
 
 def spoils_a_connection(error: BaseException | None) -> bool:
@@ -124,6 +143,24 @@ def spoils_a_connection(error: BaseException | None) -> bool:
         isinstance(error, TimeoutError)  # nothing more will come: its server is gone, or hangs
         or _sqlite_code(error) in _SPOILING_SQLITE_CODES
         or any(_code(each) in _SPOILING_CODES for each in _chain(error))
+    )
+
+
+def _is_of_a_connection(error: OSError) -> bool:
+    """No host, no route, no socket, nobody there: unlike a file's, such errors name no file."""
+    return error.filename is None
+
+
+def _passes_by_its_code(error: DBAPIError) -> bool:
+    cause = error.orig
+    sqlstate = getattr(cause, "sqlstate", None)
+    code = cause.args[0] if cause is not None and cause.args else None
+    return (
+        error.connection_invalidated
+        or sqlstate in _PASSING_SQLSTATES
+        or (isinstance(sqlstate, str) and sqlstate.startswith(_PASSING_CLASSES))
+        or code in _PASSING_MYSQL_CODES
+        or _sqlite_code(cause) in _PASSING_SQLITE_CODES
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from gatepost.db.diagnosis import explain_failure, is_passing_on_sqlite
+from gatepost.db.diagnosis import explain_failure, is_passing
 from gatepost.errors import Problem, ValidationFailed
 
 log = logging.getLogger(__name__)
@@ -223,39 +223,4 @@ async def _answer_passing_error(request: Request, error: Exception) -> JSONRespo
 
 def passing_problem(error: Exception) -> Problem | None:
     """A lost, locked, full or exhausted database passes: 503. All else is a fault of ours: None."""
-    passes = (
-        isinstance(error, PoolTimeout)
-        or (isinstance(error, OSError) and _is_of_a_connection(error))
-        or (isinstance(error, DBAPIError) and _passes(error))
-    )
-    return DatabaseUnavailable(headers={"Retry-After": "2"}) if passes else None
-
-
-def _is_of_a_connection(error: OSError) -> bool:
-    """No host, no route, no socket, nobody there: unlike a file's, such errors name no file."""
-    return error.filename is None
-
-
-# Of SQLSTATEs: lost connections, and want of disk, memory or connections, by their classes; lock
-# not available, deadlock, serialisation failure, shutdown, time-outs, may only be read.
-_PASSING_CLASSES = ("08", "53")
-_PASSING_SQLSTATES = frozenset(
-    {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "57014", "25P03", "25006"}
-)
-_PASSING_MYSQL_CODES = frozenset(
-    {1021, 1040, 1047, 1053, 1114, 1203, 1205, 1213, 1226, 1290, 1792, 1836, 1927, 1969}
-    | {2002, 2003, 2006, 2013, 3024}
-)
-
-
-def _passes(error: DBAPIError) -> bool:
-    cause = error.orig
-    sqlstate = getattr(cause, "sqlstate", None)
-    code = cause.args[0] if cause is not None and cause.args else None
-    return (
-        error.connection_invalidated
-        or sqlstate in _PASSING_SQLSTATES
-        or (isinstance(sqlstate, str) and sqlstate.startswith(_PASSING_CLASSES))
-        or code in _PASSING_MYSQL_CODES
-        or is_passing_on_sqlite(cause)
-    )
+    return DatabaseUnavailable(headers={"Retry-After": "2"}) if is_passing(error) else None

@@ -10,13 +10,12 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.cli.output import MISUSED, fail
-from gatepost.db.diagnosis import explain_failure
+from gatepost.db.diagnosis import explain_failure, is_passing
 from gatepost.errors import Problem
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings, SettingsError
 from gatepost.settings.base import SettingsGroup
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
-from gatepost.web.problems import passing_problem
 from gatepost.work import Origin, Work, begin_work
 
 T = TypeVar("T")
@@ -95,7 +94,7 @@ def telling_a_busy_database() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ConnectionRefusedError, ConnectionResetError, TimeoutError) as error:
-        if passing_problem(error) is None:
+        if not is_passing(error):
             raise
         fail(f"The database cannot be used now: {explain_failure(error)}. Try again.")
 
