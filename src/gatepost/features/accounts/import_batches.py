@@ -12,7 +12,7 @@ from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.judging import Judge, NewRow
 from gatepost.files.framing import Row, Unreadable
 
-_ROWS = 5_000
+_ROWS = 10_000
 
 _PASSWORDS = 256
 """To be hashed in one batch: each takes longer than a thousand rows do."""

@@ -8,7 +8,7 @@ accounts, the same rejects and the same numbers.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -103,11 +103,14 @@ async def import_users(runtime: Runtime, origin: Origin, plan: Plan) -> Outcome:
     resumed_after = tally.row_count
     judge = _judge(runtime, plan, begun_at)
     is_careful = resumed_after > 0
-    async with _ahead(plan.reading.batches(judge, resumed_after)) as following:
-        while (batch := await following()) is not None:
-            await _hash_passwords(runtime, batch)
+    async with _ahead(plan.reading.batches(judge, resumed_after)) as ahead:
+        run = _Run(runtime, origin, plan, ahead)
+        while (batch := await ahead.take()) is not None:
+            if batch.has_passwords:
+                ahead.begin()
+                await _hash_passwords(runtime, batch)
             before = tally
-            tally = await _store(runtime, origin, plan, batch, tally, careful=is_careful)
+            tally = await _store(run, batch, tally, careful=is_careful)
             # Where some addresses were taken, more will be: look before inserting.
             is_careful = tally.made - before.made < len(batch.rows)
             plan.tell(tally)
@@ -127,8 +130,9 @@ async def rehearse_import(
     tally = Tally()
     judge = _judge(runtime, plan, runtime.clock.now())
     with Scratch() as seen:
-        async with _ahead(plan.reading.batches(judge, 0)) as following:
-            while (batch := await following()) is not None:
+        async with _ahead(plan.reading.batches(judge, 0)) as ahead:
+            while (batch := await ahead.take()) is not None:
+                ahead.begin()
                 async with begin_work(runtime, origin, writes=False) as work:
                     taken = await repository.find_taken(work.db, batch.rows)
                 fates = _sort_out_with(seen, batch, taken)
@@ -145,30 +149,47 @@ def _judge(runtime: Runtime, plan: Plan, now: datetime) -> Judge:
     return Judge(runtime.passwords, now, plan.allows_admins, settings)
 
 
-@asynccontextmanager
-async def _ahead(
-    batches: Iterator[Batch],
-) -> AsyncIterator[Callable[[], Awaitable[Batch | None]]]:
-    """The next batch at each call, made in a thread while the one before is being dealt with."""
+class _Ahead:
+    """Batches, each made in a thread, from when that is begun until it is taken."""
 
-    def begin() -> asyncio.Task[Batch | None]:
-        return asyncio.create_task(asyncio.to_thread(next, batches, None))
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self.coming: asyncio.Task[Batch | None] | None = None
 
-    coming = begin()
+    def begin(self) -> None:
+        """Make the next one, unless that is begun."""
+        if self.coming is None:
+            self.coming = asyncio.create_task(asyncio.to_thread(next, self._batches, None))
 
-    async def following() -> Batch | None:
-        nonlocal coming
-        batch = await coming
-        if batch is not None:
-            coming = begin()
+    async def take(self) -> Batch | None:
+        """The next one; None after the last."""
+        self.begin()
+        assert self.coming is not None  # noqa: S101 - it is begun
+        batch, self.coming = await self.coming, None
         return batch
 
+
+@asynccontextmanager
+async def _ahead(batches: Iterator[Batch]) -> AsyncIterator[_Ahead]:
+    """When the block ends, so has the thread."""
+    ahead = _Ahead(batches)
     try:
-        yield following
+        yield ahead
     finally:
-        coming.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await coming
+        if ahead.coming is not None:
+            ahead.coming.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await ahead.coming
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An import under way."""
+
+    runtime: Runtime
+    origin: Origin
+    plan: Plan
+    ahead: _Ahead
 
 
 async def _begin(
@@ -208,27 +229,24 @@ def _refuse_to_write_over(rejected: Rejected) -> None:
         raise ImportStopped("The rejects file is there already: move it away, or name another.")
 
 
-async def _store(
-    runtime: Runtime, origin: Origin, plan: Plan, batch: Batch, tally: Tally, *, careful: bool
-) -> Tally:
+async def _store(run: _Run, batch: Batch, tally: Tally, *, careful: bool) -> Tally:
     """Insert a batch and remember it, in one transaction; tried again where it was in the way."""
     for attempt in range(_ATTEMPTS):
         try:
-            return await _store_once(
-                runtime, origin, plan, batch, tally, careful=careful or attempt > 0
-            )
+            return await _store_once(run, batch, tally, careful=careful or attempt > 0)
         except Exception as error:
             if not was_in_the_way(error):
                 raise
     raise ImportStopped("Too much else is being written to the database. Run it again to go on.")
 
 
-async def _store_once(
-    runtime: Runtime, origin: Origin, plan: Plan, batch: Batch, tally: Tally, *, careful: bool
-) -> Tally:
-    async with begin_work(runtime, origin) as work:
+async def _store_once(run: _Run, batch: Batch, tally: Tally, *, careful: bool) -> Tally:
+    plan = run.plan
+    async with begin_work(run.runtime, run.origin) as work:
         # First, so that of two processes with one file the second waits, and then finds it moved.
         await _move(work, plan, tally, {"row_count": batch.last})
+        # Not before: on a single core what is short would wait for what is begun here.
+        run.ahead.begin()
         fates = await _insert(work, batch, careful=careful)
         after = _add(tally, batch, fates, refusals(batch, fates), plan.rejected)
         await _move(work, plan, after, _columns(after))
@@ -274,8 +292,6 @@ async def _record(work: Work, plan: Plan, event: Event, **numbers: int) -> None:
 
 async def _hash_passwords(runtime: Runtime, batch: Batch) -> None:
     """Hash what is to be hashed, on all cores; what cannot be hashed is refused."""
-    if not batch.has_passwords:
-        return
     turn = asyncio.Semaphore(runtime.hash_pool.threads)
 
     async def hash_one(place: int, password: str | None) -> str | Refusal | None:
