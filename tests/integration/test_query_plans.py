@@ -4,9 +4,11 @@ The queries are those that the routes and the chores send to the database, as th
 is explained by the database, with thousands of rows in every table that grows.
 """
 
+import asyncio
 import itertools
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +25,7 @@ from gatepost.features.audit import verification
 from gatepost.features.audit.sealing import seal_all
 from gatepost.migrations.models import metadata
 from gatepost.purging import purge_all
+from tests.support import patience
 from tests.support.clock import NOON, SetClock
 from tests.support.service import (
     Account,
@@ -187,8 +190,21 @@ def queries_of(engine: AsyncEngine) -> Iterator[list[Query]]:
 
 
 async def complaints_about(engine: AsyncEngine, queries: list[Query]) -> str:
-    """What the database would do that takes longer the more rows there are."""
+    """What the database would do that takes longer the more rows there are.
+
+    MariaDB goes by estimates, in which an index's entries count until they are purged, some time
+    after they were deleted: it is asked again as long as it may have to.
+    """
     assert queries, "nothing was asked: this test looks at nothing"
+    deadline = time.monotonic() + patience.HANGING_SECONDS
+    while (found := await complaints_now(engine, queries)) and time.monotonic() < deadline:
+        if engine.dialect.name != "mysql":
+            break
+        await asyncio.sleep(0.5)
+    return found
+
+
+async def complaints_now(engine: AsyncEngine, queries: list[Query]) -> str:
     explain, judge = JUDGES[engine.dialect.name]
     found = []
     async with engine.connect() as connection:
