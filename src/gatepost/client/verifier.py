@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gatepost.client.jwks import KeysUnavailable, RemoteKeys
@@ -104,20 +104,24 @@ class TokenVerifier:
         return self._read(token, self._shared)
 
     async def __call__(
-        self, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+        self,
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Claims:
         """The FastAPI dependency, `Depends(verifier)`: the caller's claims or a refusal.
 
         401 with the challenge of RFC 6750 (section 3), which names an error only if there was a
-        token; 503 with `Retry-After` while there are no keys to judge by.
+        token; 503 with `Retry-After` while there are no keys to judge by. Two `Authorization`
+        fields are a bad token: a proxy may have looked at the other one.
         """
         if credentials is None:
             raise HTTPException(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
+        if len(request.headers.getlist("authorization")) > 1:
+            raise _refusal()
         try:
             return await self.verify(credentials.credentials)
         except InvalidToken as error:
-            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            raise HTTPException(401, "The access token is not valid", challenge) from error
+            raise _refusal() from error
         except KeysUnavailable as error:
             retry = {"Retry-After": str(error.retry_after)}
             raise HTTPException(503, "Access tokens cannot be verified now", retry) from error
@@ -191,3 +195,8 @@ def _user_id(subject: str) -> int:
     if not digits or len(subject) > 19 or int(subject) > _LARGEST_ID:
         raise InvalidToken("bad_claims")
     return int(subject)
+
+
+def _refusal() -> HTTPException:
+    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return HTTPException(401, "The access token is not valid", challenge)

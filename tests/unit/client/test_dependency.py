@@ -76,6 +76,15 @@ async def test_a_bad_token_gets_the_error_that_rfc_6750_names(
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
+async def test_of_two_headers_neither_is_believed(client: httpx.AsyncClient) -> None:
+    good = bearing()["Authorization"]
+    for other in (good, "Basic YTpi"):
+        both = [("Authorization", good), ("Authorization", other)]
+        answer = await client.get("/me", headers=both)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
 async def test_the_answer_does_not_say_what_was_wrong(client: httpx.AsyncClient) -> None:
     answers = [
         await client.get("/me", headers=bearing(**change))

@@ -107,7 +107,7 @@ async def import_users(runtime: Runtime, origin: Origin, plan: Plan) -> Outcome:
         run = _Run(runtime, origin, plan, ahead)
         while (batch := await ahead.take()) is not None:
             if batch.has_passwords:
-                ahead.begin()
+                ahead.make_next()
                 await _hash_passwords(runtime, batch)
             before = tally
             tally = await _store(run, batch, tally, careful=is_careful)
@@ -132,7 +132,7 @@ async def rehearse_import(
     with Scratch() as seen:
         async with _ahead(plan.reading.batches(judge, 0)) as ahead:
             while (batch := await ahead.take()) is not None:
-                ahead.begin()
+                ahead.make_next()
                 async with begin_work(runtime, origin, writes=False) as work:
                     taken = await repository.find_taken(work.db, batch.rows)
                 fates = _sort_out_with(seen, batch, taken)
@@ -156,14 +156,14 @@ class _Ahead:
         self._batches = batches
         self.coming: asyncio.Task[Batch | None] | None = None
 
-    def begin(self) -> None:
+    def make_next(self) -> None:
         """Make the next one, unless that is begun."""
         if self.coming is None:
             self.coming = asyncio.create_task(asyncio.to_thread(next, self._batches, None))
 
     async def take(self) -> Batch | None:
         """The next one; None after the last."""
-        self.begin()
+        self.make_next()
         assert self.coming is not None  # noqa: S101 - it is begun
         batch, self.coming = await self.coming, None
         return batch
@@ -246,7 +246,7 @@ async def _store_once(run: _Run, batch: Batch, tally: Tally, *, careful: bool) -
         # First, so that of two processes with one file the second waits, and then finds it moved.
         await _move(work, plan, tally, {"row_count": batch.last})
         # Not before: on a single core what is short would wait for what is begun here.
-        run.ahead.begin()
+        run.ahead.make_next()
         fates = await _insert(work, batch, careful=careful)
         after = _add(tally, batch, fates, refusals(batch, fates), plan.rejected)
         await _move(work, plan, after, _columns(after))
