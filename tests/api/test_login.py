@@ -621,21 +621,26 @@ async def test_a_role_that_changes_while_a_login_is_hashed_is_the_session_s(
 
 
 @pytest.mark.databases("postgresql")
+@pytest.mark.parametrize("connections", [1, 10])
 async def test_connections_that_break_while_a_login_is_hashed_cost_it_nothing(
-    service: Service, client: httpx.AsyncClient
+    make_service: MakeService, connections: int
 ) -> None:
-    await register(client, EMAIL)
-    pool = service.runtime.hash_pool
-    async with held_up(pool):
-        attempt = asyncio.create_task(login(client, email=EMAIL, password=PASSWORD))
-        await until(lambda: pool.depth == 1)
-        await break_every_connection(service)
+    async with (
+        make_service(database_pool_size=connections) as service,
+        service.open_client() as client,
+    ):
+        await register(client, EMAIL)
+        pool = service.runtime.hash_pool
+        async with held_up(pool):
+            attempt = asyncio.create_task(login(client, email=EMAIL, password=PASSWORD))
+            await until(lambda: pool.depth == 1)
+            await break_every_connection(service)
 
-    answer = await attempt
+        answer = await attempt
 
-    assert answer.status_code == 200, answer.text
-    devices = await client.get("/auth/sessions", headers=bearer(answer.json()["access_token"]))
-    assert len(devices.json()) == 1
+        assert answer.status_code == 200, answer.text
+        devices = await client.get("/auth/sessions", headers=bearer(answer.json()["access_token"]))
+        assert len(devices.json()) == 1
 
 
 async def test_an_account_without_a_password_cannot_log_in_by_one(

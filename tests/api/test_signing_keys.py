@@ -421,6 +421,20 @@ async def test_a_ring_grown_old_is_read_once_by_many_who_verify(
         assert len(reads) == 1
 
 
+async def test_one_connection_is_enough_to_read_the_ring_and_a_session(
+    make_service: MakeService, clock: SetClock
+) -> None:
+    async with (
+        make_service(algorithm="ES256", database_pool_size=1) as service,
+        service.open_client() as client,
+    ):
+        account = await sign_up(client)
+        for path in ("/users/me", "/auth/sessions"):
+            clock.advance(signing_keys.RING_LIFETIME)
+            answer = await client.get(path, headers=account.headers)
+            assert answer.status_code == 200, answer.text
+
+
 async def test_a_clock_set_back_does_not_keep_an_old_ring(
     processes: Processes, clock: SetClock
 ) -> None:

@@ -52,6 +52,7 @@ async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening:
     reserved = work.runtime.reserved_session_ids
     if not reserved:
         reserved.extend(await repository.reserve_ids(work.open_db, work.runtime.lone_statements))
+        await work.let_go()  # where that took a transaction: what follows needs its connection
     session_id = reserved.popleft()
     values = _values_of_new(work, user_id, role, method)
     about = audit.About(user_id=user_id, session_id=session_id, method=method)
@@ -113,6 +114,7 @@ async def look_up(work: Work, access_token: str) -> CachedSession:
     that is over.
     """
     claims = await tokens.read_access_token(work, access_token)
+    await work.let_go()  # where that read the keys: what follows needs the connection
     session_id, lone = claims.session_id, work.runtime.lone_statements
     mark = cache_of(work.runtime).begin_reading(session_id)
     login = await repository.find_login(work.open_db, lone, session_id, work.now)
