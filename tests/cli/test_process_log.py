@@ -101,9 +101,9 @@ def test_a_process_that_is_just_starting_hides_no_figures(gatepost: Gatepost) ->
     service = gatepost.having(TMPDIR=str(gatepost.folder))
     with service.start("serve", "--port", "0", "--workers", "2") as process:
         port = port_of(process)
+        assert ask(port, "GET", "/health/live")[0] == 200  # a worker is there, and so its files are
         [folder] = gatepost.folder.glob("gatepost-metrics-*")
         (folder / "counter_0.db").touch()
-        ask(port, "GET", "/health/live")
         until(port, lambda port: counted(port) == 1)
         process.terminate()
 
