@@ -1,35 +1,12 @@
-"""The closed list of what is worth remembering, and what each event means."""
+"""What each event of the closed list means, and how it ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gatepost.hooks import Event
 
-class Event(StrEnum):
-    """Security events. `MEANINGS` says of each when it happens."""
-
-    USER_CREATED = "user.created"
-    USER_UPDATED = "user.updated"
-    USER_DELETED = "user.deleted"
-    USER_DISABLED = "user.disabled"
-    USER_ENABLED = "user.enabled"
-    ROLE_CHANGED = "user.role_changed"
-    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - the name of an event
-    PASSWORD_CHANGE_FAILED = "user.password_change_failed"  # noqa: S105 - the name of an event
-    USERS_IMPORT_BEGUN = "users.import_begun"
-    USERS_IMPORTED = "users.imported"
-    USERS_EXPORTED = "users.exported"
-    LOGIN_SUCCEEDED = "login.succeeded"
-    LOGIN_FAILED = "login.failed"
-    LOGIN_LOCKED = "login.locked"
-    LOGIN_UNLOCKED = "login.unlocked"
-    SESSION_STARTED = "session.started"
-    SESSION_ENDED = "session.ended"
-    SESSIONS_ENDED = "session.all_ended"
-    SESSION_REPLAYED = "session.replayed"
-    PERMISSION_DENIED = "permission.denied"
-    SIGNING_KEY_CREATED = "signing_key.created"
-    SIGNING_KEY_ROTATED = "signing_key.rotated"
+__all__ = ["MEANINGS", "Event", "Meaning", "Outcome"]
 
 
 class Outcome(StrEnum):
