@@ -143,6 +143,20 @@ def a_hash_of(password: str) -> str:
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
 
 
+@pytest.mark.parametrize("odd", [None, 0, 255, 256, 300, 599])
+def test_every_plain_password_of_a_file_is_hashed(
+    anywhere: Gatepost, tmp_path: Path, odd: int | None
+) -> None:
+    rows = [{"email": f"user{n}@example.com", "password": f"a password, {n}"} for n in range(600)]
+    if odd is not None:
+        del rows[odd]["password"]
+    cheap = anywhere.having(ARGON2_MEMORY_KIB="8", ARGON2_TIME_COST="1")
+    assert imported(cheap, write_rows(tmp_path / "users.jsonl", rows))["made"] == 600
+    users = exported(anywhere, "--with-password-hashes")
+    without = [n for n, user in enumerate(users) if not user.get("password_hash")]
+    assert without == ([] if odd is None else [odd])
+
+
 def test_a_finished_import_is_told_again_and_not_done_again(
     anywhere: Gatepost, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, compress, islice, pairwise
 from typing import Any
 
-from gatepost.features.accounts.import_columns import NOTHING, BadRows, ColumnReader, kinds
+from gatepost.features.accounts.import_columns import BadRows, ColumnReader, is_empty
 from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.judging import Judge, NewRow
 from gatepost.files.framing import Row, Unreadable
@@ -56,7 +56,7 @@ class Batch:
 
     @property
     def has_passwords(self) -> bool:
-        return kinds(self.passwords) > NOTHING
+        return not is_empty(self.passwords)
 
     def refusal(self, place: int, reason: Reason, field: str | None, detail: str) -> Refusal:
         """What the row at this place is told, if it becomes no account after all."""

@@ -66,6 +66,11 @@ NOTHING = {type(None)}
 """What `kinds` returns of a column of None only."""
 
 
+def is_empty(values: Iterable[object]) -> bool:
+    """Whether a column has no value at all: each is None."""
+    return kinds(values) <= NOTHING
+
+
 def kinds(values: Iterable[object]) -> set[type]:
     """The types that there are in a column."""
     return set(map(type, values))

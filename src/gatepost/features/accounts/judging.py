@@ -15,7 +15,7 @@ from gatepost.features.accounts.identity import (
     read_email,
     read_username,
 )
-from gatepost.features.accounts.import_columns import NOTHING, BadRows, Columns, each, kinds
+from gatepost.features.accounts.import_columns import BadRows, Columns, each, is_empty
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser, Reason
 from gatepost.features.accounts.roles import Role
 from gatepost.security import password_policy
@@ -127,7 +127,7 @@ class Judge:
         return hashed
 
     def _judge_passwords(self, users: Columns, bad: BadRows) -> None:
-        if kinds(users.password) == NOTHING:
+        if is_empty(users.password):
             return
         each(self._judge_password, map(ImportedUser, *users), bad, None)
 
@@ -179,7 +179,7 @@ def _usernames(
             raise BadRow(Reason.FIELD_INVALID, "username", detail)
         return username
 
-    if kinds(texts) == NOTHING:
+    if is_empty(texts):
         return texts, texts
     if are_plain_usernames([text for text in texts if text is not None]):
         return texts, [None if text is None else text.lower() for text in texts]
@@ -214,7 +214,7 @@ def _times(
         time, other = pair
         return other if time is None else _time(time, field)
 
-    if kinds(times) == NOTHING:
+    if is_empty(times):
         return instead
     known = [time for time in times if time is not None]
     if len(known) == len(times) and _are_plain(known):

@@ -5,7 +5,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from gatepost.features.accounts.import_columns import NOTHING, BadRows, Columns, each, kinds
+from gatepost.features.accounts.import_columns import (
+    NOTHING,
+    BadRows,
+    Columns,
+    each,
+    is_empty,
+    kinds,
+)
 from gatepost.features.accounts.imported_user import BadRow, Reason
 from gatepost.features.accounts.roles import Role
 from gatepost.security.legacy_hashes.foreign import stored_form
@@ -95,7 +102,7 @@ def _times(values: list[Any], field: str, bad: BadRows) -> Sequence[datetime | N
             raise BadRow(Reason.FIELD_INVALID, field, _USE_A_TIME) from None
         return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
-    if kinds(values) == NOTHING:
+    if is_empty(values):
         return values
     with suppress(TypeError, ValueError):
         times = list(map(datetime.fromisoformat, values))
