@@ -78,6 +78,8 @@ async def speak(
     path: str,
     messages: Iterable[Message] = (),
     headers: Iterable[tuple[bytes, bytes]] = (),
+    *,
+    query: bytes = b"",
 ) -> Exchange:
     """Send one request whose body arrives in these messages; then the client is gone."""
     scope: dict[str, Any] = {
@@ -88,7 +90,7 @@ async def speak(
         "scheme": "https",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query,
         "root_path": "",
         "headers": [(b"host", b"gatepost.test"), *headers],
         "client": ("192.0.2.7", 4711),

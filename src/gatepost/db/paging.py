@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from gatepost.errors import ValidationFailed
 Row = TypeVar("Row")
 
 _LARGEST_ID = 2**63 - 1
-_AFTER_ALL_TEXT = "\U0010ffff"
+_FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -97,11 +98,13 @@ async def fetch_beginning_with(
         # It counts no rows, and would gather all that a filter lets through, to sort them.
         filters = [func.likely(each) for each in filters]
     found: list[tuple[str, Any]] = []
+    end = _first_text_after(prefix)
     for key in keys:
         others = [other for other in keys if other is not key]
         is_first = [or_(other.is_(None), other < prefix, other > key) for other in others]
         begins = key > after if after >= prefix else key >= prefix
-        branch = query.where(begins, key <= prefix + _AFTER_ALL_TEXT, *is_first, *filters)
+        ends = [] if end is None else [key < end]
+        branch = query.where(begins, *ends, *is_first, *filters)
         rows = await db.scalars(branch.order_by(key).limit(page.limit + 1))
         found += [(getattr(row, key.key), row) for row in rows]
     found.sort(key=itemgetter(0))
@@ -148,7 +151,7 @@ def _encode(text: str) -> str:
 
 def _decode(cursor: str) -> str:
     padded = cursor + "=" * (-len(cursor) % 4)
-    return base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+    return base64.b64decode(padded, altchars=b"-_", validate=True).decode("utf-8")
 
 
 def encode_cursor_of_text(text: str) -> str:
@@ -164,6 +167,17 @@ def decode_cursor_of_text(cursor: str) -> str:
     if not text or "\0" in text or encode_cursor_of_text(text) != cursor:
         raise _refusal()
     return text
+
+
+def _first_text_after(prefix: str) -> str | None:
+    """The first text, by code points, after all that begin with `prefix`; None if there is none."""
+    head = prefix.rstrip(chr(sys.maxunicode))
+    if not head:
+        return None
+    following = ord(head[-1]) + 1
+    if following == _FIRST_SURROGATE:  # no database stores surrogates
+        following = _LAST_SURROGATE + 1
+    return head[:-1] + chr(following)
 
 
 def _refusal() -> ValidationFailed:

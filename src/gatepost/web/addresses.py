@@ -1,7 +1,12 @@
 """Where the service is mounted, as the client of this request sees it, and what is below that."""
 
+from urllib.parse import quote
+
 from fastapi import Request
 from starlette.types import Scope
+
+_KEPT_IN_PATHS = "/!$&'()*+,;=:@"
+"""Characters that a path may have as they are (RFC 3986 section 3.3), beside letters and digits."""
 
 
 def mount_of(request: Request, own_path: str) -> str:
@@ -28,3 +33,11 @@ def route_path(scope: Scope) -> str:
     if root and (path == root or path.startswith(f"{root}/")):
         return path[len(root) :]
     return path
+
+
+def path_of(request: Request) -> str:
+    """The request's own path in ASCII, escaped, to be sent in a header.
+
+    `request.url` cannot be asked: it fails where the query has bytes that are not UTF-8.
+    """
+    return quote(request.scope["path"], safe=_KEPT_IN_PATHS)

@@ -3,6 +3,7 @@
 from fastapi import Request, Response
 
 from gatepost.settings import TransportSettings
+from gatepost.web.addresses import path_of
 
 ACCESS_COOKIE = "access_token"
 REFRESH_COOKIE = "refresh_token"
@@ -29,7 +30,7 @@ def refresh_cookie_path(request: Request) -> str:
 
     A browser matches it as a path segment: `/api/v1/auth` never reaches `/api/v1/authors`.
     """
-    path = request.url.path
+    path = path_of(request)
     base, found, _ = path.rpartition("/auth/")
     if found:
         return f"{base}/auth"

@@ -10,6 +10,7 @@ from gatepost.features.items.errors import ItemNotFound
 from gatepost.features.items.schemas import ItemCreate, ItemRead, ItemUpdate
 from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.features.sessions.principal import Principal
+from gatepost.web.addresses import path_of
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
@@ -37,7 +38,7 @@ async def create_item(
 ) -> ItemRead:
     """Add an item of the caller's; its address is in the `Location` header."""
     item = await items.create(work, principal.user_id, body.title, body.description)
-    response.headers["Location"] = f"{request.url.path.rstrip('/')}/{item.id}"
+    response.headers["Location"] = f"{path_of(request).rstrip('/')}/{item.id}"
     return ItemRead.model_validate(item)
 
 
