@@ -115,14 +115,12 @@ async def test_no_answer_is_wrapped_in_a_callback(client: httpx.AsyncClient) -> 
         assert answer.content == plain.content
 
 
-async def test_of_a_parameter_that_comes_twice_one_decides(client: httpx.AsyncClient) -> None:
+async def test_a_parameter_that_comes_twice_is_refused(client: httpx.AsyncClient) -> None:
     account = await sign_up(client)
-    for title in ("a", "b", "c"):
-        await client.post("/items/", json={"title": title}, headers=account.headers)
 
-    for query, number in (("limit=1&limit=2", 2), ("limit=2&limit=1", 1), ("limit=x&limit=1", 1)):
+    for query in ("limit=1&limit=2", "limit=2&limit=1", "limit=x&limit=1"):
         answer = await client.get(f"/items/?{query}", headers=account.headers)
-        assert len(answer.json()) == number, query
+        assert answer.status_code == 422, query
 
 
 async def test_a_field_in_the_query_is_none_in_the_body(client: httpx.AsyncClient) -> None:

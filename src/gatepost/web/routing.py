@@ -1,4 +1,4 @@
-"""The route class of every router, which reads bodies strictly; and where routes are placed."""
+"""The route class of every router, strict about bodies and queries; and where routes are placed."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from copy import copy
@@ -10,6 +10,7 @@ from fastapi.utils import generate_unique_id
 from starlette.routing import compile_path
 
 from gatepost.web.strict_json import read_json
+from gatepost.web.strict_query import check_query, query_names
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -38,21 +39,35 @@ class StrictRoute(APIRoute):
     """Reads JSON by `strict_json` where the framework would take UTF-16 and the last of two names.
 
     Nobody else's problem reaches a client from within the framework's own reading of a body: so it
-    is read here, and the framework finds it done.
+    is read here, and the framework finds it done. A query is judged by `strict_query`, but for a
+    POST: its body says what to do, and the query of an OAuth2 token endpoint may hold names that
+    the server does not know (RFC 6749 section 3.2).
     """
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
-        if self.body_field is None:
+        if self.body_field is not None:
+            handle = _reading_strictly(handle)
+        if self.methods == {"POST"}:
             return handle
+        names = query_names(self.dependant)
 
-        async def handle_strictly(request: Request) -> Response:
-            strict = _StrictRequest(request.scope, request.receive)
-            if await strict.body():
-                await strict.json()
-            return await handle(strict)
+        async def handle_known_query(request: Request) -> Response:
+            if request.scope["query_string"]:
+                check_query(request.query_params, names)
+            return await handle(request)
 
-        return handle_strictly
+        return handle_known_query
+
+
+def _reading_strictly(handle: Handler) -> Handler:
+    async def handle_strictly(request: Request) -> Response:
+        strict = _StrictRequest(request.scope, request.receive)
+        if await strict.body():
+            await strict.json()
+        return await handle(strict)
+
+    return handle_strictly
 
 
 class _StrictRequest(Request):

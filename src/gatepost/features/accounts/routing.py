@@ -22,7 +22,8 @@ class CallerRoute(StrictRoute):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _recall(scope) if scope["method"] == "GET" else None
+        is_plain = scope["method"] == "GET" and not scope["query_string"]
+        body = _recall(scope) if is_plain else None
         if body is None:
             await super().handle(scope, receive, send)
             return

@@ -14,9 +14,10 @@ from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
+from gatepost.web.routing import StrictRoute
 from gatepost.work import read_list
 
-router = APIRouter(tags=["activity"])
+router = APIRouter(tags=["activity"], route_class=StrictRoute)
 
 
 @router.get("/audit", responses=problems(PermissionDenied))

@@ -2,6 +2,7 @@
 
 from email.message import Message as MimeHeaders
 
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.errors import Problem
@@ -19,7 +20,10 @@ class UnsupportedMediaType(Problem):
 
 
 class ContentType:
-    """Looks at the header only; a request without a body needs none."""
+    """Looks at the header only; a request without a body needs none.
+
+    Where no route takes path and method, the router says so: 404 or 405, whatever the body is.
+    """
 
     def __init__(self, app: ASGIApp, form_paths: tuple[str, ...]) -> None:
         self.app = app
@@ -31,6 +35,7 @@ class ContentType:
             and scope["method"] in _METHODS_WITH_BODY
             and _has_body(scope)
             and not self._accepts(scope)
+            and _is_answered(scope)
         ):
             refusal = problem_response(UnsupportedMediaType(), request_id_of(scope))
             await refusal(scope, receive, send)
@@ -47,6 +52,11 @@ class ContentType:
         if str(charset).lower() not in {"utf-8", "utf8"}:
             return False
         return kind == _JSON or (kind == _FORM and scope["path"].endswith(self.form_paths))
+
+
+def _is_answered(scope: Scope) -> bool:
+    """Whether a route takes the path and the method: asked only before a refusal."""
+    return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].routes)
 
 
 def _has_body(scope: Scope) -> bool:

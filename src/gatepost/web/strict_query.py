@@ -1,0 +1,50 @@
+"""Refuses query parameters that a route does not know: a misspelt filter would list everybody."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from fastapi.dependencies.models import Dependant
+from starlette.datastructures import QueryParams
+
+from gatepost.errors import ValidationFailed
+from gatepost.web.problems import field_error
+
+_MOST_ERRORS = 20
+
+
+def query_names(dependant: Dependant) -> frozenset[str]:
+    """The names that a route and its dependencies read from the query."""
+    return frozenset(_query_names(dependant))
+
+
+def check_query(sent: QueryParams, names: frozenset[str]) -> None:
+    """Raise `ValidationFailed` for a name that is not one of `names`, or that comes twice.
+
+    Every parameter of ours has one value; of two, a proxy before us may have looked at the other.
+    """
+    counts = Counter(name for name, _ in sent.multi_items())
+    unknown = [_error(name, "extra_forbidden", _UNKNOWN) for name in counts if name not in names]
+    repeated = [
+        _error(name, "query_repeated", _REPEATED)
+        for name, count in counts.items()
+        if count > 1 and name in names
+    ]
+    if unknown or repeated:
+        raise ValidationFailed(
+            "The query is not as it should be.", errors=(unknown + repeated)[:_MOST_ERRORS]
+        )
+
+
+_UNKNOWN = "This address takes no such query parameter"
+_REPEATED = "Give each query parameter once"
+
+
+def _error(name: str, kind: str, sentence: str) -> dict[str, object]:
+    return field_error({"loc": ("query", name), "msg": sentence, "type": kind})
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        yield field.alias
+    for other in dependant.dependencies:
+        yield from _query_names(other)
