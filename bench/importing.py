@@ -94,8 +94,8 @@ async def _copy_users(database: Database) -> float:
     """Copy the users to a table like theirs; returns the rows a second."""
     connection = await asyncpg.connect(database.text())
     try:
-        await connection.execute("CREATE TABLE users_again (LIKE users INCLUDING ALL)")
-        rows = await connection.fetch("SELECT * FROM users ORDER BY id")
+        await connection.execute("CREATE TABLE users_again (LIKE gatepost_users INCLUDING ALL)")
+        rows = await connection.fetch("SELECT * FROM gatepost_users ORDER BY id")
         records = [tuple(row) for row in rows]
         began = time.monotonic()
         await connection.copy_records_to_table("users_again", records=records)

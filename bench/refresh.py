@@ -62,17 +62,20 @@ def measure(server: Server, seconds: int) -> float:
 
 
 def _make_table(database: Database) -> None:
-    database.execute("CREATE TABLE IF NOT EXISTS bench_sessions (LIKE sessions INCLUDING ALL)")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS bench_sessions (LIKE gatepost_sessions INCLUDING ALL)"
+    )
     columns = str(
         database.value(
             "SELECT string_agg(column_name, ', ') FROM information_schema.columns "
-            "WHERE table_name = 'sessions' AND column_name <> 'id'"
+            "WHERE table_name = 'gatepost_sessions' AND column_name <> 'id'"
         )
     )
     database.execute(
         f"INSERT INTO bench_sessions (id, {columns}) "  # noqa: S608 - names of our own columns
         f"SELECT number, {columns} FROM generate_series(1, 10000) AS number, "
-        "(SELECT * FROM sessions WHERE ended_at IS NULL LIMIT 1) AS one ON CONFLICT DO NOTHING"
+        "(SELECT * FROM gatepost_sessions WHERE ended_at IS NULL LIMIT 1) AS one "
+        "ON CONFLICT DO NOTHING"
     )
 
 

@@ -83,18 +83,18 @@ def _populate(stage: Stage, count: int) -> Server:
         run(gatepost(server.site, *arguments), _SETUP_SECONDS, stage.cores.everything)
     import_file(stage, server, path)
     path.unlink()
-    server.site.database.execute("VACUUM ANALYZE users")
+    server.site.database.execute("VACUUM ANALYZE gatepost_users")
     server.set_up()
     # Reading others is for moderators.
     server.site.database.execute(
-        f"UPDATE users SET role = 'moderator' WHERE email_key = '{EMAILS[0]}'"  # noqa: S608
+        f"UPDATE gatepost_users SET role = 'moderator' WHERE email_key = '{EMAILS[0]}'"  # noqa: S608
     )
     server.log_in()
     return server
 
 
 def _get_by_id(server: Server, count: int, seconds: int) -> float:
-    least = int(server.site.database.value("SELECT min(id) FROM users"))
+    least = int(server.site.database.value("SELECT min(id) FROM gatepost_users"))
     ids = [least + random.randrange(count) for _ in range(_DIFFERENT)]  # noqa: S311
     return _rate(server, [_as_moderator(server, f"/api/v1/users/{each}") for each in ids], seconds)
 

@@ -190,8 +190,8 @@ async def _read_keys(runtime: Runtime) -> None:
     except SigningKeysUnreadable as error:
         raise StartError(
             "The signing keys in the database were encrypted under another SECRET_KEY, or changed "
-            "since. Set that SECRET_KEY again; or delete the rows of the table signing_keys: all "
-            "access tokens then end."
+            "since. Set that SECRET_KEY again; or delete the rows of the table "
+            "gatepost_signing_keys: all access tokens then end."
         ) from error
 
 

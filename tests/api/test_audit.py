@@ -131,7 +131,7 @@ async def test_an_attack_on_an_unknown_name_is_correlated_without_the_name(
     somebody, *nobody = [event["details"]["login"] for event in found]
     assert nobody[0] == nobody[1] != somebody
     async with service.runtime.engine.connect() as connection:
-        rows = (await connection.execute(text("SELECT * FROM audit_events"))).all()
+        rows = (await connection.execute(text("SELECT * FROM gatepost_audit_events"))).all()
     assert "body@example.com" not in repr(rows).lower()
 
 

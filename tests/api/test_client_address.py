@@ -60,7 +60,7 @@ def test_a_request_of_a_proxy_itself_is_the_furthest_proxys() -> None:
         "unknown",
         "_hidden",
         "1.2.3.4.5",
-        "'; DROP TABLE users",
+        "'; DROP TABLE gatepost_users",
         "\xff\xfe",
         "::::",
     ],

@@ -421,7 +421,7 @@ async def test_text_that_only_looks_like_markup_survives(
 
 
 async def test_sql_is_only_text(client: httpx.AsyncClient, owner: Account) -> None:
-    title = "'; DROP TABLE items; --"
+    title = "'; DROP TABLE gatepost_items; --"
     item = await add(client, owner, title=title)
 
     assert [listed["title"] for listed in await _list(client, owner)] == [title]

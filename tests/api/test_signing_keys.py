@@ -78,7 +78,7 @@ def reads_of_the_ring(service: Service) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(_c: object, _u: object, statement: str, *_: object) -> None:
-        if "FROM signing_keys" in statement:
+        if "FROM gatepost_signing_keys" in statement:
             seen.append(statement)
 
     engine = service.runtime.engine.sync_engine

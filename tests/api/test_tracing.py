@@ -58,7 +58,7 @@ async def test_a_login_is_a_span_with_its_statements_below(
     below = children_of(request, spans)
     statements = [str((each.attributes or {})["db.query.text"]) for each in below]
     assert any(text.startswith("SELECT") and "users" in text for text in statements)
-    assert any(text.startswith("INSERT INTO sessions") for text in statements)
+    assert any(text.startswith("INSERT INTO gatepost_sessions") for text in statements)
 
 
 async def test_no_span_holds_what_anybody_sent(

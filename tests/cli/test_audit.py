@@ -52,25 +52,35 @@ def test_a_log_that_nobody_touched_is_intact(audited: Gatepost) -> None:
 @pytest.mark.parametrize(
     ("statements", "sentence"),
     [
-        (["UPDATE audit_events SET user_id = 99 WHERE position = 3"], "(position 3) was altered"),
-        (["DELETE FROM audit_events WHERE position = 2"], "The row at position 2 is missing."),
+        (
+            ["UPDATE gatepost_audit_events SET user_id = 99 WHERE position = 3"],
+            "(position 3) was altered",
+        ),
+        (
+            ["DELETE FROM gatepost_audit_events WHERE position = 2"],
+            "The row at position 2 is missing.",
+        ),
         (
             [
-                "UPDATE audit_events SET position = 9 WHERE position = 1",
-                "UPDATE audit_events SET position = 1 WHERE position = 2",
-                "UPDATE audit_events SET position = 2 WHERE position = 9",
+                "UPDATE gatepost_audit_events SET position = 9 WHERE position = 1",
+                "UPDATE gatepost_audit_events SET position = 1 WHERE position = 2",
+                "UPDATE gatepost_audit_events SET position = 2 WHERE position = 9",
             ],
             "(position 1) is not where it was sealed",
         ),
         (
             [
-                "INSERT INTO audit_events (at, event, outcome, request_id, details, key_id, mac)"
+                "INSERT INTO gatepost_audit_events"
+                " (at, event, outcome, request_id, details, key_id, mac)"
                 " SELECT at, event, outcome, request_id, details, key_id, 'forged'"
-                " FROM audit_events WHERE position = 3"
+                " FROM gatepost_audit_events WHERE position = 3"
             ],
             "(position 6) was altered, or not written by Gatepost",
         ),
-        (["DELETE FROM audit_events WHERE position = 5"], "The row at position 5 is missing."),
+        (
+            ["DELETE FROM gatepost_audit_events WHERE position = 5"],
+            "The row at position 5 is missing.",
+        ),
     ],
     ids=["altered", "deleted", "reordered", "inserted", "cut"],
 )
@@ -96,7 +106,9 @@ def test_another_secret_key_is_a_mistake_and_not_an_alarm(audited: Gatepost) -> 
 def test_an_anchor_holds_until_the_log_is_set_back(audited: Gatepost) -> None:
     head = audited.json("audit", "verify")["head"]
     assert audited.json("audit", "verify", "--anchor", head)["anchor_holds"] is True
-    _behind_its_back(audited, "DELETE FROM audit_events", "DELETE FROM audit_heads")
+    _behind_its_back(
+        audited, "DELETE FROM gatepost_audit_events", "DELETE FROM gatepost_audit_heads"
+    )
     assert audited.run("audit", "verify").exit_code == 0
     assert audited.run("audit", "verify", "--anchor", head).exit_code == 1
 

@@ -168,8 +168,8 @@ def test_a_file_that_is_not_there_is_not_made_by_who_only_looks(
 
 HOLD = {
     "sqlite": "SELECT 1",  # to begin is to hold it
-    "postgresql": "LOCK TABLE users IN ACCESS EXCLUSIVE MODE",
-    "mysql": "LOCK TABLES users WRITE",
+    "postgresql": "LOCK TABLE gatepost_users IN ACCESS EXCLUSIVE MODE",
+    "mysql": "LOCK TABLES gatepost_users WRITE",
 }
 
 
@@ -202,6 +202,6 @@ def test_a_schema_of_another_version_is_left_alone(gatepost: Gatepost) -> None:
 
 def change_revision(file: Path, revision: str) -> None:
     connection = sqlite3.connect(file)
-    connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    connection.execute("UPDATE gatepost_alembic_version SET version_num = ?", (revision,))
     connection.commit()
     connection.close()

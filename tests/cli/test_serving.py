@@ -79,7 +79,7 @@ def test_a_first_admins_address_that_is_anothers_stops_the_start(gatepost: Gatep
         gatepost.done("create-admin", email, "--generate")
     gatepost.done("users", "set-role", "2", "user")
     database = sqlite3.connect(gatepost.folder / "test.db")
-    database.execute("UPDATE users SET is_active = 0 WHERE id = 1")
+    database.execute("UPDATE gatepost_users SET is_active = 0 WHERE id = 1")
     database.commit()
     database.close()
     clash = gatepost.having(

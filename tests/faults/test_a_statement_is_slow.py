@@ -22,7 +22,7 @@ TOO_SLOW = {
 }
 
 ENDLESS = """
-CREATE VIEW items AS
+CREATE VIEW gatepost_items AS
 WITH RECURSIVE numbers (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM numbers)
 SELECT numbers.id, -numbers.id AS owner_id, title, description, created_at, updated_at
 FROM numbers LEFT JOIN hidden ON hidden.id = numbers.id
@@ -39,12 +39,12 @@ async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 
 # The servers make readers wait by a lock; SQLite's never wait: they are given rows without end.
 BEFORE = {
-    "sqlite": ("ALTER TABLE items RENAME TO hidden", ENDLESS, "COMMIT"),
-    "postgresql": ("LOCK TABLE items IN ACCESS EXCLUSIVE MODE",),
-    "mysql": ("LOCK TABLES items WRITE",),
+    "sqlite": ("ALTER TABLE gatepost_items RENAME TO hidden", ENDLESS, "COMMIT"),
+    "postgresql": ("LOCK TABLE gatepost_items IN ACCESS EXCLUSIVE MODE",),
+    "mysql": ("LOCK TABLES gatepost_items WRITE",),
 }
 AFTER = {
-    "sqlite": ("BEGIN", "DROP VIEW items", "ALTER TABLE hidden RENAME TO items"),
+    "sqlite": ("BEGIN", "DROP VIEW gatepost_items", "ALTER TABLE hidden RENAME TO gatepost_items"),
     "postgresql": (),
     "mysql": ("UNLOCK TABLES",),
 }

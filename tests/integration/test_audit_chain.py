@@ -125,7 +125,9 @@ async def test_rows_that_are_not_sealed_yet_are_checked_and_counted(sealed: Log)
     await sealed.write(3)
     report = await sealed.verify()
     assert (report.status, report.checked, report.unsealed) == (Status.INTACT, ROWS, 3)
-    await sealed.sql("UPDATE audit_events SET user_id = 77 WHERE position IS NULL AND user_id = 2")
+    await sealed.sql(
+        "UPDATE gatepost_audit_events SET user_id = 77 WHERE position IS NULL AND user_id = 2"
+    )
     report = await sealed.verify()
     assert report.status is Status.TAMPERED
     assert [(each.fault, each.position) for each in report.findings] == [(Fault.ALTERED, None)]
@@ -133,7 +135,7 @@ async def test_rows_that_are_not_sealed_yet_are_checked_and_counted(sealed: Log)
 
 async def test_sealing_what_was_altered_before_does_not_make_it_good(sealed: Log) -> None:
     await sealed.write(2)
-    await sealed.sql("UPDATE audit_events SET address = NULL WHERE position IS NULL")
+    await sealed.sql("UPDATE gatepost_audit_events SET address = NULL WHERE position IS NULL")
     await sealed.seal()
     report = await sealed.verify()
     assert [each.position for each in report.findings] == [ROWS + 1, ROWS + 2]
@@ -144,75 +146,92 @@ COLUMNS = (
     "at, event, outcome, user_id, session_id, method, address, user_agent, request_id, details"
 )
 COPY = (
-    f"INSERT INTO audit_events ({COLUMNS}, key_id, mac, position, hash) SELECT {COLUMNS}, key_id,"
+    f"INSERT INTO gatepost_audit_events ({COLUMNS}, key_id, mac, position, hash)"
+    f" SELECT {COLUMNS}, key_id,"
 )
 
 TAMPERINGS: dict[str, tuple[tuple[str, ...], Fault, int | None]] = {
     "a later time": (
-        ("UPDATE audit_events SET at = '2026-02-01 00:00:00.000001' WHERE position = 5",),
+        ("UPDATE gatepost_audit_events SET at = '2026-02-01 00:00:00.000001' WHERE position = 5",),
         Fault.ALTERED,
         5,
     ),
     "another event": (
-        ("UPDATE audit_events SET event = 'login.succeeded' WHERE position = 5",),
+        ("UPDATE gatepost_audit_events SET event = 'login.succeeded' WHERE position = 5",),
         Fault.ALTERED,
         5,
     ),
     "another outcome": (
-        ("UPDATE audit_events SET outcome = 'success' WHERE position = 1",),
+        ("UPDATE gatepost_audit_events SET outcome = 'success' WHERE position = 1",),
         Fault.ALTERED,
         1,
     ),
     "another user": (
-        ("UPDATE audit_events SET user_id = 99 WHERE position = 12",),
+        ("UPDATE gatepost_audit_events SET user_id = 99 WHERE position = 12",),
         Fault.ALTERED,
         12,
     ),
-    "an actor": (("UPDATE audit_events SET actor_id = 1 WHERE position = 4",), Fault.ALTERED, 4),
-    "a session": (("UPDATE audit_events SET session_id = 1 WHERE position = 4",), Fault.ALTERED, 4),
+    "an actor": (
+        ("UPDATE gatepost_audit_events SET actor_id = 1 WHERE position = 4",),
+        Fault.ALTERED,
+        4,
+    ),
+    "a session": (
+        ("UPDATE gatepost_audit_events SET session_id = 1 WHERE position = 4",),
+        Fault.ALTERED,
+        4,
+    ),
     "no user agent": (
-        ("UPDATE audit_events SET user_agent = NULL WHERE position = 6",),
+        ("UPDATE gatepost_audit_events SET user_agent = NULL WHERE position = 6",),
         Fault.ALTERED,
         6,
     ),
     "another request": (
-        ("UPDATE audit_events SET request_id = 'b' WHERE position > 6",),
+        ("UPDATE gatepost_audit_events SET request_id = 'b' WHERE position > 6",),
         Fault.ALTERED,
         7,
     ),
     "other details": (
-        ("""UPDATE audit_events SET details = '{"number": 2}' WHERE position = 2""",),
+        ("""UPDATE gatepost_audit_events SET details = '{"number": 2}' WHERE position = 2""",),
         Fault.ALTERED,
         2,
     ),
     "another key's name": (
-        ("UPDATE audit_events SET key_id = 'ffff' WHERE position = 5",),
+        ("UPDATE gatepost_audit_events SET key_id = 'ffff' WHERE position = 5",),
         Fault.OTHER_KEY,
         5,
     ),
     "another hash": (
-        (f"UPDATE audit_events SET hash = '{'0' * 64}' WHERE position = 5",),
+        (f"UPDATE gatepost_audit_events SET hash = '{'0' * 64}' WHERE position = 5",),
         Fault.MOVED,
         5,
     ),
-    "no hash": (("UPDATE audit_events SET hash = NULL WHERE position = 5",), Fault.MOVED, 5),
-    "another id": (("UPDATE audit_events SET id = 900 WHERE position = 5",), Fault.MOVED, 5),
+    "no hash": (
+        ("UPDATE gatepost_audit_events SET hash = NULL WHERE position = 5",),
+        Fault.MOVED,
+        5,
+    ),
+    "another id": (
+        ("UPDATE gatepost_audit_events SET id = 900 WHERE position = 5",),
+        Fault.MOVED,
+        5,
+    ),
     "the first row deleted": (
-        ("DELETE FROM audit_events WHERE position = 1",),
+        ("DELETE FROM gatepost_audit_events WHERE position = 1",),
         Fault.MISSING,
         1,
     ),
-    "a row deleted": (("DELETE FROM audit_events WHERE position = 6",), Fault.MISSING, 6),
+    "a row deleted": (("DELETE FROM gatepost_audit_events WHERE position = 6",), Fault.MISSING, 6),
     "rows deleted": (
-        ("DELETE FROM audit_events WHERE position BETWEEN 4 AND 11",),
+        ("DELETE FROM gatepost_audit_events WHERE position BETWEEN 4 AND 11",),
         Fault.MISSING,
         4,
     ),
     "a row deleted and the rest moved up": (
         (
-            "DELETE FROM audit_events WHERE position = 6",
+            "DELETE FROM gatepost_audit_events WHERE position = 6",
             *(
-                f"UPDATE audit_events SET position = {n - 1} WHERE position = {n}"
+                f"UPDATE gatepost_audit_events SET position = {n - 1} WHERE position = {n}"
                 for n in range(7, 13)
             ),
         ),
@@ -221,53 +240,57 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...], Fault, int | None]] = {
     ),
     "two rows exchanged": (
         (
-            "UPDATE audit_events SET position = 100 WHERE position = 3",
-            "UPDATE audit_events SET position = 3 WHERE position = 8",
-            "UPDATE audit_events SET position = 8 WHERE position = 100",
+            "UPDATE gatepost_audit_events SET position = 100 WHERE position = 3",
+            "UPDATE gatepost_audit_events SET position = 3 WHERE position = 8",
+            "UPDATE gatepost_audit_events SET position = 8 WHERE position = 100",
         ),
         Fault.MOVED,
         3,
     ),
     "a row inserted": (
-        (f"{COPY} '{'a' * 64}', NULL, NULL FROM audit_events WHERE position = 5",),
+        (f"{COPY} '{'a' * 64}', NULL, NULL FROM gatepost_audit_events WHERE position = 5",),
         Fault.ALTERED,
         None,
     ),
     "a row inserted at the end": (
-        (f"{COPY} '{'a' * 64}', 13, hash FROM audit_events WHERE position = 12",),
+        (f"{COPY} '{'a' * 64}', 13, hash FROM gatepost_audit_events WHERE position = 12",),
         Fault.BEYOND_HEAD,
         13,
     ),
     "a row inserted far beyond": (
-        (f"{COPY} '{'a' * 64}', 99999, hash FROM audit_events WHERE position = 12",),
+        (f"{COPY} '{'a' * 64}', 99999, hash FROM gatepost_audit_events WHERE position = 12",),
         Fault.BEYOND_HEAD,
         99999,
     ),
-    "the tail cut off": (("DELETE FROM audit_events WHERE position > 9",), Fault.MISSING, 10),
-    "all rows deleted": (("DELETE FROM audit_events",), Fault.MISSING, 1),
+    "the tail cut off": (
+        ("DELETE FROM gatepost_audit_events WHERE position > 9",),
+        Fault.MISSING,
+        10,
+    ),
+    "all rows deleted": (("DELETE FROM gatepost_audit_events",), Fault.MISSING, 1),
     "the tail cut off and the head set back": (
         (
-            "DELETE FROM audit_events WHERE position > 9",
-            "UPDATE audit_heads SET position = 9, hash ="
-            " (SELECT hash FROM audit_events WHERE position = 9)",
+            "DELETE FROM gatepost_audit_events WHERE position > 9",
+            "UPDATE gatepost_audit_heads SET position = 9, hash ="
+            " (SELECT hash FROM gatepost_audit_events WHERE position = 9)",
         ),
         Fault.HEAD_ALTERED,
         None,
     ),
     "the beginning said to be purged": (
         (
-            "DELETE FROM audit_events WHERE position < 4",
-            "UPDATE audit_heads SET purged_position = 3",
+            "DELETE FROM gatepost_audit_events WHERE position < 4",
+            "UPDATE gatepost_audit_heads SET purged_position = 3",
         ),
         Fault.HEAD_ALTERED,
         None,
     ),
     "the rows said to be of an earlier key": (
-        ("UPDATE audit_heads SET rekeyed_position = 12",),
+        ("UPDATE gatepost_audit_heads SET rekeyed_position = 12",),
         Fault.HEAD_ALTERED,
         None,
     ),
-    "the head deleted": (("DELETE FROM audit_heads",), Fault.HEAD_MISSING, None),
+    "the head deleted": (("DELETE FROM gatepost_audit_heads",), Fault.HEAD_MISSING, None),
 }
 
 
@@ -288,7 +311,7 @@ async def test_tampering_is_still_found_after_the_service_went_on(
     """Sealing neither stops at a row that is not in order nor does away with the traces."""
     statements, _, _ = TAMPERINGS[tampering]
     await sealed.sql(*statements)
-    before = await sealed.count("SELECT count(*) FROM audit_events WHERE position IS NULL")
+    before = await sealed.count("SELECT count(*) FROM gatepost_audit_events WHERE position IS NULL")
     await sealed.write(7)
     assert await sealed.seal() == 7 + before
     await sealed.write(2)
@@ -300,7 +323,7 @@ async def test_tampering_is_still_found_after_the_service_went_on(
 
 async def test_a_copied_row_is_refused_by_the_database(sealed: Log) -> None:
     with pytest.raises(IntegrityError):
-        await sealed.sql(f"{COPY} mac, NULL, NULL FROM audit_events WHERE position = 5")
+        await sealed.sql(f"{COPY} mac, NULL, NULL FROM gatepost_audit_events WHERE position = 5")
     assert (await sealed.verify()).status is Status.INTACT
 
 
@@ -313,10 +336,12 @@ async def test_a_row_that_cannot_be_read_is_named_and_stops_nothing(
     sealed: Log, assignment: str
 ) -> None:
     await sealed.write(1)
-    await sealed.sql(f"UPDATE audit_events SET {assignment} WHERE position = 5")
+    await sealed.sql(f"UPDATE gatepost_audit_events SET {assignment} WHERE position = 5")
     if "hash" not in assignment:
         await sealed.sql(
-            f"UPDATE audit_events SET {assignment} WHERE position IS NULL".replace("00'", "01'")
+            f"UPDATE gatepost_audit_events SET {assignment} WHERE position IS NULL".replace(
+                "00'", "01'"
+            )
         )
     report = await sealed.verify()
     assert report.status is Status.TAMPERED
@@ -325,26 +350,28 @@ async def test_a_row_that_cannot_be_read_is_named_and_stops_nothing(
 
 
 async def test_one_fault_is_one_finding(sealed: Log) -> None:
-    await sealed.sql("UPDATE audit_events SET outcome = 'success' WHERE position = 6")
+    await sealed.sql("UPDATE gatepost_audit_events SET outcome = 'success' WHERE position = 6")
     assert (await sealed.verify()).faults == 1
 
 
 async def test_an_anchor_finds_a_log_that_was_set_back_with_its_head(sealed: Log) -> None:
     """An old copy of the database is in order in itself: only what is kept elsewhere tells."""
     async with sealed.runtime.engine.begin() as connection:
-        rows = await connection.execute(text("SELECT * FROM audit_heads"))
+        rows = await connection.execute(text("SELECT * FROM gatepost_audit_heads"))
         old_head = dict(rows.mappings().one())
     await sealed.write(3)
     await sealed.seal()
     newer = (await sealed.verify()).head
     assert newer is not None
     assert (await sealed.verify(anchor=newer)).anchor_holds is True
-    await sealed.sql("DELETE FROM audit_events WHERE position > 12", "DELETE FROM audit_heads")
+    await sealed.sql(
+        "DELETE FROM gatepost_audit_events WHERE position > 12", "DELETE FROM gatepost_audit_heads"
+    )
     async with sealed.runtime.engine.begin() as connection:
         names = ", ".join(old_head)
         values = ", ".join(f":{name}" for name in old_head)
         await connection.execute(
-            text(f"INSERT INTO audit_heads ({names}) VALUES ({values})"), old_head
+            text(f"INSERT INTO gatepost_audit_heads ({names}) VALUES ({values})"), old_head
         )
     assert (await sealed.verify()).status is Status.INTACT
     report = await sealed.verify(anchor=newer)
@@ -376,7 +403,7 @@ async def test_the_log_goes_on_under_a_new_secret_key(sealed: Log) -> None:
         report = await other.verify()
         assert (report.status, report.findings) == (Status.INTACT, [])
         assert (report.checked, report.of_other_key) == (6, ROWS + 2)
-        await other.sql("DELETE FROM audit_events WHERE position = 3")
+        await other.sql("DELETE FROM gatepost_audit_events WHERE position = 3")
         assert (await other.verify()).findings[0].position == 3
     report = await sealed.verify()
     assert report.status is Status.TAMPERED
@@ -388,14 +415,16 @@ async def test_what_the_old_key_wrote_verifies_under_the_old_key(sealed: Log) ->
         await other.seal()
     report = await sealed.verify()
     assert (report.status, report.checked, report.of_other_key) == (Status.OTHER_KEY, ROWS, 3)
-    await sealed.sql("UPDATE audit_events SET outcome = 'success' WHERE position = 4")
+    await sealed.sql("UPDATE gatepost_audit_events SET outcome = 'success' WHERE position = 4")
     report = await sealed.verify()
     assert (report.status, report.findings[0].position) == (Status.TAMPERED, 4)
 
 
 async def test_a_forged_row_does_not_pass_as_one_of_another_key(sealed: Log) -> None:
-    await sealed.sql(f"{COPY} '{'a' * 64}', NULL, NULL FROM audit_events WHERE position = 5")
-    await sealed.sql("UPDATE audit_events SET key_id = 'ffff' WHERE position IS NULL")
+    await sealed.sql(
+        f"{COPY} '{'a' * 64}', NULL, NULL FROM gatepost_audit_events WHERE position = 5"
+    )
+    await sealed.sql("UPDATE gatepost_audit_events SET key_id = 'ffff' WHERE position IS NULL")
     assert (await sealed.verify()).findings[0].fault is Fault.OTHER_KEY
     await sealed.seal()
     finding = (await sealed.verify()).findings[0]
@@ -416,10 +445,10 @@ async def test_a_purge_deletes_old_events_and_the_rest_verifies(sealed: Log) -> 
     await age(sealed)
     async with sealed.under_key(SECRET, audit_retention_days=90) as log:
         assert (await purge_all(log.runtime))["audit_events"] == ROWS
-        assert await log.count("SELECT count(*) FROM audit_events") == 5
+        assert await log.count("SELECT count(*) FROM gatepost_audit_events") == 5
         report = await log.verify()
         assert (report.status, report.checked, report.purged) == (Status.INTACT, 5, ROWS)
-        await log.sql("DELETE FROM audit_events WHERE position = 13")
+        await log.sql("DELETE FROM gatepost_audit_events WHERE position = 13")
         assert (await log.verify()).findings[0].position == 13
 
 
@@ -441,7 +470,7 @@ async def test_without_a_retention_nothing_is_purged(sealed: Log) -> None:
 
 async def test_a_purge_keeps_what_does_not_verify(sealed: Log) -> None:
     await age(sealed)
-    await sealed.sql("UPDATE audit_events SET outcome = 'success' WHERE position = 8")
+    await sealed.sql("UPDATE gatepost_audit_events SET outcome = 'success' WHERE position = 8")
     async with sealed.under_key(SECRET, audit_retention_days=90) as log:
         assert (await purge_all(log.runtime))["audit_events"] == 5  # the batch before
         assert (await log.verify()).findings[0].position == 8
@@ -594,5 +623,5 @@ async def test_a_process_killed_while_it_seals_leaves_a_chain_that_goes_on(log: 
     await log.seal()
     report = await log.verify()
     assert (report.status, report.unsealed) == (Status.INTACT, 0)
-    assert report.checked == await log.count("SELECT count(*) FROM audit_events")
+    assert report.checked == await log.count("SELECT count(*) FROM gatepost_audit_events")
     assert report.checked > 100

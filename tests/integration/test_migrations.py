@@ -25,7 +25,12 @@ from gatepost.migrations import revisions
 from gatepost.migrations.comparing import compare_type
 from gatepost.migrations.exclusive import connect_exclusively
 from gatepost.migrations.models import metadata
-from gatepost.migrations.revisions import UnknownRevision, current_revision, head_revision
+from gatepost.migrations.revisions import (
+    VERSION_TABLE,
+    UnknownRevision,
+    current_revision,
+    head_revision,
+)
 from gatepost.migrations.runner import downgrade, upgrade
 from gatepost.runtime import start_runtime
 from gatepost.settings import DatabaseSettings
@@ -108,7 +113,7 @@ async def test_an_empty_database_has_no_revision_and_goes_up_to_head(engine: Asy
     assert await current_revision(engine) is None
     assert await upgrade(engine) is True
     assert await current_revision(engine) == head_revision()
-    assert await tables(engine) == set(metadata.tables) | {"alembic_version"}
+    assert await tables(engine) == set(metadata.tables) | {"gatepost_alembic_version"}
 
 
 async def test_at_head_there_is_nothing_to_do(migrated: AsyncEngine) -> None:
@@ -118,14 +123,18 @@ async def test_at_head_there_is_nothing_to_do(migrated: AsyncEngine) -> None:
 async def test_all_the_way_down_leaves_nothing_and_up_again_works(migrated: AsyncEngine) -> None:
     await downgrade(migrated, "base")
     assert await current_revision(migrated) is None
-    assert await tables(migrated) == {"alembic_version"}
+    assert await tables(migrated) == {"gatepost_alembic_version"}
     await upgrade(migrated)
     assert await current_revision(migrated) == head_revision()
 
 
 async def test_the_migrations_make_what_the_models_say(migrated: AsyncEngine) -> None:
     def differences(connection: Connection) -> list[Any]:
-        options = {"compare_type": compare_type, "compare_server_default": True}
+        options = {
+            "compare_type": compare_type,
+            "compare_server_default": True,
+            "version_table": VERSION_TABLE,
+        }
         return list(
             compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
         )
@@ -134,9 +143,54 @@ async def test_the_migrations_make_what_the_models_say(migrated: AsyncEngine) ->
         assert await connection.run_sync(differences) == []
 
 
+def names_in(connection: Connection) -> set[str]:
+    """Every table, and every index and constraint that a host's own could clash with."""
+    inspector = inspect(connection)
+    names = set(inspector.get_table_names())
+    for table in sorted(names):
+        names |= {str(index["name"]) for index in inspector.get_indexes(table)}
+        names |= {str(each["name"]) for each in inspector.get_unique_constraints(table)}
+        names |= {str(each["name"]) for each in inspector.get_foreign_keys(table)}
+        names.add(str(inspector.get_pk_constraint(table)["name"] or table))
+    if connection.dialect.name == "postgresql":
+        names |= set(inspector.get_sequence_names())
+    return names - {"PRIMARY"}  # MariaDB keeps no name of a primary key
+
+
+async def test_all_that_is_made_is_called_gatepost(migrated: AsyncEngine) -> None:
+    async with migrated.connect() as connection:
+        names = await connection.run_sync(names_in)
+    assert len(names) > 30
+    assert {name for name in names if "gatepost_" not in name} == set()
+
+
+async def test_a_hosts_own_tables_of_the_same_purpose_are_left_alone(engine: AsyncEngine) -> None:
+    theirs = (
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
+        "INSERT INTO alembic_version (version_num) VALUES ('hosts')",
+        "CREATE TABLE users (id INTEGER NOT NULL, role INTEGER,"
+        " CONSTRAINT pk_users PRIMARY KEY (id), CONSTRAINT uq_users_email_key UNIQUE (role))",
+        "CREATE INDEX ix_users_role_id ON users (role, id)",
+        "CREATE TABLE items (id INTEGER NOT NULL, owner_id INTEGER, PRIMARY KEY (id),"
+        " CONSTRAINT fk_items_owner_id_users FOREIGN KEY (owner_id) REFERENCES users (id))",
+    )
+    async with engine.begin() as connection:
+        for statement in theirs:
+            await connection.execute(text(statement))
+    assert await current_revision(engine) is None
+    assert await upgrade(engine) is True
+    await downgrade(engine, "base")
+    assert await tables(engine) == {"alembic_version", "users", "items", VERSION_TABLE}
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "hosts"
+
+
 async def test_a_schema_of_another_version_is_left_alone(migrated: AsyncEngine) -> None:
     async with migrated.begin() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = 'fromthefuture'"))
+        await connection.execute(
+            text("UPDATE gatepost_alembic_version SET version_num = 'fromthefuture'")
+        )
     with pytest.raises(UnknownRevision):
         await upgrade(migrated)
     with pytest.raises(UnknownRevision):
@@ -283,10 +337,10 @@ async def test_foreign_keys_are_watched_again_after_a_migration(engine: AsyncEng
 @pytest.mark.databases("sqlite", "postgresql")
 async def test_a_migration_that_fails_changes_nothing(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE items (id INTEGER)"))
+        await connection.execute(text("CREATE TABLE gatepost_items (id INTEGER)"))
     with pytest.raises(Exception, match="already exists"):
         await upgrade(engine)
-    assert await tables(engine) <= {"items", "alembic_version"}
+    assert await tables(engine) <= {"gatepost_items", "gatepost_alembic_version"}
     assert await current_revision(engine) is None
 
 
@@ -350,7 +404,7 @@ async def test_autogenerate_writes_a_revision_that_the_service_can_read(
     assert (await run_alembic(fresh_database_url, "upgrade", "head"))[0] == 0
     engine = open_engine(DatabaseSettings(database_url=fresh_database_url))
     async with engine.begin() as connection:
-        await connection.execute(text("DROP TABLE items"))
+        await connection.execute(text("DROP TABLE gatepost_items"))
     await engine.dispose()
     command = ("revision", "--autogenerate", "-m", "items again", "--rev-id", "0123456789ab")
     status, said = await run_alembic(fresh_database_url, *command, config=config)

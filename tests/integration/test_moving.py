@@ -49,7 +49,7 @@ from gatepost.moving import story
 from gatepost.settings import DatabaseSettings
 
 def die_at_items(doing, done, total):
-    if doing == "Copying items" and done:
+    if doing == "Copying gatepost_items" and done:
         os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
@@ -167,8 +167,8 @@ async def test_everybody_goes_on_in_the_database_moved_to(
 
     moved = await story.move(source, target, unheard)
     counts = {each.name: each.rows for each in moved}
-    assert (counts["users"], counts["items"]) == (2, len(TITLES) + 1)
-    assert all(count for name, count in counts.items() if name != "user_imports")
+    assert (counts["gatepost_users"], counts["gatepost_items"]) == (2, len(TITLES) + 1)
+    assert all(count for name, count in counts.items() if name != "gatepost_user_imports")
 
     async with service_on(target_url, clock) as after, after.open_client() as client:
         assert (await client.get("/.well-known/jwks.json")).json() == keys
@@ -220,10 +220,10 @@ async def test_a_database_with_anything_in_it_is_left_alone(
 @pytest.mark.parametrize(
     "change",
     [
-        "INSERT INTO audit_heads SELECT 4711, key_id, position, hash, purged_position, purged_hash,"
-        " rekeyed_position, mac FROM audit_heads WHERE id = 1",
-        "UPDATE sessions SET generation = 4711 WHERE id = 2",
-        "DELETE FROM items WHERE id = 2",
+        "INSERT INTO gatepost_audit_heads SELECT 4711, key_id, position, hash, purged_position,"
+        " purged_hash, rekeyed_position, mac FROM gatepost_audit_heads WHERE id = 1",
+        "UPDATE gatepost_sessions SET generation = 4711 WHERE id = 2",
+        "DELETE FROM gatepost_items WHERE id = 2",
     ],
 )
 @pytest.mark.parametrize("target_kind", ["sqlite"])
@@ -260,11 +260,13 @@ async def test_a_row_that_the_other_database_cannot_hold_is_named_without_its_co
 ) -> None:
     await fill(source)
     async with source.begin() as connection:
-        await connection.execute(sql("UPDATE users SET full_name = :text"), {"text": "s3cret" * 99})
-    with pytest.raises(CannotMove, match="refuses a row of the table users") as refusal:
+        await connection.execute(
+            sql("UPDATE gatepost_users SET full_name = :text"), {"text": "s3cret" * 99}
+        )
+    with pytest.raises(CannotMove, match="refuses a row of the table gatepost_users") as refusal:
         await story.move(source, target, unheard)
     assert "s3cret" not in str(refusal.value)
-    assert await rows_of(target, metadata.tables["users"]) == []
+    assert await rows_of(target, metadata.tables["gatepost_users"]) == []
 
 
 @pytest.mark.databases("sqlite")
@@ -272,6 +274,10 @@ async def test_a_row_that_the_other_database_cannot_hold_is_named_without_its_co
 async def test_a_row_that_cannot_be_read_is_named(source: AsyncEngine, target: AsyncEngine) -> None:
     await fill(source)
     async with source.begin() as connection:
-        await connection.execute(sql("UPDATE users SET created_at = 'yesterday' WHERE id = 2"))
-    with pytest.raises(CannotMove, match="A row of the table users after id 0 cannot be read"):
+        await connection.execute(
+            sql("UPDATE gatepost_users SET created_at = 'yesterday' WHERE id = 2")
+        )
+    with pytest.raises(
+        CannotMove, match="A row of the table gatepost_users after id 0 cannot be read"
+    ):
         await story.move(source, target, unheard)

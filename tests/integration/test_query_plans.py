@@ -48,7 +48,7 @@ OWN_ITEMS = 300
 A_HANDFUL = 100
 """So many rows may be sorted: what one person has of something, never what all have."""
 
-SMALL = {"signing_keys", "audit_heads", "alembic_version"}
+SMALL = {"gatepost_signing_keys", "gatepost_audit_heads", "gatepost_alembic_version"}
 """Tables that do not grow: a few rows are read at once, whatever index there is."""
 
 FIRST = 1_000_000
@@ -151,12 +151,12 @@ def an_entry(number: int) -> dict[str, Any]:
 
 
 FILLINGS: Mapping[str, Callable[[int], dict[str, Any]]] = {
-    "users": a_user,
-    "sessions": a_session,
-    "items": an_item,
-    "audit_events": an_event,
-    "idempotent_answers": an_answer,
-    "stored_entries": an_entry,
+    "gatepost_users": a_user,
+    "gatepost_sessions": a_session,
+    "gatepost_items": an_item,
+    "gatepost_audit_events": an_event,
+    "gatepost_idempotent_answers": an_answer,
+    "gatepost_stored_entries": an_entry,
 }
 
 
@@ -340,7 +340,7 @@ async def test_what_concerns_one_person_walks_an_index(
         ada = await sign_up(client, "ada@example.com", username="ada")
         async with engine.begin() as connection:
             rows = [{**an_item(number), "owner_id": ada.id} for number in range(OWN_ITEMS)]
-            await connection.execute(insert(metadata.tables["items"]), rows)
+            await connection.execute(insert(metadata.tables["gatepost_items"]), rows)
         await analyze(engine)
         await log_in(client, "ada")
         await client.post("/auth/refresh", json={"refresh_token": ada.refresh_token})
@@ -368,7 +368,7 @@ async def test_what_concerns_one_person_walks_an_index(
 async def test_chores_walk_an_index(
     service: Service, client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
-    await fill(engine, ROWS + 1, MANY, but=("users", "items"))
+    await fill(engine, ROWS + 1, MANY, but=("gatepost_users", "gatepost_items"))
     await seal_all(service.runtime)
     await analyze(engine)
     await sign_up(client)

@@ -16,6 +16,7 @@ from gatepost.db.engine import open_engine
 from gatepost.migrations.comparing import compare_type
 from gatepost.migrations.exclusive import connect_exclusively
 from gatepost.migrations.models import metadata
+from gatepost.migrations.revisions import VERSION_TABLE
 from gatepost.settings import DatabaseSettings, SettingsError
 
 
@@ -44,6 +45,7 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
+        version_table=VERSION_TABLE,
         render_as_batch=is_sqlite,
         # Not by Python's driver, but by our own BEGIN.
         transactional_ddl=True if is_sqlite else None,

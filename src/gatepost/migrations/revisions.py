@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.engine import WRITES
 
+VERSION_TABLE = "gatepost_alembic_version"
+"""Where the revision is kept: never in the `alembic_version` of a host that uses Alembic too."""
+
+_VERSION = table(VERSION_TABLE, column("version_num"))
 _FOLDER = Path(__file__).with_name("versions")
 # In either kind of quotes: Alembic writes one, and our formatter the other.
 _REVISION = re.compile(r"^revision: str = [\"'](\w+)[\"']$", re.MULTILINE)
@@ -36,9 +40,9 @@ async def current_revision(engine: AsyncEngine) -> str | None:
 
 def read_revision(connection: Connection) -> str | None:
     """The same on a connection."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    revision: str | None = connection.scalar(select(_VERSION.c.version_num))
     return revision
 
 

@@ -27,7 +27,7 @@ _PURGED_AT_ONCE = 1000
 class StoredEntry(Base):
     """One entry of the shared store; `expires_at` is in milliseconds of Unix time."""
 
-    __tablename__ = "stored_entries"
+    __tablename__ = "gatepost_stored_entries"
     __table_args__ = (Index(None, "expires_at"), TABLE_OPTIONS)
 
     key: Mapped[str] = mapped_column(exact_text(160), unique=True)

@@ -16,7 +16,7 @@ class User(Base):
     that every database agrees. Mail goes to `email`, as it was registered.
     """
 
-    __tablename__ = "users"
+    __tablename__ = "gatepost_users"
     __table_args__ = (
         Index(None, "role", "id"),
         Index(None, "is_active", "id"),
@@ -67,7 +67,7 @@ class UserImport(Base):
     file of refused rows had `rejects_size` bytes after them.
     """
 
-    __tablename__ = "user_imports"
+    __tablename__ = "gatepost_user_imports"
     __table_args__ = (TABLE_OPTIONS,)
 
     key: Mapped[str] = mapped_column(exact_text(64), unique=True)

@@ -16,7 +16,7 @@ class AuditEvent(Base):
     written with the row; `position` and `hash` follow when the row is sealed, and are null before.
     """
 
-    __tablename__ = "audit_events"
+    __tablename__ = "gatepost_audit_events"
     __table_args__ = (
         Index(None, "at", "id"),
         Index(None, "user_id", "at", "id"),
@@ -66,7 +66,7 @@ class AuditHead(Base):
     to `rekeyed_position` may be under an earlier SECRET_KEY.
     """
 
-    __tablename__ = "audit_heads"
+    __tablename__ = "gatepost_audit_heads"
 
     key_id: Mapped[str] = mapped_column(exact_text(16))
     position: Mapped[int]

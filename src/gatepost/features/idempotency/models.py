@@ -18,7 +18,7 @@ class StoredAnswer(Base):
     table tells neither. The answer holds personal data, and is encrypted.
     """
 
-    __tablename__ = "idempotent_answers"
+    __tablename__ = "gatepost_idempotent_answers"
     __table_args__ = (Index(None, "created_at"), TABLE_OPTIONS)
 
     attempt: Mapped[str] = mapped_column(exact_text(64), unique=True)

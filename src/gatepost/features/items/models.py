@@ -11,10 +11,10 @@ from gatepost.db.base import TABLE_OPTIONS, Base, Id
 class Item(Base):
     """The example of a protected resource."""
 
-    __tablename__ = "items"
+    __tablename__ = "gatepost_items"
     __table_args__ = (Index(None, "owner_id", "id"), TABLE_OPTIONS)
 
-    owner_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    owner_id: Mapped[int] = mapped_column(Id, ForeignKey("gatepost_users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]

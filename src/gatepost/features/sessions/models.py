@@ -16,7 +16,7 @@ class Session(Base):
     one transaction.
     """
 
-    __tablename__ = "sessions"
+    __tablename__ = "gatepost_sessions"
     __table_args__ = (
         Index(None, "user_id", "id"),
         Index(None, "expires_at"),
@@ -24,7 +24,7 @@ class Session(Base):
         TABLE_OPTIONS,
     )
 
-    user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(Id, ForeignKey("gatepost_users.id", ondelete="CASCADE"))
     role: Mapped[str] = mapped_column(String(16))
     method: Mapped[str] = mapped_column(String(32))
     generation: Mapped[int]

@@ -91,7 +91,7 @@ _SPEND_MANY = (
     .returning(*_GENERATION)
 )
 _INSERT = insert_into(_SESSIONS)
-_NEXT_ID = func.nextval(cast_to(func.pg_get_serial_sequence("sessions", "id"), REGCLASS))
+_NEXT_ID = func.nextval(cast_to(func.pg_get_serial_sequence(Session.__tablename__, "id"), REGCLASS))
 _RESERVED = select(func.array_agg(_NEXT_ID)).select_from(func.generate_series(1, _RESERVED_AT_ONCE))
 _SPEND_AND_RETURN = _SPEND.returning(*_GENERATION)
 _LOGIN = select(*(_SESSIONS.c[name] for name in Login._fields)).where(

@@ -11,7 +11,7 @@ from gatepost.db.base import Base
 class StoredKey(Base):
     """A key pair. The newest that is not retired signs; all that are not retired verify."""
 
-    __tablename__ = "signing_keys"
+    __tablename__ = "gatepost_signing_keys"
 
     kid: Mapped[str] = mapped_column(String(64), unique=True)
     algorithm: Mapped[str] = mapped_column(String(16))
