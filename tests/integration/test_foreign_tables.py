@@ -1,12 +1,14 @@
 """The tables of other systems are read where they are, on whichever database those run."""
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatepost.features.accounts.roles import Role
@@ -44,9 +46,27 @@ CREATE TABLE auth.users (
 """
 
 TYPES: dict[Kind, dict[str, str]] = {
-    "sqlite": {"user": "user", "uuid": "CHAR(36)", "bool": "BOOLEAN", "time": "DATETIME"},
-    "postgresql": {"user": '"user"', "uuid": "UUID", "bool": "BOOLEAN", "time": "TIMESTAMPTZ"},
-    "mariadb": {"user": "user", "uuid": "CHAR(36)", "bool": "BOOL", "time": "DATETIME(6)"},
+    "sqlite": {
+        "order": '"order"',
+        "user": "user",
+        "uuid": "CHAR(36)",
+        "bool": "BOOLEAN",
+        "time": "DATETIME",
+    },
+    "postgresql": {
+        "order": '"order"',
+        "user": '"user"',
+        "uuid": "UUID",
+        "bool": "BOOLEAN",
+        "time": "TIMESTAMPTZ",
+    },
+    "mariadb": {
+        "order": "`order`",
+        "user": "user",
+        "uuid": "CHAR(36)",
+        "bool": "BOOL",
+        "time": "DATETIME(6)",
+    },
 }
 
 ADA = "8e5e3c7e-0001-4a5e-9d0a-000000000001"
@@ -168,14 +188,97 @@ def test_a_reading_that_is_given_up_lets_its_connection_go(
     execute("DROP TABLE {user}")  # which would wait for whoever still reads it
 
 
+KEYS = {
+    "another name": ("user_id INTEGER NOT NULL PRIMARY KEY,", ""),
+    "uuid": ("uid {uuid} NOT NULL PRIMARY KEY,", ""),
+    "composite": ("realm VARCHAR(10) NOT NULL, nr INTEGER NOT NULL,", ", PRIMARY KEY (realm, nr)"),
+    "the address": ("", ", PRIMARY KEY (email)"),
+    "none": ("", ""),
+    "reserved words": ("{order} INTEGER NOT NULL PRIMARY KEY,", ""),
+}
+FIRST, SECOND = "8e5e3c7e-0001-4a5e-9d0a-000000000001", "8e5e3c7e-0001-4a5e-9d0a-000000000002"
+VALUES = {
+    "another name": ("1,", "2,"),
+    "uuid": (f"'{FIRST}',", f"'{SECOND}',"),
+    "composite": ("'acme', 1,", "'acme', 2,"),
+    "the address": ("", ""),
+    "none": ("", ""),
+    "reserved words": ("1,", "2,"),
+}
+
+
+@pytest.mark.parametrize("name", ["django", "fastapi-users", "full-stack-template", "supabase"])
+@pytest.mark.parametrize("key", KEYS)
+def test_a_table_is_read_whatever_its_primary_key_is(
+    fresh_database_url: str, execute: Execute, name: str, key: str
+) -> None:
+    columns, constraint = KEYS[key]
+    first, second = VALUES[key]
+    execute(
+        f"CREATE TABLE people ({columns} email VARCHAR(100) NOT NULL {constraint})",
+        f"INSERT INTO people VALUES ({second} 'grace@example.com')",
+        f"INSERT INTO people VALUES ({first} 'ada@example.com')",
+        "CREATE VIEW active AS SELECT * FROM people",
+    )
+    for table in ("people", "active"):
+        users = take_table(name, fresh_database_url, table=table).users
+        assert list(users) == ["ada@example.com", "grace@example.com"]
+
+
 def test_what_cannot_be_read_is_told_without_the_password(
     fresh_database_url: str, execute: Execute
 ) -> None:
-    execute("CREATE TABLE other (id INTEGER NOT NULL PRIMARY KEY, size INTEGER)")
-    with pytest.raises(BrokenFile, match="no table user"):
+    execute("CREATE TABLE auth_users (id INTEGER NOT NULL PRIMARY KEY, size INTEGER)")
+    with pytest.raises(BrokenFile, match="has no table user "):
         take_table("fastapi-users", fresh_database_url)
-    with pytest.raises(BrokenFile, match="no column email"):
-        take_table("django", fresh_database_url, table="other")
+    with pytest.raises(BrokenFile, match=r"no table auth_user .* similar ones are auth_users"):
+        take_table("django", fresh_database_url)
+    with pytest.raises(BrokenFile, match=r"has no table auth\.users "):
+        take_table("supabase", fresh_database_url)
+    with pytest.raises(BrokenFile, match="no column email, but these: id, size"):
+        take_table("django", fresh_database_url, table="auth_users")
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_a_right_that_is_missing_is_told_as_such(
+    fresh_database_url: str, execute: Execute, database_kind: Kind
+) -> None:
+    here = make_url(fresh_database_url)
+    user = f"reader_{secrets.token_hex(4)}"
+    named = user if database_kind == "postgresql" else f"'{user}'@'%'"
+    with_password = "PASSWORD" if database_kind == "postgresql" else "IDENTIFIED BY"
+    execute(
+        DJANGO.replace("{name}", "auth_user"),
+        "CREATE TABLE other (email VARCHAR(100))",
+        f"CREATE USER {named} {with_password} 'hunter2'",
+        f"GRANT SELECT ON other TO {named}",
+    )
+    url = here.set(username=user, password="hunter2").render_as_string(hide_password=False)
+    try:
+        with pytest.raises(BrokenFile, match="auth_user could not be read: this user lacks"):
+            take_table("django", url)
+        assert not take_table("django", url, table="other").users
+        with pytest.raises(BrokenFile, match="cannot be connected to: it refuses the user"):
+            take_table("django", url.replace(user, "nobody"))
+    finally:
+        execute(
+            *(["DROP OWNED BY " + user] if database_kind == "postgresql" else []),
+            f"DROP USER {named}",
+        )
+
+
+def test_what_fails_while_a_table_is_read_is_not_taken_for_a_failure_of_the_table(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    execute("CREATE TABLE auth_user (email VARCHAR(100))")
+
+    def fail_elsewhere() -> None:
+        with begin("django").rows_of_table(fresh_database_url) as rows:
+            assert next(rows, None) is None
+            raise OperationalError("INSERT", None, OSError())
+
+    with pytest.raises(OperationalError):
+        fail_elsewhere()
 
 
 @pytest.mark.parametrize(

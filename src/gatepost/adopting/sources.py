@@ -2,16 +2,16 @@
 
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy.engine import URL
 
-from gatepost.db.foreign_tables import ForeignTable, UnreadableTable, open_table
+from gatepost.db.foreign_tables import ForeignRow, ForeignTable, UnreadableTable, open_table
 from gatepost.files.framing import BrokenFile, Row, csv_rows, json_lines, unpacked
 from gatepost.files.json_arrays import json_items
 from gatepost.settings import DatabaseSettings, SettingsError
@@ -72,21 +72,24 @@ def rows_of_table(
     The connection lives in an event loop of its own.
     """
     address = _read_url(url)
+    with ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal())
+        opening = portal.wrap_async_context_manager(open_table(address, wanted, columns))
+        with _telling_what_is_unreadable():
+            batches = stack.enter_context(opening)
+        yield _rows_of(portal, batches)
+
+
+def _rows_of(portal: BlockingPortal, batches: AsyncIterator[list[ForeignRow]]) -> Iterator[Row]:
+    with _telling_what_is_unreadable(), suppress(StopAsyncIteration):
+        while True:
+            yield from portal.call(batches.__anext__)
+
+
+@contextmanager
+def _telling_what_is_unreadable() -> Iterator[None]:
     try:
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(open_table(address, wanted, columns)) as batches,
-        ):
-            following = batches.__anext__
-
-            def rows() -> Iterator[Row]:
-                try:
-                    while True:
-                        yield from portal.call(following)
-                except StopAsyncIteration:
-                    return
-
-            yield rows()
+        yield
     except UnreadableTable as unreadable:
         raise BrokenFile(f"cannot be read: {unreadable}") from None
 

@@ -20,6 +20,7 @@ _TOO_SLOW = "a statement took longer than DATABASE_STATEMENT_TIMEOUT_SECONDS"
 _READ_ONLY = "it may only be read"
 _FULL = "its disk is full"
 _NO_CONNECTION = "it has no connection left"
+_NO_RIGHT = "this user lacks the right to it"
 
 # PostgreSQL's SQLSTATE and MariaDB's error number.
 _BY_CODE = {
@@ -32,6 +33,7 @@ _BY_CODE = {
     "53200": "it has no memory left",
     "53300": _NO_CONNECTION,
     "57014": _TOO_SLOW,
+    "42501": _NO_RIGHT,
     "1021": _FULL,
     "1040": _NO_CONNECTION,
     "1044": "it refuses the user",
@@ -39,6 +41,8 @@ _BY_CODE = {
     "1047": "its node is cut off from its cluster",
     "1049": "it has no database of that name",
     "1114": "a table or its disk is full",
+    "1142": _NO_RIGHT,
+    "1143": _NO_RIGHT,
     "1203": _NO_CONNECTION,
     "1205": "a lock was held for longer than DATABASE_STATEMENT_TIMEOUT_SECONDS",
     "1226": _NO_CONNECTION,

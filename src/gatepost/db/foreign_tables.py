@@ -1,19 +1,24 @@
 """Reads a table of another system's database, row by row, and writes nothing."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from sqlalchemy import Select, column, literal_column, select, table
+from sqlalchemy import Connection, Select, column, inspect, literal_column, select, table
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+
+from gatepost.db.diagnosis import explain_failure
 
 ForeignRow: TypeAlias = Mapping[str, Any]
 
-_ROWS = 1_000
+_ROWS = 500
+_SHOWN_COLUMNS = 20
+_SHOWN_TABLES = 3
 
 
 class UnreadableTable(Exception):  # noqa: N818 - it says what the table is
@@ -22,14 +27,10 @@ class UnreadableTable(Exception):  # noqa: N818 - it says what the table is
 
 @dataclass(frozen=True, slots=True)
 class ForeignTable:
-    """A table by its name, with its schema where it has one, and what it cannot be without.
-
-    `ordered_by` is a unique column, so that rows come in the same order each time.
-    """
+    """A table or view by its name, with its schema where it has one; `needed` is a column."""
 
     name: str
     schema: str | None = None
-    ordered_by: str = "id"
     needed: str = "email"
 
     @classmethod
@@ -38,6 +39,11 @@ class ForeignTable:
         schema, _, bare = name.rpartition(".")
         return cls(bare, schema or None)
 
+    @property
+    def shown(self) -> str:
+        """As people write it."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
 
 @asynccontextmanager
 async def open_table(
@@ -45,35 +51,96 @@ async def open_table(
 ) -> AsyncIterator[AsyncIterator[list[ForeignRow]]]:
     """Give those of the `columns` that there are, some rows at a time, in a stable order.
 
-    All rows are as they were when the reading began. Raises `UnreadableTable`.
+    All rows are as they were when the reading began: in the order of the primary key, or where
+    there is none, as in a view, in that of the needed column. Raises `UnreadableTable`.
     """
     engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
-        async with engine.connect() as connection:
-            yield _read(connection, wanted, columns)
-    except (DBAPIError, OSError):
-        # The driver's own text may hold the address, the user and more.
-        name = wanted.name if wanted.schema is None else f"{wanted.schema}.{wanted.name}"
-        reason = f"it cannot be connected to, or has no table {name} that this user may read"
-        raise UnreadableTable(reason) from None
+        with _telling(wanted):
+            order = await _find_order(engine, wanted)
+            connection = await engine.connect()
+        async with aclosing(connection):
+            yield _read(connection, wanted, columns, order)
     finally:
         await engine.dispose()
 
 
+@contextmanager
+def _telling(wanted: ForeignTable) -> Iterator[None]:
+    """Name the cause in our own words: the driver's may hold the address, the user and more."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        reason = f"its table {wanted.shown} could not be read: {explain_failure(error)}"
+        raise UnreadableTable(reason) from None
+
+
+async def _find_order(engine: AsyncEngine, wanted: ForeignTable) -> Sequence[str]:
+    """The columns that bring the rows in order; raises `UnreadableTable` if there are no rows."""
+    try:
+        connection = await engine.connect()
+    except (SQLAlchemyError, OSError) as error:
+        raise UnreadableTable(f"it cannot be connected to: {explain_failure(error)}") from None
+    async with aclosing(connection):
+        similar = await connection.run_sync(_find_similar, wanted)
+        if similar is not None:
+            advice = f"; similar ones are {', '.join(similar)}" if similar else ""
+            raise UnreadableTable(f"it has no table {wanted.shown} (--table names another){advice}")
+        return await connection.run_sync(_primary_key, wanted) or [wanted.needed]
+
+
+def _find_similar(connection: Connection, wanted: ForeignTable) -> Sequence[str] | None:
+    """None if the table or view is there, else those with similar names."""
+    inspector = inspect(connection)
+    if inspector.has_table(wanted.name, schema=wanted.schema):
+        return None
+    schema = wanted.schema if wanted.schema in inspector.get_schema_names() else None
+    names = {
+        name.lower(): name
+        for name in (*inspector.get_table_names(schema), *inspector.get_view_names(schema))
+    }
+    return [names[key] for key in get_close_matches(wanted.name.lower(), names, _SHOWN_TABLES)]
+
+
+def _primary_key(connection: Connection, wanted: ForeignTable) -> Sequence[str]:
+    """Its columns, however many; empty where there is none, or none that this user may see."""
+    try:
+        return inspect(connection).get_pk_constraint(wanted.name, wanted.schema)[
+            "constrained_columns"
+        ]
+    except SQLAlchemyError:
+        return ()
+
+
 async def _read(
-    connection: AsyncConnection, wanted: ForeignTable, columns: Collection[str]
+    connection: AsyncConnection,
+    wanted: ForeignTable,
+    columns: Collection[str],
+    order: Sequence[str],
 ) -> AsyncIterator[list[ForeignRow]]:
+    with _telling(wanted):
+        there = await _columns_there(connection, wanted, columns)
+        source = table(wanted.name, schema=wanted.schema)
+        query: Select[*tuple[Any, ...]] = (
+            select(*map(column, there)).select_from(source).order_by(*map(column, order))
+        )
+        result = await connection.stream(query)
+        async for some in result.mappings().partitions(_ROWS):
+            yield [dict(row) for row in some]
+
+
+async def _columns_there(
+    connection: AsyncConnection, wanted: ForeignTable, columns: Collection[str]
+) -> Sequence[str]:
+    """Those of the columns that the table has; raises `UnreadableTable` without the needed one."""
     source = table(wanted.name, schema=wanted.schema)
     no_row: Select[*tuple[Any, ...]] = (
         select(literal_column("*")).select_from(source).where(literal_column("1 = 0"))
     )
-    names = (await connection.execute(no_row)).keys()
-    there = [name for name in names if name in columns]
-    if wanted.needed not in there:
-        raise UnreadableTable(f"its table {wanted.name} has no column {wanted.needed}")
-    query: Select[*tuple[Any, ...]] = (
-        select(*map(column, there)).select_from(source).order_by(column(wanted.ordered_by))
-    )
-    result = await connection.stream(query)
-    async for some in result.mappings().partitions(_ROWS):
-        yield [dict(row) for row in some]
+    names = list((await connection.execute(no_row)).keys())
+    if wanted.needed not in names:
+        some = ", ".join(names[:_SHOWN_COLUMNS])
+        raise UnreadableTable(
+            f"its table {wanted.shown} has no column {wanted.needed}, but these: {some}"
+        )
+    return [name for name in names if name in columns]
