@@ -114,6 +114,7 @@ def assemble(settings: Settings) -> FastAPI:
         telemetry=telemetry_of(settings),
     )
     app.router.routes.extend((RouteIndex(app.router.routes), *_routes(settings.api_v1_str)))
+    app.state.auth_folders = (f"{settings.api_v1_str}/auth", "/auth")
     app.state.readiness_checks = {"schema": schema_is_current}
     install_problem_handlers(app)
     describe(app, settings)

@@ -10,7 +10,8 @@ from uuid import uuid4
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
-from starlette.routing import Mount
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from gatepost.app import assemble, auth_at_root, running
 from gatepost.clock import Clock
@@ -110,22 +111,37 @@ def install(
     other errors, its middleware and its documentation stay its own. Raises `ValueError` for a
     prefix that is no path, or that this host has given away already.
     """
-    if not _PREFIX.fullmatch(prefix):
-        raise ValueError("a prefix is a path such as /auth, without a slash at its end")
+    if prefix != "/" and not _PREFIX.fullmatch(prefix):
+        raise ValueError("a prefix is / or a path such as /auth, without a slash at its end")
+    path = prefix.rstrip("/")
     for route in app.routes:
-        if isinstance(route, Mount) and f"{prefix}/".startswith(f"{route.path}/"):
+        if isinstance(route, Mount) and f"{path}/".startswith(f"{route.path}/"):
             above = route.path or "/"
             raise ValueError(f"what is mounted at {above} answers {prefix} already: mount it later")
     gatepost = Gatepost(settings=settings, prefix=prefix)
     service = assemble(settings)
     service.router.routes.extend(auth_at_root())
-    app.mount(prefix, service)
+    service.state.auth_folders = (*service.state.auth_folders, "")
+    app.router.routes.append(Mount(path, service) if path else _AmongTheHosts(path, service))
     _start_with_host(app, service, gatepost, clock, hooks)
     app.add_exception_handler(Problem, answer_problem)
     if not hasattr(app.state, "gatepost_installed"):
         app.state.gatepost_installed = gatepost
         _tell_where_to_log_in(app, prefix)
     return gatepost
+
+
+class _AmongTheHosts(Mount):
+    """The service at the host's own root: it leaves to the host what it has no route for."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        as_ours = {**scope, **child}
+        if scope["type"] == "http" and any(
+            route.matches(as_ours)[0] != Match.NONE for route in self.routes
+        ):
+            return match, child
+        return Match.NONE, {}
 
 
 def _request_of(connection: HTTPConnection) -> Request:
@@ -173,7 +189,7 @@ def _tell_where_to_log_in(app: FastAPI, prefix: str) -> None:
         schemes = document.get("components", {}).get("securitySchemes", {})
         scheme = schemes.get(password_form.scheme_name, {})
         if "flows" in scheme:
-            scheme["flows"]["password"]["tokenUrl"] = f"{prefix.removeprefix('/')}/login"
+            scheme["flows"]["password"]["tokenUrl"] = f"{prefix}/login".lstrip("/")
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this way to extend it

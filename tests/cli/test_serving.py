@@ -50,6 +50,20 @@ def test_the_service_serves_and_stops_when_told_despite_idle_clients(
     assert (status, "Traceback" in printed) == (0, False), printed
 
 
+def test_the_service_answers_below_its_root_path_and_without_it(gatepost: Gatepost) -> None:
+    with gatepost.start("serve", "--port", "0", "--root-path", "/team/accounts/") as process:
+        port = port_of(process)
+        for path in ("/team/accounts/", "/"):
+            status, body = ask(port, "GET", path)
+            assert (status, json.loads(body)["links"]["docs"]) == (200, "/team/accounts/docs")
+        assert ask(port, "GET", "/health/live")[0] == 200
+
+
+def test_a_root_path_that_is_no_path_is_told(gatepost: Gatepost) -> None:
+    said = gatepost.refused("serve", "--root-path", "team accounts", status=2)
+    assert "ROOT_PATH is not a path." in said
+
+
 def test_the_service_makes_the_schema_and_the_first_admin(bare: Gatepost) -> None:
     gatepost = bare.having(
         SECRET_KEY="s0me-l0ng-and-rand0m-text-f0r-a-test-4711",

@@ -15,6 +15,12 @@ def serve(
         int | None,
         typer.Option(min=1, max=256, help="How many processes.", show_default="WORKERS, or 1"),
     ] = None,
+    root_path: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="The path that a proxy has it at.", show_default="ROOT_PATH, or /"
+        ),
+    ] = None,
 ) -> None:
     """Serve, from the environment alone, until told to stop.
 
@@ -25,12 +31,13 @@ def serve(
     Examples:
     $ gatepost serve
     $ gatepost serve --host 0.0.0.0 --port 80 --workers 4
+    $ gatepost serve --root-path /accounts
     """
     # While modules are loaded nothing is rubbish; `gatepost.asgi` sees to the collector later.
     gc.disable()
     from gatepost.cli.stories import serving
 
-    serving.serve(host, port, workers)
+    serving.serve(host, port, workers, root_path)
 
 
 def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:

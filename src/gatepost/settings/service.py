@@ -35,6 +35,13 @@ class ServiceSettings(SettingsGroup):
         default="/api/v1",
         description="The canonical prefix of the API. The routes answer without it too.",
     )
+    root_path: Annotated[
+        str, Described(takes="a path such as /accounts", default="none", also=("SCRIPT_NAME",))
+    ] = Field(
+        default="",
+        description="The path below which clients find the service, for a proxy that has others "
+        "beside it; whether the proxy cuts it off or not. A server's own root path wins over it.",
+    )
     public_url: Annotated[str, Described(takes="a URL such as https://auth.example.com")] = Field(
         default="http://127.0.0.1:8000",
         description="Where browsers and other services reach this one: the origin alone, "
@@ -72,6 +79,18 @@ class ServiceSettings(SettingsGroup):
                 "Begin it otherwise than with /health, /metrics or /static.",
             )
         return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _a_root_path_is_a_path(cls, value: str) -> str:
+        path = value.rstrip("/")
+        if path and not _PREFIX.fullmatch(path):
+            refuse(
+                "is not a path",
+                "Begin it with a slash, such as /accounts, with letters, digits and . _ ~ - "
+                "between slashes; or leave it out.",
+            )
+        return path
 
     @field_validator("public_url")
     @classmethod

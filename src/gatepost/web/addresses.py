@@ -1,5 +1,7 @@
-"""Where the service is mounted, as the client of this request sees it, and what is below that."""
+"""Where the service is, as the client of a request sees it: the source of every path we tell."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from fastapi import Request
@@ -8,26 +10,67 @@ from starlette.types import Scope
 _KEPT_IN_PATHS = "/!$&'()*+,;=:@"
 """Characters that a path may have as they are (RFC 3986 section 3.3), beside letters and digits."""
 
+# What a root path of a server may hold that is not to be encoded once more.
+_ENCODED_ALREADY = "/%"
 
-def mount_of(request: Request, own_path: str) -> str:
-    """The path before `own_path`, which the answering route has in the service: `""` at the root.
 
-    Holds for a service that is mounted, included under a prefix, or behind a proxy that cuts one
-    off. Links that start with it need no host, which in the request is only the client's word.
+class WholePath:
+    """Makes a request's scope as ASGI has it: `path` is what the client asked, after `root_path`.
+
+    Servers, proxies and applications that we are mounted in leave the root path out of `path`, or
+    have it there twice, or tell of none. `root_path` is the one that the settings tell, for where
+    nobody else does.
     """
-    root: str = request.scope.get("root_path", "").rstrip("/")
-    path: str = request.scope["path"]
-    # Servers differ in whether the path repeats the root path that they were given.
-    if path == root or path.startswith(f"{root}/"):
-        path = path.removeprefix(root)
-    return root + path.removesuffix(own_path)
+
+    def __init__(self, root_path: str) -> None:
+        self._told = root_path
+        self._segments: frozenset[str] | None = None
+
+    def of(self, scope: Scope) -> Scope:
+        """The scope itself where nothing is amiss, else a copy."""
+        root: str = scope.get("root_path", "")
+        if not root and not self._told:
+            return scope
+        # What the server says, without what applications add that we are mounted in.
+        top: str = scope.get("app_root_path", root) or self._told
+        below = root.removeprefix(scope.get("app_root_path", root))
+        if below:
+            own = _after(_after(scope["path"], top), below)
+        else:
+            own = self._find_own_path(scope, top)
+        mount = _clean(top) + below
+        path = mount + (own or "/")
+        if root == mount and scope["path"] == path:
+            return scope
+        return {**scope, "root_path": mount, "path": path}
+
+    def _find_own_path(self, scope: Scope, top: str) -> str:
+        """What follows the root path; our routes tell whether it is there, once or twice."""
+        path: str = scope["path"]
+        rest = _after(path, top)
+        if rest == path or _first_segment(rest) in self._first_segments(scope):
+            return rest
+        if _first_segment(path) in self._first_segments(scope):
+            return path
+        return _after(rest, top)
+
+    def _first_segments(self, scope: Scope) -> frozenset[str]:
+        if self._segments is None:
+            paths = (getattr(route, "path", "/") for route in scope["app"].routes)
+            self._segments = frozenset(map(_first_segment, paths))
+        return self._segments
 
 
-def route_path(scope: Scope) -> str:
-    """The path that routes are matched with: what comes after the mount, as the framework reads it.
+def mount_of(scope: Scope) -> str:
+    """The path below which the service answers, as it is written in a URL: `""` at the root.
 
-    As it is where the server does not repeat the root path that it was given.
+    Links that start with it need no host, which in the request is only the client's word.
     """
+    return _encode(scope.get("root_path", ""))
+
+
+def own_path(scope: Scope) -> str:
+    """The path that routes are matched with: what comes after the mount."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root and (path == root or path.startswith(f"{root}/")):
@@ -36,8 +79,45 @@ def route_path(scope: Scope) -> str:
 
 
 def path_of(request: Request) -> str:
-    """The request's own path in ASCII, escaped, to be sent in a header.
+    """The path that the client asked for in ASCII, escaped, to be sent in a header.
 
     `request.url` cannot be asked: it fails where the query has bytes that are not UTF-8.
     """
-    return quote(request.scope["path"], safe=_KEPT_IN_PATHS)
+    return mount_of(request.scope) + quote(own_path(request.scope), safe=_KEPT_IN_PATHS)
+
+
+def auth_folders(scope: Scope) -> Sequence[str]:
+    """The folders in which a client may refresh and log out, the one of this request first.
+
+    As they are written in a URL: the paths of refresh cookies.
+    """
+    folders: Sequence[str] = scope["app"].state.auth_folders
+    own = own_path(scope)
+    asked = next((each for each in folders if own.startswith(f"{each}/")), folders[-1])
+    others = (each for each in folders if each != asked)
+    mount = mount_of(scope)
+    return [mount + each or "/" for each in (asked, *others)]
+
+
+def _after(path: str, root: str) -> str:
+    """What follows a root path, written in any way; all of the path where it does not begin so."""
+    for each in (root, _clean(root)):
+        rest = path.removeprefix(each)
+        if rest != path and (not rest or rest.startswith("/")):
+            return rest
+    return path
+
+
+def _clean(root: str) -> str:
+    """A root path with one slash before it and none after; empty for the root itself."""
+    bare = root.strip("/")
+    return f"/{bare}" if bare else ""
+
+
+def _first_segment(path: str) -> str:
+    return path.removeprefix("/").partition("/")[0]
+
+
+@lru_cache(maxsize=256)
+def _encode(root: str) -> str:
+    return quote(_clean(root), safe=_ENCODED_ALREADY)

@@ -3,7 +3,7 @@
 from fastapi import Request, Response
 
 from gatepost.settings import TransportSettings
-from gatepost.web.addresses import path_of
+from gatepost.web.addresses import auth_folders
 
 ACCESS_COOKIE = "access_token"
 REFRESH_COOKIE = "refresh_token"
@@ -30,8 +30,4 @@ def refresh_cookie_path(request: Request) -> str:
 
     A browser matches it as a path segment: `/api/v1/auth` never reaches `/api/v1/authors`.
     """
-    path = path_of(request)
-    base, found, _ = path.rpartition("/auth/")
-    if found:
-        return f"{base}/auth"
-    return f"{path.rsplit('/', 1)[0]}/auth"
+    return auth_folders(request.scope)[0]

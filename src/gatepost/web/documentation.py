@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from gatepost.runtime import Runtime
-from gatepost.web.addresses import mount_of, route_path
+from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import get_runtime
 from gatepost.web.html import page, render
 from gatepost.web.openapi import at_mount
@@ -47,7 +47,7 @@ document_router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 async def swagger_ui(request: Request, runtime: Documented) -> HTMLResponse:
     """Swagger UI: try the API by hand; Authorize logs in."""
-    mount = mount_of(request, "/docs")
+    mount = mount_of(request.scope)
     content = render(
         "swagger_ui",
         title=runtime.settings.project_name,
@@ -64,7 +64,7 @@ async def swagger_ui(request: Request, runtime: Documented) -> HTMLResponse:
 @router.get("/redoc")
 async def redoc(request: Request, runtime: Documented) -> HTMLResponse:
     """Redoc: read the API."""
-    mount = mount_of(request, "/redoc")
+    mount = mount_of(request.scope)
     content = render(
         "redoc",
         title=runtime.settings.project_name,
@@ -78,12 +78,9 @@ async def redoc(request: Request, runtime: Documented) -> HTMLResponse:
 
 
 @document_router.get(DOCUMENT)
-async def openapi_document(request: Request, runtime: Documented) -> JSONResponse:
+async def openapi_document(request: Request, _: Documented) -> JSONResponse:
     """The OpenAPI document, its addresses as they are from where the service is mounted."""
-    canonical = runtime.settings.api_v1_str + DOCUMENT
-    asked = canonical if route_path(request.scope).endswith(canonical) else DOCUMENT
-    mount = mount_of(request, asked)
-    return JSONResponse(at_mount(request.app.openapi(), mount))
+    return JSONResponse(at_mount(request.app.openapi(), mount_of(request.scope)))
 
 
 def document_address(mount: str, runtime: Runtime) -> str:

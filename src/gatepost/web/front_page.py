@@ -52,7 +52,7 @@ class Link:
 async def front_page(request: Request, runtime: CurrentRuntime) -> Response:
     """Name, version and links; a page for a client that asks for HTML first, as browsers do."""
     settings = runtime.settings
-    mount = mount_of(request, "/")
+    mount = mount_of(request.scope)
     links = _links(settings)
     if prefers_html(request.headers.get("accept", "")):
         return page(_content(settings, mount, links), POLICY, **_VARIES)

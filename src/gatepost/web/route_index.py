@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from gatepost.web.addresses import route_path
+from gatepost.web.addresses import own_path
 from gatepost.web.route_templates import LEFT_BY_ROUTING
 
 _NOTHING: tuple[Match, Scope] = (Match.NONE, {})
@@ -32,7 +32,7 @@ class RouteIndex(BaseRoute):
             return _NOTHING
         if not self._is_filled:
             self._fill()
-        path, method = route_path(scope), scope["method"]
+        path, method = own_path(scope), scope["method"]
         route = self._fixed.get((method, path))
         if route is not None:
             return Match.FULL, _left_by(route, {})

@@ -44,6 +44,11 @@ def test_settings_do_not_change() -> None:
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("PROJECT_NAME", {"project_name": ""}),
+    ("ROOT_PATH", {"root_path": "accounts"}),
+    ("ROOT_PATH", {"root_path": "/a b"}),
+    ("ROOT_PATH", {"root_path": "/a//b"}),
+    ("ROOT_PATH", {"root_path": "/.."}),
+    ("ROOT_PATH", {"root_path": "https://example.com/accounts"}),
     ("API_V1_STR", {"api_v1_str": ""}),
     ("API_V1_STR", {"api_v1_str": "/"}),
     ("API_V1_STR", {"api_v1_str": "api/v1"}),
@@ -154,6 +159,9 @@ def test_a_wrong_value_is_refused_by_name_with_advice(name: str, values: dict[st
 
 
 ACCEPTED: list[tuple[str, Any, Any]] = [
+    ("root_path", "/team/accounts", "/team/accounts"),
+    ("root_path", "/accounts/", "/accounts"),
+    ("root_path", "/", ""),
     ("api_v1_str", "/v2", "/v2"),
     ("api_v1_str", "/healthy/.v2", "/healthy/.v2"),
     ("public_url", "HTTPS://Auth.Example.com:8443", "https://auth.example.com:8443"),

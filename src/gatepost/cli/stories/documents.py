@@ -11,11 +11,13 @@ from gatepost.app import create_app
 from gatepost.cli.output import fail, note
 from gatepost.cli.stories.running import tell_mistakes
 from gatepost.settings import Settings, SettingsError
+from gatepost.web.openapi import at_mount
 
 
 def openapi(output: Path | None) -> None:
     """Print the document, or write it to a file."""
-    document = create_app(_settings()).openapi()
+    settings = _settings()
+    document = at_mount(create_app(settings).openapi(), settings.root_path)
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if output is None:
         typer.echo(text)

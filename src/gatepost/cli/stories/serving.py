@@ -20,8 +20,11 @@ from gatepost.stores.choice import describe_session_cache, describe_store
 log = logging.getLogger(__name__)
 
 
-def serve(host: str, port: int, workers: int | None) -> None:
+def serve(host: str, port: int, workers: int | None, root_path: str | None) -> None:
     """Serve until told to stop."""
+    if root_path is not None:
+        os.environ.pop("SCRIPT_NAME", None)
+        os.environ["ROOT_PATH"] = root_path or "/"
     if workers is not None:
         # For the processes too, which read the environment themselves.
         os.environ.pop("WEB_CONCURRENCY", None)

@@ -2,6 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gatepost.web.addresses import own_path
 from gatepost.web.problems import problem_response, request_id_of
 from gatepost.web.rate_limits import RateLimited, limit_fields, spend, spent_by
 
@@ -16,7 +17,7 @@ class RateLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_exempt(_path(scope)):
+        if scope["type"] != "http" or is_exempt(own_path(scope)):
             await self.app(scope, receive, send)
             return
 
@@ -37,8 +38,3 @@ class RateLimit:
 def is_exempt(path: str) -> bool:
     """Whether requests to this path of the service are not counted."""
     return path.removeprefix("/").partition("/")[0] in EXEMPT
-
-
-def _path(scope: Scope) -> str:
-    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return path

@@ -10,11 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatepost.observability.request_ids import bind_request_id, unbind_request_id
 from gatepost.observability.request_log import Answered, log, tell
 from gatepost.settings import Settings
+from gatepost.web.addresses import WholePath
 from gatepost.web.client_address import client_address
 from gatepost.web.middleware.cors import Cors
 from gatepost.web.middleware.security_headers import SecurityHeaders
 from gatepost.web.problems import InternalError, problem_response, request_id_of
-from gatepost.web.route_templates import route_template
+from gatepost.web.route_templates import LEFT_BY_ROUTING, route_template
 from gatepost.web.runtimes import enter_application
 
 CLIENT_GONE = 499
@@ -50,6 +51,7 @@ class RequestContext:
         self.app = app
         self.log_requests = settings.log_requests
         self.trusted_proxies = settings.trusted_proxies
+        self.whole_path = WholePath(settings.root_path)
         # What crashed may have been anywhere below, so the headers are put on once more.
         self.last_resort = SecurityHeaders(
             Cors(_answer_crash, settings.allowed_origins), settings.strict_transport_security
@@ -59,6 +61,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        given, scope = scope, self.whole_path.of(scope)
         sent = _sane_id(scope)
         request_id = urandom(16).hex() if sent is None else sent
         scope.setdefault("state", {})["request_id"] = request_id
@@ -72,6 +75,8 @@ class RequestContext:
         finally:
             seconds, status = time.perf_counter() - began, answer.status or CLIENT_GONE
             method, route = scope["method"], route_template(scope)
+            if scope is not given and LEFT_BY_ROUTING in scope:
+                given[LEFT_BY_ROUTING] = scope[LEFT_BY_ROUTING]
             if metrics is not None:
                 metrics.end_request(method, route, status, seconds)
             if self.log_requests:
