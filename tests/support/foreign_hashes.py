@@ -1,6 +1,7 @@
 """Hashes that other systems' own code made of one password, at little cost.
 
-Made with Django 5.2, Werkzeug 3.1, pwdlib 0.3, libpass 1.9, firebase-scrypt 2.2 and libxcrypt 4.4.
+Made with Django 5.2, Werkzeug 3.1, pwdlib 0.3, libpass 1.9, passlib 1.7, firebase-scrypt 2.2,
+libxcrypt 4.4, Dovecot 2.3, better-auth 1.7, and PHP 8.2 as WordPress 6.8 calls it.
 """
 
 import json

@@ -14,12 +14,19 @@ import bcrypt
 from gatepost.errors import Problem
 from gatepost.security import argon2
 from gatepost.security.hash_pool import HashPool
-from gatepost.security.legacy_hashes.bcrypt_sha256 import BcryptSha256
+from gatepost.security.legacy_hashes import bcrypt_text
+from gatepost.security.legacy_hashes.bcrypt_sha256 import (
+    BcryptSha256,
+    PasslibBcryptSha256,
+    WordPressBcrypt,
+)
 from gatepost.security.legacy_hashes.firebase import FirebaseScrypt
 from gatepost.security.legacy_hashes.pbkdf2 import Pbkdf2
+from gatepost.security.legacy_hashes.phpass import Phpass
 from gatepost.security.legacy_hashes.scheme import Scheme
 from gatepost.security.legacy_hashes.scrypt import Scrypt
 from gatepost.security.legacy_hashes.sha_crypt import ShaCrypt
+from gatepost.security.legacy_hashes.yescrypt import Yescrypt
 from gatepost.settings.passwords import PasswordSettings
 
 BCRYPT_MAX_BYTES = 72
@@ -36,17 +43,26 @@ _LONGEST_INPUT = NFD_EXPANSION * 1024
 _ARGON2_MOST_KIB = 2**21
 _ARGON2_MOST_KIB_PASSES = 2**22
 _ARGON2_MOST_LANES = 64
-_BCRYPT_COSTS = range(4, 17)
 
+# RFC 9106 section 3.1: each lane has at least so much memory.
+_ARGON2_LEAST_KIB_A_LANE = 8
+
+# Argon2's own code takes numbers without leading zeros, in this order and nothing beside them, and
+# base64 without stray bits in its last digit. It takes salts from 8 bytes on.
+_FOUR = "[A-Za-z0-9+/]{4}"
+_THREE = "[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]"
+_TWO = "[A-Za-z0-9+/][AQgw]"
 _ARGON2_HASH = re.compile(
-    r"\$argon2(?:id|i|d)\$v=(?:16|19)\$(m=\d{1,9},t=\d{1,9},p=\d{1,3})"
-    r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,128}",
+    r"\$argon2(?:id|i|d)\$v=(?:16|19)"
+    r"\$(m=[1-9][0-9]{0,8},t=[1-9][0-9]{0,8},p=[1-9][0-9]{0,2})"
+    rf"\$(?:(?:{_FOUR}){{2}}{_THREE}|(?:{_FOUR}){{3,32}}(?:{_THREE}|{_TWO})?)"
+    rf"\$(?:{_FOUR}){{4,32}}(?:{_THREE}|{_TWO})?",
     re.ASCII,
 )
 _ARGON2_HASHES = re.compile(f"^{_ARGON2_HASH.pattern}$", re.ASCII | re.MULTILINE)
 # 16 bytes of salt and 32 of the hash itself.
 _CURRENT_SHAPE = re.compile(r"\$argon2id\$[^$]+\$[^$]+\$[^$]{22}\$[^$]{43}")
-_BCRYPT_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
+_BCRYPT_HASH = re.compile(rf"\$2[aby]\$(\d\d)\${bcrypt_text.SALT_AND_DIGEST}", re.ASCII)
 _BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 # Hashed in the place of a password that can never match, so that refusing it takes as long.
@@ -132,7 +148,7 @@ def _is_affordable(costs: str) -> bool:
     """Whether Argon2's costs, as a hash names them, can be borne; most hashes name the same."""
     kib, passes, lanes = (int(cost[2:]) for cost in costs.split(","))
     return (
-        kib <= _ARGON2_MOST_KIB
+        _ARGON2_LEAST_KIB_A_LANE * lanes <= kib <= _ARGON2_MOST_KIB
         and kib * passes <= _ARGON2_MOST_KIB_PASSES
         and lanes <= _ARGON2_MOST_LANES
     )
@@ -148,7 +164,7 @@ class _Bcrypt:
 
     def recognises(self, hashed: str) -> bool:
         parts = _BCRYPT_HASH.fullmatch(hashed)
-        return parts is not None and (int(parts[1]) in _BCRYPT_COSTS or self.is_current(hashed))
+        return parts is not None and int(parts[1]) in bcrypt_text.COSTS
 
     def hash(self, password: bytes) -> str:
         return bcrypt.hashpw(password, bcrypt.gensalt(self._cost)).decode()
@@ -161,7 +177,7 @@ class _Bcrypt:
 
     def unmatchable(self) -> str:
         tag = "".join(secrets.choice(_BCRYPT_ALPHABET) for _ in range(31))
-        return bcrypt.gensalt(self._cost).decode() + tag
+        return bcrypt_text.normal(bcrypt.gensalt(self._cost).decode() + tag)
 
 
 class Passwords:
@@ -243,7 +259,17 @@ class Passwords:
 def _legacy_schemes(settings: PasswordSettings) -> tuple[Scheme, ...]:
     key = settings.firebase_signer_key
     firebase = FirebaseScrypt(None if key is None else b64decode(key))
-    return Pbkdf2(), Scrypt(), BcryptSha256(), ShaCrypt(), firebase
+    return (
+        Pbkdf2(),
+        Scrypt(),
+        BcryptSha256(),
+        PasslibBcryptSha256(),
+        WordPressBcrypt(),
+        Phpass(),
+        ShaCrypt(),
+        Yescrypt(),
+        firebase,
+    )
 
 
 def _matches_as_typed(password: str, usable: bytes, scheme: Scheme, hashed: str) -> bool:

@@ -3,16 +3,25 @@
 import hashlib
 import re
 import unicodedata
+from contextlib import suppress
 
 import bcrypt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gatepost.security.hash_pool import HashPool
-from gatepost.security.legacy_hashes import argon2, pbkdf2, scrypt
+from gatepost.security.legacy_hashes import argon2, pbkdf2, phc, scrypt, yescrypt
 from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.security.passwords import Passwords, Verification
 from tests.support import foreign_hashes
-from tests.support.foreign_hashes import PASSWORD, SIGNER_KEY, STORED, STORED_OF_DECOMPOSED
+from tests.support.foreign_hashes import (
+    PASSWORD,
+    SIGNER_KEY,
+    STORED,
+    STORED_OF_DECOMPOSED,
+    TEXTS,
+)
 from tests.unit.security.cheap import cheap_settings
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +32,8 @@ DECOMPOSED = unicodedata.normalize("NFD", PASSWORD)
 
 SALT = "MDEyMzQ1Njc4OWFiY2RlZg"
 TAG = "A" * 43
+PASSWORDS = Passwords(cheap_settings(), HashPool(threads=1, queue_limit=0))
+PHPBB_ESCAPED = "$H$5Tw.zk2eTphd1zXv.Cvoj9Iffbvtmv1"
 COST = argon2.Argon2Cost(kib=8, passes=1, lanes=1)
 
 
@@ -172,6 +183,37 @@ async def test_bcrypt_over_sha_256_reads_a_long_password_to_its_end(passwords: P
         "$5$rounds=999$saltstring$" + "a" * 43,
         "$6$saltstring$" + "a" * 43,
         "$1$saltstring$" + "a" * 22,
+        "$5$saltstring$" + "A" * 42 + "E",
+        "$6$saltstring$" + "A" * 85 + "2",
+        f"$scrypt$ln=16,r=1,p=1${SALT}${TAG}",
+        f"$argon2id$v=19$m=8,t=0,p=1${SALT}${TAG}",
+        f"$argon2id$v=19$m=8,t=1,p=0${SALT}${TAG}",
+        f"$argon2id$v=19$m=15,t=1,p=2${SALT}${TAG}",
+        f"$argon2id$v=19$m=064,t=1,p=1${SALT}${TAG}",
+        f"$argon2id$v=19$t=1,m=64,p=1${SALT}${TAG}",
+        f"$argon2id$v=19$m=64,m=64,t=1,p=1${SALT}${TAG}",
+        f"$argon2id$v=19$m=64,t=1,p=1,keyid=AAAA${SALT}${TAG}",
+        f"$argon2id$v=19$m=64,t=1,p=1,data=AAAA${SALT}${TAG}",
+        f"$argon2id$v=18$m=64,t=1,p=1${SALT}${TAG}",
+        f"$argon2id$v=19$m=64,t=1,p=1${SALT[:10]}${TAG}",
+        f"$argon2id$v=19$m=64,t=1,p=1${SALT[:-1]}h${TAG}",
+        f"$argon2id$v=19$m=64,t=1,p=1${SALT}${TAG[:-1]}B",
+        f"$argon2id$v=19$m=64,t=1,p=1${SALT}${TAG[:13]}",
+        f"$argon2id$v=19$m=64,t=1,p=1${SALT}${TAG[:17]}",
+        "$P$4" + "a" * 8 + "." * 22,
+        "$P$J" + "a" * 8 + "." * 22,
+        "$P$B" + "a" * 8 + "." * 21 + "2",
+        "$P$B" + "a" * 8 + "." * 43,
+        "$S$E" + "a" * 8 + "." * 22,
+        "$y$j9T$" + "." * 21 + "$" + "." * 43,
+        "$y$j9T$" + "." * 22 + "$" + "." * 42 + "z",
+        "$y$jET$" + "." * 22 + "$" + "." * 43,
+        "$y$j1T$" + "." * 22 + "$" + "." * 43,
+        "$y$.9T$" + "." * 22 + "$" + "." * 43,
+        "$wp$2y$17$" + "." * 53,
+        "$bcrypt-sha256$v=2,t=2b,r=17$" + "." * 22 + "$" + "." * 31,
+        "$bcrypt-sha256$v=3,t=2b,r=12$" + "." * 22 + "$" + "." * 31,
+        "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
         "5f4dcc3b5aa765d61d8327deb882cf99",
         "$pbkdf2-sha256$i=1000$" + "A" * 300 + "$" + "A" * 300,
     ],
@@ -192,8 +234,13 @@ async def test_what_would_cost_too_much_or_is_no_hash_is_not_recognised(
         f"$scrypt$ln=17,r=8,p=1${SALT}${TAG}",
         f"$scrypt$ln=15,r=8,p=3${SALT}${TAG}",
         f"$firebase-scrypt$k=e24649fb,ln=14,r=8${SALT}${'A' * 86}",
-        "$5$rounds=535000$saltstring$" + "a" * 43,
-        "$6$rounds=656000$saltstring$" + "a" * 86,
+        "$5$rounds=535000$saltstring$" + "A" * 43,
+        "$6$rounds=656000$saltstring$" + "." * 86,
+        "$P$B" + "a" * 8 + "." * 22,
+        "$S$E" + "a" * 8 + "." * 43,
+        "$y$j9T$" + "." * 22 + "$" + "." * 43,
+        "$y$jDT$" + "." * 22 + "$" + "." * 43,
+        f"$scrypt-nfkc$ln=14,r=16,p=1${SALT}${'A' * 86}",
     ],
 )
 async def test_what_systems_recommend_is_recognised(passwords: Passwords, hashed: str) -> None:
@@ -217,6 +264,20 @@ async def test_what_systems_recommend_is_recognised(passwords: Passwords, hashed
         "$scrypt$ln=99999999,r=8,p=1$salt",
         "$fbscrypt$v=1,n=14,r=8,p=2,sk=AAAA$salt$AAAA",
         "$fbscrypt$v=1,n=14,r=8,p=1$salt$AAAA",
+        "{SSHA}salt",
+        "{noop}salt",
+        "{MD5}salt",
+        "{CRYPT}salt",
+        "{CRYPT}{CRYPT}$2b$04$salt",
+        "{bcrypt}$argon2id$salt",
+        "{ARGON2ID}$argon2i$salt",
+        "{PBKDF2}$1$salt$many$00",
+        "{PBKDF2-SHA256}1000$salt",
+        "{PBKDF2-MD5}1000$salt$AAAA",
+        "{pbkdf2}00",
+        "{pbkdf2@SpringSecurity_v5_8}salt",
+        "{scrypt}$salt",
+        "{" + "x" * 5000 + "}salt",
     ],
 )
 async def test_a_text_that_only_begins_like_a_hash_is_refused(text: str) -> None:
@@ -228,6 +289,207 @@ async def test_a_text_that_only_begins_like_a_hash_is_refused(text: str) -> None
 @pytest.mark.parametrize("text", ["", "!", "!aBcD", "md5$salt$digest", "$2b$04$short"])
 async def test_what_has_no_form_of_theirs_stays_as_it_is(text: str) -> None:
     assert stored_form(text) == text
+
+
+# Published by those who made the schemes, or by those who break them.
+PUBLISHED = {
+    "ASP.NET Identity 3 over SHA-1": (
+        "my password",
+        "AQAAAAAAAAD6AAAAEAhftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M",
+    ),
+    "ASP.NET Identity 3 over SHA-256": (
+        "my password",
+        "AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+JIuUEw==",
+    ),
+    "ASP.NET Identity 2": (
+        "my password",
+        "AAABAgMEBQYHCAkKCwwNDg+ukCEMDf0yyQ29NYubggHIVY0sdEUfdyeM+E1LtH1uJg==",
+    ),
+    "Spring bcrypt": (
+        "password",
+        "{bcrypt}$2a$10$dXJ3SW6G7P50lGmMkkmwe.20cQQubK3.HZWzG3YB1tlRy.fqvM/BG",
+    ),
+    "Spring PBKDF2": (
+        "password",
+        "{pbkdf2}5d923b44a6d129f3ddf3e3c8d29412723dcbde72445e8ef6bf3b508fbf17fa4ed4d6b99ca763d8dc",
+    ),
+    "Spring scrypt": (
+        "password",
+        "{scrypt}$e0801$8bWJaSu2IKSn9Z9kM+TPXfOc/9bdYSrN1oD9qfVThWEwdRTnO7re7Ei+fUZRJ68k9lTyuTeU"
+        "p4of4g24hHnazw==$OAOec05+bXxvuu/1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=",
+    ),
+    "389 Directory Server": (
+        "hashcat",
+        "{PBKDF2_SHA256}AACkEGhlaiBqZW5z/jtuSox0CrtV9SHiVFjYeHpQ/ki2kwDrQeSqiiTn8LOmpPCw3r6TK/JD"
+        "fl+ZAXRoc3VidGxldHllIXuxBDl6ItQOMupkRn+hzi/LEdr62a7B9sNOo8BPL9Z2nOi/m9AI+nAd/qwpLD1fbeDg"
+        "s2DdpCZ4QfljuCLRBdURZV3HcXDUjD7PZ1CQcIOv9VbFlbu0IBmiU7ccMyb/qoxi+rPMqE4U8f6hL0TQjTjlOzU9"
+        "MpPYS+WfztpYy7lEN6QghhOz0xe+0y2rDoK+yCS4PykkNS4FFc+xeiT6SNy3r7m+0teyaQKOExLrjogWkj+t+e4b"
+        "MpHNx/FL3jkjCsuZnhq/t8eshG9DKmeD9b/QMkqT8dxe0jmr0s4+GnmHpMQMAxYW3pg70TluiDp3kJrDr1/d8OQe"
+        "rkQRevNx",
+    ),
+    "Drupal 7": ("hashcat", "$S$C33783772bRXEx1aCsvY.dqgaaSu76XmVlKrW9Qu8IQlvxHlmzLf"),
+    "phpass": ("hashcat", "$P$984478476IagS59wHZvyQMArzfx58u."),
+    "WordPress 6.8": (
+        "grimoire-test-123",
+        "$wp$2y$12$iWN5xRwDE7i9R5jVJvCyqOxS1CNnwUggQaF8O2W9Bg8TuXQz.ngrS",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+async def test_published_examples_are_verified(passwords: Passwords, name: str) -> None:
+    password, text = PUBLISHED[name]
+    hashed = stored_form(text)
+    assert (len(hashed) <= 512, stored_form(hashed)) == (True, hashed)
+    assert await passwords.verify(password, hashed) == OUTDATED
+    assert await passwords.verify(password + "x", hashed) == NO_MATCH
+
+
+async def test_names_in_braces_are_read_in_any_case(passwords: Passwords) -> None:
+    hashed = TEXTS["LDAP bcrypt"].removeprefix("{CRYPT}")
+    for name in ("CRYPT", "crypt", "Crypt", "BLF-CRYPT", "bcrypt"):
+        assert await passwords.verify(PASSWORD, stored_form(f"{{{name}}}{hashed}")) == OUTDATED
+
+
+async def test_springs_pbkdf2_since_5_8_is_read_by_its_defaults(passwords: Passwords) -> None:
+    derived = hashlib.pbkdf2_hmac("sha256", b"password", b"s" * 16, 310_000)
+    text = f"{{pbkdf2@SpringSecurity_v5_8}}{(b's' * 16 + derived).hex()}"
+    assert await passwords.verify("password", stored_form(text)) == OUTDATED
+
+
+async def test_lucias_mark_before_a_scrypt_hash_is_read() -> None:
+    assert stored_form("s2:" + TEXTS["better-auth"]) == STORED["better-auth"]
+
+
+async def test_better_auths_passwords_are_compared_in_form_nfkc(passwords: Passwords) -> None:
+    wide = PASSWORD.replace("H", "\N{FULLWIDTH LATIN CAPITAL LETTER H}")
+    assert await passwords.verify(wide, STORED["better-auth"]) == OUTDATED
+
+
+async def test_wordpress_passwords_are_compared_without_the_blanks_around_them(
+    passwords: Passwords,
+) -> None:
+    for name in ("WordPress bcrypt", "phpass"):
+        assert await passwords.verify(f" {PASSWORD}\t", STORED[name]) == OUTDATED
+    assert await passwords.verify(f" {PASSWORD}", STORED["phpBB"]) == NO_MATCH
+
+
+async def test_phpbb_passwords_are_compared_as_it_shows_them_on_pages(
+    passwords: Passwords,
+) -> None:
+    # phpass' hash of "a&amp;b&lt;c&gt;d&quot;e'f", by passlib.
+    assert await passwords.verify("a&b<c>d\"e'f", PHPBB_ESCAPED) == OUTDATED
+    assert await passwords.verify("a&b<c>d\"e'f", PHPBB_ESCAPED.replace("H", "P", 1)) == NO_MATCH
+
+
+async def test_no_yescrypt_hash_is_recognised_where_the_c_library_knows_none(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yescrypt, "_crypt", lambda: None)
+    hashed = STORED["Debian yescrypt"]
+    assert not passwords.recognises(hashed)
+    assert await passwords.verify(PASSWORD, hashed) == NO_MATCH
+
+
+async def test_a_c_library_that_hashes_otherwise_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for wrong in (None, b"*0", b"$y$j75$./0123456789ABCDEFGHI1$" + b"." * 43):
+        monkeypatch.setattr(yescrypt, "_load", lambda _, made=wrong: lambda *_: made)
+        assert yescrypt._crypt.__wrapped__() is None
+
+
+# What is recognised can be verified.
+
+BCRYPT_DIGITS = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@pytest.mark.parametrize(
+    ("name", "salt_ends_at"),
+    [
+        ("pwdlib bcrypt", -32),
+        ("Django bcrypt", -32),
+        ("Django bcrypt over SHA-256", -32),
+        ("WordPress bcrypt", -32),
+        ("LDAP bcrypt", -32),
+        ("Dovecot BLF-CRYPT", -32),
+        ("passlib bcrypt over SHA-256", -33),
+        ("passlib bcrypt over SHA-256, first version", -33),
+    ],
+)
+async def test_bits_of_bcrypt_that_do_not_count_are_taken_off(
+    passwords: Passwords, name: str, salt_ends_at: int
+) -> None:
+    text = TEXTS[name]
+    places = (salt_ends_at, 0b001111), (-1, 0b000011)
+    for at, stray in places:
+        changed = BCRYPT_DIGITS[BCRYPT_DIGITS.index(text[at]) | stray]
+        noisy = text[:at] + changed + (text[at + 1 :] if at < -1 else "")
+        assert noisy != text
+        assert stored_form(noisy) == STORED[name]
+    assert await passwords.verify(PASSWORD, STORED[name]) == OUTDATED
+
+
+DIGITS = st.text("./AZaz09+BQgwEDCSeuOq618", min_size=1, max_size=90)
+COUNTS = st.sampled_from(["0", "1", "2", "3", "7", "8", "9", "15", "16", "17", "31", "64", "064"])
+TAILS = st.one_of(
+    st.builds("{}${}".format, DIGITS, DIGITS),
+    st.builds(
+        lambda n, m, last, end: "." * n + last + "$" + "." * m + end,
+        *(st.integers(7, 43), st.integers(21, 85)),
+        *(st.sampled_from("./AQgwOeuED2B"), st.sampled_from("./AQgwCGK2DE1B")),
+    ),
+    st.builds(
+        lambda salt, digest: f"{phc.encode(salt)}${phc.encode(digest)}",
+        st.binary(max_size=40),
+        st.binary(min_size=1, max_size=70),
+    ),
+)
+ANY_HASH = st.one_of(
+    st.builds(
+        "$argon2{}$v={}$m={},t={},p={}${}".format,
+        st.sampled_from(["id", "i", "d", "x"]),
+        st.sampled_from(["16", "19", "18", "019"]),
+        *(COUNTS, COUNTS, COUNTS, TAILS),
+    ),
+    st.builds("$argon2i$m={},t={},p={}${}".format, COUNTS, COUNTS, COUNTS, TAILS),
+    st.builds("$pbkdf2-{}$i={}${}".format, st.sampled_from(["sha1", "sha256"]), COUNTS, TAILS),
+    st.builds(
+        "${}$ln={},r={},p={}${}".format,
+        st.sampled_from(["scrypt", "scrypt-nfkc"]),
+        *(st.sampled_from(["1", "9", "15", "16", "17"]), COUNTS, st.sampled_from(["0", "1", "2"])),
+        TAILS,
+    ),
+    st.builds(
+        lambda prefix, tail: prefix + tail.replace("$", ""),
+        st.sampled_from(
+            ["$2b$04$", "$2y$04$", "$2x$04$", "$wp$2y$04$", "$bcrypt-sha256-hex$2b$04$"]
+        ),
+        TAILS,
+    ),
+    st.builds(
+        "$bcrypt-sha256${}${}".format, st.sampled_from(["2b,4", "v=2,t=2a,r=4", "2b,04"]), TAILS
+    ),
+    st.builds("$5${}".format, TAILS),
+    st.builds("$6$rounds=1000${}".format, TAILS),
+    st.builds(
+        lambda kind, rounds, tail: f"${kind}${rounds}{tail.replace('$', '')}",
+        *(st.sampled_from("PHS"), st.sampled_from(".457"), TAILS),
+    ),
+    st.builds("$y$j{}{}${}".format, st.sampled_from("6789"), st.sampled_from(".45TjkZ"), TAILS),
+)
+
+
+@given(ANY_HASH, st.sampled_from([b"", b"x", "\u00e4".encode() * 40]))
+@settings(max_examples=1500, deadline=None)
+def test_what_is_recognised_can_be_verified(text: str, password: bytes) -> None:
+    with suppress(ValueError):
+        text = stored_form(text)
+    if PASSWORDS.recognises(text):
+        scheme = PASSWORDS._scheme_of(text)
+        assert scheme is not None
+        if scheme.max_bytes is None or len(password) <= scheme.max_bytes:
+            assert scheme.verify(password, text) is False
 
 
 async def test_only_what_there_is_has_a_stored_form() -> None:

@@ -1,10 +1,12 @@
-"""Argon2's PHC form (RFC 9106) of hashes whose parts are kept apart; it is verified as our own."""
+"""Argon2's PHC form (RFC 9106) of hashes that others write otherwise; it is verified as our own."""
 
+import re
 from dataclasses import dataclass
 
 from gatepost.security.legacy_hashes import phc
 
 _VERSIONS = {"1.0": 16, "1.3": 19}
+_WITHOUT_VERSION = re.compile(r"(\$argon2(?:id|i|d)\$)(?=m=)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +25,12 @@ def stored(*, kind: str, version: str, cost: Argon2Cost, salt: bytes, tag: bytes
     costs = f"m={cost.kib},t={cost.passes},p={cost.lanes}"
     pieces = f"${phc.encode(salt)}${phc.encode(tag)}"
     return f"$argon2{kind}$v={_VERSIONS[version]}${costs}{pieces}"
+
+
+def normal(text: str) -> str:
+    """Return the text with a version in it: one that names none is of the first, 1.0.
+
+    Nothing else is mended: there is one right way to write such a hash, and its own code writes no
+    other.
+    """
+    return _WITHOUT_VERSION.sub(rf"\g<1>v={_VERSIONS['1.0']}$", text, count=1)

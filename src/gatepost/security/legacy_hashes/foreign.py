@@ -1,21 +1,25 @@
 """The text forms in which other systems keep hashes, turned into the stored ones."""
 
 import re
-from base64 import b64decode
 from collections.abc import Callable, Mapping
 
-from gatepost.security.legacy_hashes import bcrypt_sha256, firebase, pbkdf2, phc, scrypt
+from gatepost.security.legacy_hashes import (
+    argon2,
+    bcrypt_sha256,
+    bcrypt_text,
+    firebase,
+    pbkdf2,
+    scrypt,
+    texts,
+    wrapped,
+)
 
-_DIGITS = 9
-"""No count that is borne has more, and Python reads a longer one in quadratic time."""
-
-
-_STORED_AS_THEY_ARE = ("$argon2", "$2")
+_STORED_AS_THEY_ARE = ("$argon2id$v=", "$argon2i$v=", "$argon2d$v=")
 """How nearly all begin: of a million, none is to be looked at twice."""
 
 
 def stored_form(text: str) -> str:
-    """Return the stored form of a hash as Django, Werkzeug, GoTrue or a PHC writer wrote it.
+    """Return the stored form of a hash as Django, LDAP, Spring or another system wrote it.
 
     What is in no form of theirs is returned as it is: whether it is a hash that can be verified
     at bearable cost is `Passwords.recognises`'s to say. Raises `ValueError` for a text that
@@ -26,43 +30,48 @@ def stored_form(text: str) -> str:
     for prefix, read in _FORMS.items():
         if text.startswith(prefix):
             return read(text)
+    for form, read in _FORMS_WITHOUT_PREFIX.items():
+        if form.fullmatch(text):
+            return read(text)
     return text
 
 
 def _django_pbkdf2(text: str) -> str:
     """`pbkdf2_sha256$iterations$salt$base64`."""
-    scheme, iterations, salt, digest = _parts(text, "$", 4)
+    scheme, iterations, salt, digest = texts.parts(text, "$", 4)
     name = scheme.removeprefix("pbkdf2_")
-    return pbkdf2.stored(name, _number(iterations), salt.encode(), _base64(digest))
+    return pbkdf2.stored(name, texts.number(iterations), salt.encode(), texts.base64(digest))
 
 
 def _django_scrypt(text: str) -> str:
     """`scrypt$N$salt$r$p$base64`."""
-    _, n, salt, r, p, digest = _parts(text, "$", 6)
-    return scrypt.stored(_number(n), _number(r), _number(p), salt.encode(), _base64(digest))
+    _, n, salt, r, p, digest = texts.parts(text, "$", 6)
+    return scrypt.stored(
+        texts.number(n), texts.number(r), texts.number(p), salt.encode(), texts.base64(digest)
+    )
 
 
 def _django_wrapped(text: str) -> str:
     """`argon2$argon2id$...` and `bcrypt$$2b$...`: another's form behind Django's own name."""
-    return "$" + text.split("$", 1)[1].removeprefix("$")
+    return stored_form("$" + text.split("$", 1)[1].removeprefix("$"))
 
 
 def _django_bcrypt_sha256(text: str) -> str:
     """`bcrypt_sha256$$2b$...`."""
-    return bcrypt_sha256.PREFIX + text.removeprefix("bcrypt_sha256$")
+    return bcrypt_sha256.DJANGO + bcrypt_text.normal(text.removeprefix("bcrypt_sha256$"))
 
 
 def _werkzeug_pbkdf2(text: str) -> str:
     """`pbkdf2:sha256:iterations$salt$hexadecimal`."""
-    method, salt, digest = _parts(text, "$", 3)
-    _, name, iterations = _parts(method, ":", 3)
-    return pbkdf2.stored(name, _number(iterations), salt.encode(), bytes.fromhex(digest))
+    method, salt, digest = texts.parts(text, "$", 3)
+    _, name, iterations = texts.parts(method, ":", 3)
+    return pbkdf2.stored(name, texts.number(iterations), salt.encode(), bytes.fromhex(digest))
 
 
 def _werkzeug_scrypt(text: str) -> str:
     """`scrypt:N:r:p$salt$hexadecimal`."""
-    method, salt, digest = _parts(text, "$", 3)
-    n, r, p = (_number(part) for part in _parts(method, ":", 4)[1:])
+    method, salt, digest = texts.parts(text, "$", 3)
+    n, r, p = (texts.number(part) for part in texts.parts(method, ":", 4)[1:])
     return scrypt.stored(n, r, p, salt.encode(), bytes.fromhex(digest))
 
 
@@ -71,36 +80,69 @@ def _phc_pbkdf2(text: str) -> str:
 
     passlib writes a dot for a plus, and plain `pbkdf2` for SHA-1.
     """
-    _, scheme, costs, salt, digest = _parts(text, "$", 5)
+    _, scheme, costs, salt, digest = texts.parts(text, "$", 5)
     name = scheme.removeprefix("pbkdf2").removeprefix("-") or "sha1"
     iterations = costs if costs.isdecimal() else _named(costs)["i"]
-    return pbkdf2.stored(name, _number(iterations), _adapted(salt), _adapted(digest))
+    return pbkdf2.stored(name, texts.number(iterations), texts.base64(salt), texts.base64(digest))
 
 
 def _phc_scrypt(text: str) -> str:
     """`$scrypt$ln=14,r=8,p=1$salt$digest`, padded or not."""
-    _, _, costs, salt, digest = _parts(text, "$", 5)
+    _, _, costs, salt, digest = texts.parts(text, "$", 5)
     named = _named(costs)
-    ln, r, p = (_number(named[name]) for name in ("ln", "r", "p"))
-    return scrypt.stored(1 << min(ln, 63), r, p, _adapted(salt), _adapted(digest))
+    ln, r, p = (texts.number(named[name]) for name in ("ln", "r", "p"))
+    return scrypt.stored(1 << min(ln, 63), r, p, texts.base64(salt), texts.base64(digest))
 
 
 def _gotrue_firebase(text: str) -> str:
     """`$fbscrypt$v=1,n=14,r=8,p=1,ss=...,sk=...$salt$digest`: Supabase's, with Firebase's key."""
-    _, _, costs, salt, digest = _parts(text, "$", 5)
+    _, _, costs, salt, digest = texts.parts(text, "$", 5)
     named = dict(part.partition("=")[::2] for part in costs.split(","))
     if named.get("p") != "1" or not named.get("sk"):
         raise ValueError("not a hash that Firebase made")
     return firebase.stored(
-        key=firebase.key_id(_base64(named["sk"])),
-        mem_cost=_number(named.get("n", "")),
-        rounds=_number(named.get("r", "")),
-        salt=_base64(salt) + _base64(named.get("ss", "")),
-        digest=_base64(digest),
+        key=firebase.key_id(texts.base64(named["sk"])),
+        mem_cost=texts.number(named.get("n", "")),
+        rounds=texts.number(named.get("r", "")),
+        salt=texts.base64(salt) + texts.base64(named.get("ss", "")),
+        digest=texts.base64(digest),
     )
 
 
+def _salt_and_scrypt(text: str) -> str:
+    """`salt:digest` of better-auth, and `s2:salt:digest` of Lucia.
+
+    The salt is what is hashed, its hexadecimal digits and not the bytes that they stand for.
+    """
+    salt, digest = texts.parts(text.removeprefix("s2:"), ":", 2)
+    return scrypt.stored(2**14, 16, 1, salt.encode(), bytes.fromhex(digest), of_nfkc=True)
+
+
+def _aspnet(text: str) -> str:
+    """ASP.NET Core Identity's version 3: digest, iterations, salt and derived bytes in base64."""
+    data = texts.base64(text)
+    prf, iterations, size = (int.from_bytes(data[at : at + 4]) for at in (1, 5, 9))
+    salt, derived = data[13 : 13 + size], data[13 + size :]
+    if len(salt) != size or prf >= len(_ASPNET_DIGESTS):
+        raise ValueError("not a hash of ASP.NET Identity")
+    return pbkdf2.stored(_ASPNET_DIGESTS[prf], iterations, salt, derived)
+
+
+def _aspnet_2(text: str) -> str:
+    """ASP.NET Identity's version 2: a zero, 16 bytes of salt and 32 derived by 1,000 rounds."""
+    data = texts.base64(text)
+    return pbkdf2.stored("sha1", 1000, data[1:17], data[17:])
+
+
+def _wrapped(text: str) -> str:
+    """`{NAME}...`."""
+    return wrapped.unwrapped(text, stored_form)
+
+
+_ASPNET_DIGESTS = ("sha1", "sha256", "sha512")
+
 _FORMS: Mapping[str, Callable[[str], str]] = {
+    "$2": bcrypt_text.normal,
     "pbkdf2_": _django_pbkdf2,
     "scrypt$": _django_scrypt,
     "argon2$": _django_wrapped,
@@ -108,33 +150,23 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
     "bcrypt_sha256$": _django_bcrypt_sha256,
     "pbkdf2:": _werkzeug_pbkdf2,
     "scrypt:": _werkzeug_scrypt,
+    "$argon2": argon2.normal,
+    "{": _wrapped,
+    bcrypt_sha256.PASSLIB: bcrypt_text.normal,
+    bcrypt_sha256.WORDPRESS: bcrypt_text.normal,
     "$pbkdf2": _phc_pbkdf2,
     "$scrypt$": _phc_scrypt,
     "$fbscrypt$": _gotrue_firebase,
 }
 
-
-def _parts(text: str, separator: str, count: int) -> list[str]:
-    parts = text.split(separator)
-    if len(parts) != count or len(text) > 2 * phc.LONGEST_STORED:
-        raise ValueError("not as many parts as such a hash has")
-    return parts
+_FORMS_WITHOUT_PREFIX: Mapping[re.Pattern[str], Callable[[str], str]] = {
+    re.compile(r"(?:s2:)?[0-9a-f]{32}:[0-9a-f]{128}", re.ASCII): _salt_and_scrypt,
+    re.compile(r"\$[0-9a-f]{5,7}\$[A-Za-z0-9+/]+=*\$[A-Za-z0-9+/]+=*"): wrapped.spring_scrypt,
+    re.compile(r"AQAAAA[A-Za-z0-9+/]{30,400}={0,2}", re.ASCII): _aspnet,
+    re.compile(r"A[A-P][A-Za-z0-9+/]{63}[AQgw](?:==)?", re.ASCII): _aspnet_2,
+}
 
 
 def _named(costs: str) -> dict[str, str]:
     named = dict(part.partition("=")[::2] for part in costs.split(","))
     return {"i": "", "ln": "", "r": "", "p": ""} | named
-
-
-def _number(text: str) -> int:
-    if not re.fullmatch(rf"\d{{1,{_DIGITS}}}", text, re.ASCII):
-        raise ValueError("not a number that such a hash has")
-    return int(text)
-
-
-def _base64(text: str) -> bytes:
-    return b64decode(text, validate=True)
-
-
-def _adapted(text: str) -> bytes:
-    return phc.decode(text.replace(".", "+").rstrip("="))

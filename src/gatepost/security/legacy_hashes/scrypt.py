@@ -1,12 +1,14 @@
-"""scrypt (RFC 7914), as Django and Werkzeug use it."""
+"""scrypt (RFC 7914), as Django, Werkzeug, better-auth and others use it."""
 
 import hashlib
 import hmac
+import unicodedata
 from dataclasses import dataclass
 
 from gatepost.security.legacy_hashes import phc
 
 _SCHEME = "scrypt"
+_SCHEME_OF_NFKC = "scrypt-nfkc"
 _NAMES = ("ln", "r", "p")
 
 # The most memory of one hash, twice what Werkzeug takes eightfold, and the most work, in blocks
@@ -25,8 +27,9 @@ class ScryptCost:
 
     @property
     def bearable(self) -> bool:
-        """Whether the service can afford a login of this cost."""
-        in_range = 1 <= self.ln <= 24 and 1 <= self.r <= 64 and 1 <= self.p <= 64
+        """Whether there is scrypt of this cost, and the service can afford a login of it."""
+        # RFC 7914 section 2: N is less than 2^(128 * r / 8).
+        in_range = 1 <= self.ln < min(25, 16 * self.r) and self.r <= 64 and 1 <= self.p <= 64
         blocks = (self.r << self.ln) if in_range else 0
         return in_range and 128 * blocks <= _MOST_BYTES and blocks * self.p <= _MOST_WORK
 
@@ -40,28 +43,31 @@ def derive(password: bytes, salt: bytes, cost: ScryptCost, length: int) -> bytes
 
 
 class Scrypt:
-    """`$scrypt$ln=14,r=8,p=5$salt$digest`."""
+    """`$scrypt$ln=14,r=8,p=5$salt$digest`, and `$scrypt-nfkc$...` of a password in form NFKC."""
 
     max_bytes: int | None = None
 
     def recognises(self, hashed: str) -> bool:
-        pieces = phc.parse(hashed, (_SCHEME,), _NAMES)
+        pieces = phc.parse(hashed, (_SCHEME, _SCHEME_OF_NFKC), _NAMES)
         return pieces is not None and _cost_of(pieces).bearable
 
     def verify(self, password: bytes, hashed: str) -> bool:
-        pieces = phc.parse(hashed, (_SCHEME,), _NAMES)
+        pieces = phc.parse(hashed, (_SCHEME, _SCHEME_OF_NFKC), _NAMES)
         if pieces is None:
             raise ValueError("not a scrypt hash")
+        if pieces.scheme == _SCHEME_OF_NFKC:
+            password = unicodedata.normalize("NFKC", password.decode()).encode()
         derived = derive(password, pieces.salt, _cost_of(pieces), len(pieces.digest))
         return hmac.compare_digest(derived, pieces.digest)
 
 
-def stored(n: int, r: int, p: int, salt: bytes, derived: bytes) -> str:
+def stored(n: int, r: int, p: int, salt: bytes, derived: bytes, *, of_nfkc: bool = False) -> str:
     """Return the stored form; raises `ValueError` if `n` is not a power of two."""
     ln = n.bit_length() - 1
     if n < 2 or n != 1 << ln:
         raise ValueError("N is not a power of two")
-    return str(phc.Phc(_SCHEME, {"ln": str(ln), "r": str(r), "p": str(p)}, salt, derived))
+    scheme = _SCHEME_OF_NFKC if of_nfkc else _SCHEME
+    return str(phc.Phc(scheme, {"ln": str(ln), "r": str(r), "p": str(p)}, salt, derived))
 
 
 def _cost_of(pieces: phc.Phc) -> ScryptCost:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _FORM = re.compile(
     r"\$(?P<kind>[56])\$(?:rounds=(?P<rounds>[1-9]\d{3,8})\$)?(?P<salt>[!-#%-9;-~]{0,16})"
-    r"\$(?P<digest>[./A-Za-z0-9]{43}|[./A-Za-z0-9]{86})",
+    r"\$(?P<digest>[./A-Za-z0-9]{42}[./0-9A-D]|[./A-Za-z0-9]{85}[./01])",
     re.ASCII,
 )
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

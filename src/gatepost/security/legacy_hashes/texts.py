@@ -1,0 +1,28 @@
+"""What the texts of other systems' hashes are made of: parts, counts and base64."""
+
+import re
+
+from gatepost.security.legacy_hashes import phc
+
+_DIGITS = 9
+"""No count that is borne has more, and Python reads a longer one in quadratic time."""
+
+
+def parts(text: str, separator: str, count: int) -> list[str]:
+    """Return the `count` parts that a text is made of; raises `ValueError` if there are others."""
+    found = text.split(separator)
+    if len(found) != count or len(text) > 2 * phc.LONGEST_STORED:
+        raise ValueError("not as many parts as such a hash has")
+    return found
+
+
+def number(text: str) -> int:
+    """Return a decimal number of at most nine digits; raises `ValueError`."""
+    if not re.fullmatch(rf"\d{{1,{_DIGITS}}}", text, re.ASCII):
+        raise ValueError("not a number that such a hash has")
+    return int(text)
+
+
+def base64(text: str) -> bytes:
+    """Decode base64, padded or not; passlib writes a dot for a plus. Raises `ValueError`."""
+    return phc.decode(text.replace(".", "+").rstrip("="))

@@ -1,0 +1,121 @@
+"""Hashes behind a scheme's name in braces, as LDAP, Dovecot and Spring Security keep them."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from gatepost.security.legacy_hashes import pbkdf2, phc, scrypt, texts
+
+_FORM = re.compile(r"\{([A-Za-z0-9@_-]{1,64})\}(.*)", re.ASCII | re.DOTALL)
+
+# Spring Security's defaults, which its hashes do not name: the digest, the iterations and the
+# bytes of salt.
+_SPRING = {
+    "pbkdf2": ("sha1", 185_000, 8),
+    "pbkdf2@springsecurity_v5_8": ("sha256", 310_000, 16),
+}
+_SPRING_TAG_BYTES = 32
+_SPRING_SCRYPT = re.compile(r"\$([0-9a-f]{5,7})\$([A-Za-z0-9+/]+=*)\$([A-Za-z0-9+/]+=*)", re.ASCII)
+
+# 389 Directory Server's older hashes have their pieces at fixed places.
+_PIECES_389 = 4, 68
+
+# Atlassian's: 16 bytes of salt, and the iterations are not named.
+_ATLASSIAN_SALT_BYTES, _ATLASSIAN_ITERATIONS = 16, 10_000
+
+
+def unwrapped(text: str, stored_form: Callable[[str], str]) -> str:
+    """Return the stored form of a hash behind a name; raises `ValueError`.
+
+    Names are read as RFC 2307 has it, in any case. What stands behind a name that says no more
+    than the hash itself does is turned by `stored_form`.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None or len(text) > 2 * phc.LONGEST_STORED:
+        raise ValueError("not a name in braces and a hash")
+    name, hashed = found[1].lower(), found[2]
+    if name in _PREFIXES:
+        if not hashed.startswith(_PREFIXES[name]):
+            raise ValueError("another hash than its name says")
+        return stored_form(hashed)
+    read = _READERS.get(name)
+    if read is None:
+        raise ValueError("a scheme that is not supported")
+    return read(name, hashed)
+
+
+def spring_scrypt(hashed: str) -> str:
+    """Spring's `$e0801$salt$digest`; the first is 65536 log2(N) + 256 r + p in hexadecimal."""
+    found = _SPRING_SCRYPT.fullmatch(hashed)
+    if found is None:
+        raise ValueError("not a scrypt hash of Spring's")
+    costs = int(found[1], 16)
+    ln, r, p = costs >> 16, costs >> 8 & 0xFF, costs & 0xFF
+    return scrypt.stored(1 << ln, r, p, texts.base64(found[2]), texts.base64(found[3]))
+
+
+def _pbkdf2(name: str, hashed: str) -> str:
+    """Dovecot's, LDAP's or Spring's, each with a form of its own."""
+    if hashed.startswith("$1$"):
+        return _dovecot_pbkdf2(hashed)
+    return _ldap_pbkdf2(name, hashed) if "$" in hashed else _spring_pbkdf2(name, hashed)
+
+
+def _dovecot_pbkdf2(hashed: str) -> str:
+    """`$1$salt$iterations$hexadecimal`, over SHA-1."""
+    _, _, salt, iterations, digest = texts.parts(hashed, "$", 5)
+    return pbkdf2.stored("sha1", texts.number(iterations), salt.encode(), bytes.fromhex(digest))
+
+
+def _ldap_pbkdf2(name: str, hashed: str) -> str:
+    """`iterations$salt$digest` of OpenLDAP, 389 Directory Server and passlib."""
+    iterations, salt, digest = texts.parts(hashed, "$", 3)
+    prf = name.removeprefix("pbkdf2").removeprefix("-") or "sha1"
+    return pbkdf2.stored(prf, texts.number(iterations), texts.base64(salt), texts.base64(digest))
+
+
+def _spring_pbkdf2(name: str, hashed: str) -> str:
+    """The salt and what was derived, in hexadecimal; without the secret that may be set there."""
+    prf, iterations, salt_bytes = _SPRING[name]
+    data = bytes.fromhex(hashed)
+    if len(data) != salt_bytes + _SPRING_TAG_BYTES:
+        raise ValueError("not as long as such a hash is")
+    return pbkdf2.stored(prf, iterations, data[:salt_bytes], data[salt_bytes:])
+
+
+def _old_389_pbkdf2(_: str, hashed: str) -> str:
+    """The iterations, 64 bytes of salt, and what was derived, in base64."""
+    data, (salt_at, digest_at) = texts.base64(hashed), _PIECES_389
+    iterations = int.from_bytes(data[:salt_at])
+    return pbkdf2.stored("sha256", iterations, data[salt_at:digest_at], data[digest_at:])
+
+
+def _atlassian(_: str, hashed: str) -> str:
+    data, end = texts.base64(hashed), _ATLASSIAN_SALT_BYTES
+    return pbkdf2.stored("sha1", _ATLASSIAN_ITERATIONS, data[:end], data[end:])
+
+
+# Whose hashes say themselves what they are, and how those begin.
+_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "crypt": ("$",),
+    "bcrypt": ("$2",),
+    "blf-crypt": ("$2",),
+    "sha256-crypt": ("$5$",),
+    "sha512-crypt": ("$6$",),
+    "argon2": ("$argon2",),
+    "argon2i": ("$argon2i$",),
+    "argon2d": ("$argon2d$",),
+    "argon2id": ("$argon2id$",),
+    "argon2@springsecurity_v5_8": ("$argon2",),
+}
+
+_READERS: Mapping[str, Callable[[str, str], str]] = {
+    "pbkdf2": _pbkdf2,
+    "pbkdf2@springsecurity_v5_8": _spring_pbkdf2,
+    "pbkdf2-sha1": _ldap_pbkdf2,
+    "pbkdf2-sha256": _ldap_pbkdf2,
+    "pbkdf2-sha512": _ldap_pbkdf2,
+    "pbkdf2_sha256": _old_389_pbkdf2,
+    "pkcs5s2": _atlassian,
+    "scrypt": lambda _, hashed: spring_scrypt(hashed),
+    "scrypt@springsecurity_v5_8": lambda _, hashed: spring_scrypt(hashed),
+}
