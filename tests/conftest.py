@@ -18,6 +18,7 @@ from gatepost.db.engine import open_engine
 from gatepost.migrations.runner import upgrade
 from tests.support.databases import KINDS, Databases, Kind
 from tests.support.fleet import Fleet
+from tests.support.holding import forbid_waiting_in_transactions
 from tests.support.patience import patient_service
 from tests.support.servers import ServerKind, UnreachableServerError
 from tests.support.service import make_settings
@@ -139,6 +140,13 @@ def _fixtures_of(item: pytest.Item) -> list[str]:
 def patience() -> Iterator[None]:
     """No test fails because the machine is busy."""
     with patient_service():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_held() -> Iterator[None]:
+    """Whoever waits for something while they hold a transaction fails, whatever the store is."""
+    with forbid_waiting_in_transactions():
         yield
 
 

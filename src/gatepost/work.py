@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from gatepost import holding
 from gatepost.db.replica import FAILURES
 from gatepost.errors import Problem
 from gatepost.runtime import Runtime
@@ -37,6 +38,8 @@ class Work:
     runtime: Runtime
     origin: Origin
     make_session: async_sessionmaker[AsyncSession]
+    outer: holding.Holder | None = None
+    """The work within which this one was begun."""
     follow_ups: list[FollowUp] = field(default_factory=list)
     changed_users: set[int] = field(default_factory=set)
     _session: AsyncSession | None = None
@@ -105,8 +108,12 @@ async def begin_work(
     """Commit on success, roll back on failure; a problem that `keeps_writes` commits too.
 
     `writes=False` is a promise to only read: on SQLite such work never waits for the one writer.
+    Where it is begun within other work, that work holds no transaction.
     """
-    work = Work(runtime, origin, runtime.open_writer if writes else runtime.open_reader)
+    holding.expect_no_transaction("other work")
+    open_session = runtime.open_writer if writes else runtime.open_reader
+    work = Work(runtime, origin, open_session, holding.current.get())
+    holding.current.set(work)
     try:
         try:
             yield work
@@ -116,6 +123,7 @@ async def begin_work(
             raise
         await work.let_go()
     finally:
+        holding.current.set(work.outer)
         # Not closed where it holds no connection: closing one costs a task.
         if work.is_in_transaction:
             await asyncio.shield(asyncio.create_task(work.db.close()))

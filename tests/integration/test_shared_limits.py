@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import re
 import secrets
 import sys
 import time
@@ -56,8 +57,13 @@ def migrated_sqlite_url(gatepost: Gatepost) -> str:
 
 def started(process: Process) -> int:
     """The service's port, once every worker has said that it serves."""
+    return port_of(process, WORKERS)
+
+
+def port_of(process: Process, workers: int) -> int:
+    """The same for another number of workers."""
     port = int(process.wait_for(r"http://127\.0\.0\.1:(\d+)")[1])
-    for count in range(1, WORKERS + 1):
+    for count in range(1, workers + 1):
         process.wait_for(rf"(?s)(startup complete.*){{{count}}}")
     return port
 
@@ -100,6 +106,40 @@ async def test_four_workers_let_in_and_try_no_more_than_one(
     assert "store.lost" not in printed
     assert Counter(counted) == {404: 100, 429: 900}
     assert Counter(tried) == {401: 5, 429: 45}
+
+
+async def test_bulk_registrations_with_a_key_are_counted_while_others_log_in(
+    gatepost: Gatepost,
+) -> None:
+    """The store is the database, whose one writer nobody may be while they ask it."""
+    roomy = gatepost.having(RATE_LIMIT_REQUESTS="1000", RATE_LIMIT_REGISTRATION="100/3600")
+    with roomy.start("serve", "--port", "0", "--workers", "2") as process:
+        base_url = f"http://127.0.0.1:{port_of(process, 2)}"
+        async with httpx.AsyncClient(base_url=base_url, timeout=patience.SECONDS) as client:
+            await register(client)
+
+            async def add(number: int) -> int:
+                users = [
+                    {"email": f"{number}-{row}@example.com", "password": PASSWORD}
+                    for row in range(60)
+                ]
+                headers = {"Idempotency-Key": f"key-{number}", "X-Forwarded-For": "192.0.2.9"}
+                sent = {"users": users}
+                answer = await client.post("/auth/register/bulk", json=sent, headers=headers)
+                return answer.status_code
+
+            async def log_in(_: int) -> int:
+                body = {"email": "ada@example.com", "password": PASSWORD}
+                return (await client.post("/auth/login", json=body)).status_code
+
+            added, logged_in = await asyncio.gather(
+                asyncio.gather(*map(add, range(3))), asyncio.gather(*map(log_in, range(10)))
+            )
+        status, printed = process.terminate()
+    assert Counter(added) == {201: 1, 429: 2}
+    assert Counter(logged_in) == {200: 10}
+    assert status == 0
+    assert not re.search(r"store\.lost|transaction\.held", printed), printed
 
 
 def test_the_check_says_what_the_workers_share(gatepost: Gatepost, own_redis: OwnRedis) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
 from gatepost.db.gathering import Gathering
+from gatepost.holding import expect_no_transaction
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,10 @@ class Insertion(NamedTuple):
 
 
 class LoneStatements:
-    """Runs a statement straight on a pooled connection's driver, where that commits it too."""
+    """Runs a statement straight on a pooled connection's driver, where that commits it too.
+
+    Whoever asks holds no transaction: nobody needs two connections at a time.
+    """
 
     def __init__(self, engine: AsyncEngine, *, is_traced: bool) -> None:
         """Where `is_traced`, all go by way of the session, which is what traces look at."""
@@ -65,6 +69,7 @@ class LoneStatements:
         knows. Raises `TimeoutError` where nothing was heard: nobody is to wait twice.
         """
         if self.goes_straight:
+            expect_no_transaction("a statement on its own")
             try:
                 rows = await self.all(statement, values)
                 return rows[0] if rows else None
@@ -83,6 +88,7 @@ class LoneStatements:
         first. None where it returns nothing, where it fails, and where another asks for this key:
         it is then to be asked alone. Only where it `goes_straight`.
         """
+        expect_no_transaction("a statement on its own")
         gathering = self._gatherings.get(statement)
         if gathering is None:
 
@@ -102,6 +108,7 @@ class LoneStatements:
         which leaves open whether it was done. Raises `TimeoutError` where nothing was heard. Only
         where this `goes_straight`.
         """
+        expect_no_transaction("a statement on its own")
         kinds = (condition, *(row.table for row in rows))
         statement = self._insertions.get(kinds)
         if statement is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gatepost.errors import Problem
+from gatepost.holding import expect_no_transaction
 from gatepost.security.freed_memory import give_back
 
 CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
@@ -95,8 +96,10 @@ class HashPool:
         """Return what `work` returns in a thread of the pool, or raise what it raises.
 
         Raises `ServerBusy` at once when the queue is full or the pool is closed. A caller that is
-        cancelled gives up its place; work that has not begun then never runs.
+        cancelled gives up its place; work that has not begun then never runs. The caller holds no
+        transaction.
         """
+        expect_no_transaction("the hash pool")
         try:
             return await asyncio.wrap_future(self._submit(work))
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+from gatepost.holding import expect_no_transaction
 from gatepost.stores.base import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,11 @@ class Batches(Generic[Wish]):
         return self._recovering is None
 
     async def run(self, wish: Wish) -> Any:  # noqa: ANN401 - each wish has its own kind of answer
-        """What the store answers to this wish; raises `StoreUnavailable`."""
+        """What the store answers to this wish; raises `StoreUnavailable`.
+
+        The caller holds no transaction: the store may be the same database.
+        """
+        expect_no_transaction(self._name)
         if self._recovering is not None:
             raise StoreUnavailable
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

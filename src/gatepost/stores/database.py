@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.clock import Clock
 from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
+from gatepost.holding import expect_no_transaction
 from gatepost.stores import entries
 from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
 from gatepost.stores.batches import BatchedStore, Batches
@@ -95,6 +96,7 @@ class DatabaseStore(BatchedStore[Wish]):
         return await self._run(key, entries.end_attempt(place, rules, outcome, begun=begun))
 
     async def purge(self) -> int:
+        expect_no_transaction("the database as a store")
         async with self._engine.begin() as connection:
             at = StoredEntry.expires_at
             expired = select(StoredEntry.id).where(at <= self._now()).order_by(at)

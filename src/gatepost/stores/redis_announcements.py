@@ -24,6 +24,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from gatepost.clock import Clock
+from gatepost.holding import expect_no_transaction
 from gatepost.stores.batches import wait_patiently
 from gatepost.stores.redis import PATIENCE_SECONDS, open_client
 from gatepost.stores.session_cache import SessionCache
@@ -76,6 +77,7 @@ class RedisAnnouncements:
         Returns once every other process refuses to go by it, or will have before it can next hear
         of anything; that takes `LEASE_SECONDS` at most where Redis has just failed.
         """
+        expect_no_transaction("an announcement")
         self._cache.forget(user_ids)
         self._unsent.update(user_ids)
         if self._down_since is None and await self._is_sent():

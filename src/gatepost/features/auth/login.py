@@ -31,6 +31,7 @@ class _Proof:
 async def log_in(work: Work, login: str, password: str) -> TokenPair:
     """Start a session for whom the credentials name; raises as `authenticate` does."""
     proof = await _verify(work, login, password)
+    await sessions.get_ready(work)
     pair = await _start_at_once(work, proof)
     if pair is not None:
         return pair
@@ -62,7 +63,7 @@ async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
     rows = [opening.session, *map(audit.insertion, (opening.event, success))]
     if not await accounts.insert_while_unchanged(work, known, rows):
         return None
-    pair = await sessions.issue(work, opening)
+    pair = sessions.issue(work, opening)
     audit.tell(work, success)
     return pair
 

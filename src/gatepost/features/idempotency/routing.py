@@ -20,6 +20,7 @@ from gatepost.features.idempotency import service as idempotency
 from gatepost.features.idempotency.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from gatepost.features.idempotency.service import Answer, Attempt
 from gatepost.features.sessions.dependencies import CurrentPrincipal
+from gatepost.holding import expect_no_transaction
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.routing import Handler, StrictRoute
 from gatepost.work import Work
@@ -142,11 +143,12 @@ async def _begin(request: Request, work: Work, caller: str) -> None:
             await request.body(),
         ),
     )
-    await work.let_go()  # nothing is held while waiting
+    expect_no_transaction("a turn")
     turn = work.runtime.turns.setdefault(attempt.name, asyncio.Lock())
     await pending.held.enter_async_context(turn)
     pending.begun = (work, attempt)
     answer = await idempotency.find(work, attempt)
+    await work.let_go()  # the route has yet to hash, or to ask the store
     if answer is not None:
         raise _Replay(answer)
 

@@ -16,6 +16,7 @@ from gatepost.features.sessions.models import Generation, Session
 from gatepost.features.sessions.principal import Principal
 from gatepost.features.sessions.repository import Spending
 from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
+from gatepost.features.signing_keys import service as signing_keys
 from gatepost.runtime import Runtime
 from gatepost.work import Work
 
@@ -23,16 +24,22 @@ RETENTION = timedelta(days=1)
 """How long a session that is over is kept before `purge` deletes it."""
 
 
+async def get_ready(work: Work) -> None:
+    """Read what `start` and `issue` sign with, if that is old. The caller holds no transaction."""
+    await signing_keys.get_ready_to_sign(work)
+
+
 async def start(work: Work, user_id: int, role: str, method: str) -> TokenPair:
     """Open a session for a user who has just proved who they are, by `method`.
 
-    The caller holds the user's row locked, so that no change of role or password slips between.
+    The caller holds the user's row locked, so that no change of role or password slips between;
+    before that comes `get_ready`.
     """
     values = _values_of_new(work, user_id, role, method)
     session_id = await repository.insert(work.db, values)
     about = audit.About(user_id=user_id, session_id=session_id, method=method)
     await audit.record(work, Event.SESSION_STARTED, about)
-    return await tokens.issue(work, _first_generation(session_id, values))
+    return tokens.issue(work.runtime, _first_generation(session_id, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,10 @@ async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening:
     )
 
 
-async def issue(work: Work, opening: Opening) -> TokenPair:
+def issue(work: Work, opening: Opening) -> TokenPair:
     """The tokens of a session that was prepared and is inserted."""
     audit.tell(work, opening.event)
-    return await tokens.issue(work, opening.generation)
+    return tokens.issue(work.runtime, opening.generation)
 
 
 async def renew(work: Work, refresh_token: str) -> TokenPair:
@@ -75,7 +82,9 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
     Within the grace the generation just spent gets the same successor again, so that tabs and
     retries log nobody out. Anything older is theft: the session ends. Raises `InvalidToken`.
     """
-    claims, now = tokens.read_refresh_token(work, refresh_token), work.now
+    claims = tokens.read_refresh_token(work, refresh_token)
+    await signing_keys.get_ready_to_sign(work)
+    now = work.now
     spending = Spending(
         of_session=claims.session_id,
         of_user=claims.user_id,
@@ -87,9 +96,9 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
         work.open_db, work.runtime.lone_statements, spending
     )
     if renewed is None:
-        return await tokens.issue(work, await _find_just_spent(work, claims))
+        return tokens.issue(work.runtime, await _find_just_spent(work, claims))
     work.after_commit(work.runtime.metrics.count_renewal)
-    return await tokens.issue(work, renewed)
+    return tokens.issue(work.runtime, renewed)
 
 
 def recall(runtime: Runtime, access_token: str) -> CachedSession | None:
@@ -114,7 +123,6 @@ async def look_up(work: Work, access_token: str) -> CachedSession:
     that is over.
     """
     claims = await tokens.read_access_token(work, access_token)
-    await work.let_go()  # where that read the keys: what follows needs the connection
     session_id, lone = claims.session_id, work.runtime.lone_statements
     mark = cache_of(work.runtime).begin_reading(session_id)
     login = await repository.find_login(work.open_db, lone, session_id, work.now)

@@ -44,13 +44,14 @@ class RefreshClaims:
     generation: int
 
 
-async def issue(work: Work, session: Generation) -> TokenPair:
+def issue(runtime: Runtime, session: Generation) -> TokenPair:
     """Compute the pair of a session's present generation.
 
     Everything in it comes from the row, and the signatures are deterministic (PS256's aside), so
-    that a retried refresh gets the pair that it missed and nothing has to be stored.
+    that a retried refresh gets the pair that it missed and nothing has to be stored. Before the
+    transaction comes `signing_keys.get_ready_to_sign`.
     """
-    runtime, settings = work.runtime, work.runtime.settings
+    settings = runtime.settings
     access_expires_at = min(
         session.renewed_at + settings.access_token_lifetime, session.absolute_expires_at
     )
@@ -77,7 +78,7 @@ async def issue(work: Work, session: Generation) -> TokenPair:
         "gen": session.generation,
     }
     return TokenPair(
-        access_token=tokens.encode(tokens.ACCESS, access, await signing_keys.signing_key(work)),
+        access_token=tokens.encode(tokens.ACCESS, access, signing_keys.signing_key(runtime)),
         refresh_token=tokens.encode(tokens.REFRESH, refresh, runtime.refresh_key),
         access_lifetime=_seconds(access_expires_at) - issued,
         refresh_lifetime=_seconds(session.expires_at) - issued,

@@ -11,6 +11,7 @@ from gatepost.features.audit.events import Event
 from gatepost.features.signing_keys import repository
 from gatepost.features.signing_keys.errors import SigningKeysUnreadable
 from gatepost.features.signing_keys.models import StoredKey
+from gatepost.holding import expect_no_transaction
 from gatepost.runtime import Runtime
 from gatepost.security import tokens
 from gatepost.security.encryption import DecryptionFailed
@@ -29,14 +30,16 @@ SHORTEST_OVERLAP = timedelta(hours=2)
 _REREAD_PAUSE = timedelta(seconds=1)
 
 
-async def signing_key(work: Work) -> Key:
-    """The key that signs now; makes the first one where there is none yet."""
-    ring = work.runtime.key_ring
-    if not ring.is_younger(RING_LIFETIME, work.now):
-        # Not one at a time: the caller has a connection, which the one who reads may wait for.
-        await read_ring(work)
-    assert ring.signing is not None  # noqa: S101 - a ring that was read holds a key
-    return ring.signing
+async def get_ready_to_sign(work: Work) -> None:
+    """Read the ring if it is too old to sign by. The caller holds no transaction."""
+    await _keys_younger_than(work, RING_LIFETIME)
+
+
+def signing_key(runtime: Runtime) -> Key:
+    """The key that signs, as `get_ready_to_sign` has read it: nobody is asked."""
+    signing = runtime.key_ring.signing
+    assert signing is not None  # noqa: S101 - a ring that was read holds a key
+    return signing
 
 
 def recall_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | None:
@@ -46,7 +49,7 @@ def recall_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | N
 
 
 async def verifying_keys(work: Work) -> Mapping[str | None, Key]:
-    """Every key whose tokens are still good. Comes before the work's first query."""
+    """Every key whose tokens are still good. The caller holds no transaction."""
     return await _keys_younger_than(work, RING_LIFETIME)
 
 
@@ -56,12 +59,14 @@ async def reread_verifying_keys(work: Work) -> Mapping[str | None, Key]:
 
 
 async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, Key]:
-    """One reads, and who waited for it need not: at its first query work has no connection yet."""
+    """One reads, and who waited for it need not; the one who reads may wait for a connection."""
     ring = work.runtime.key_ring
     if not ring.is_younger(age, work.now):
+        expect_no_transaction("the key ring")
         async with ring.reading:
             if not ring.is_younger(age, work.now):
                 await read_ring(work)
+                await work.let_go()
     return ring.verifying
 
 
@@ -79,7 +84,9 @@ async def read_ring(work: Work) -> None:
     rows = [k for k in await repository.list_live(work.db, work.now) if _is_ours(work, k)]
     signing = next((row for row in rows if row.retires_at is None), None)
     if signing is None:
+        await work.let_go()
         signing = await _create(work)
+        await work.let_go()  # before anybody signs with it
         rows = [signing, *rows]
     keys: dict[str | None, Key] = {row.kid: _decrypt(work, row) for row in rows}
     work.runtime.key_ring.replace(keys[signing.kid], keys, work.now)
@@ -121,6 +128,7 @@ async def purge(work: Work) -> int:
 
 
 async def _create(work: Work) -> StoredKey:
+    """Make a key pair, and insert it. The caller holds no transaction."""
     algorithm = work.runtime.settings.algorithm
     # An RSA key takes tenths of a second of a core: not on the event loop.
     key = await work.runtime.hash_pool.run(lambda: tokens.generate_key(algorithm))

@@ -1,0 +1,57 @@
+"""Sees to it that nobody waits for anything else while they hold a transaction.
+
+A transaction makes others wait: on SQLite everybody who writes, elsewhere whoever wants its rows or
+its connection. Whoever asks a store, hashes a password or waits for a lock meanwhile makes them all
+wait as long; and where the store is the database, or the pool has one connection, they wait for
+themselves.
+"""
+
+import logging
+from contextvars import ContextVar
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+
+class Holder(Protocol):
+    """A piece of work, and the one within which it was begun."""
+
+    @property
+    def is_in_transaction(self) -> bool: ...
+
+    @property
+    def outer(self) -> "Holder | None": ...
+
+
+class TransactionHeld(RuntimeError):  # noqa: N818 - read as the fact that it tells
+    """A fault of ours: `work.let_go()` has to come first."""
+
+
+is_strict = False
+"""Whether it is an error, as in tests; else it is told once, for the request is only slow."""
+
+current: ContextVar[Holder | None] = ContextVar("gatepost_work", default=None)
+"""The work of this request or command. Tasks that it starts are part of it."""
+
+_told: set[str] = set()
+
+
+def expect_no_transaction(before: str) -> None:
+    """Check that this request or command has no transaction open; `before` says what comes next.
+
+    Raises `TransactionHeld` where it `is_strict`.
+    """
+    holder = current.get()
+    while holder is not None:
+        if holder.is_in_transaction:
+            _tell(before)
+        holder = holder.outer
+
+
+def _tell(before: str) -> None:
+    if is_strict:
+        msg = f"a transaction is held before {before}"
+        raise TransactionHeld(msg)
+    if before not in _told:
+        _told.add(before)
+        log.error("transaction.held", extra={"before": before}, stack_info=True)
