@@ -138,6 +138,12 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "No hash may be made of this password, by its length or its characters.",
         "Choose another password.",
     ),
+    "user_referenced": Explanation(
+        "The database is shared, and a foreign key of another application's table forbids the "
+        "deletion.",
+        "Delete those rows first, or disable the account; a foreign key with `ON DELETE CASCADE` "
+        "or `SET NULL` lets accounts be deleted.",
+    ),
     "username_taken": Explanation(
         "An account with this username exists; upper and lower case are alike.",
         "Take another username.",

@@ -19,6 +19,7 @@ from gatepost.features.accounts.errors import (
     PermissionDenied,
     UsernameTaken,
     UserNotFound,
+    UserReferenced,
 )
 from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserRead, UserUpdate
@@ -97,7 +98,7 @@ async def update_user(
 @router.delete(
     "/{user_id:other_than_me}",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(PermissionDenied, UserNotFound, LastAdmin),
+    responses=problems(PermissionDenied, UserNotFound, LastAdmin, UserReferenced),
 )
 async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: UserId) -> None:
     """Delete a user and all that is theirs. The last active admin stays."""

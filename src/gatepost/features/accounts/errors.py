@@ -35,6 +35,14 @@ class LastAdmin(Problem):
     title = "The last active admin has to stay one"
 
 
+class UserReferenced(Problem):
+    """A foreign key of another application's table keeps the row."""
+
+    status = 409
+    code = "user_referenced"
+    title = "Rows of another table refer to this account"
+
+
 class WrongPassword(Problem):
     """The caller is known, so this is a refusal of the change and not of the session."""
 

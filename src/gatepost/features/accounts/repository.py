@@ -11,6 +11,7 @@ from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
 from gatepost.db.lone import Insertion, LoneStatements, OpenDb
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
+from gatepost.features.accounts.errors import UserReferenced
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
 from gatepost.features.accounts.judging import Likeness, NewRow
@@ -167,8 +168,14 @@ async def change(db: AsyncSession, user_id: int, values: Mapping[str, Any]) -> b
 
 
 async def remove(db: AsyncSession, user_id: int) -> bool:
-    """Delete a user and, by cascade, what is theirs; False if there is none."""
-    result = await db.execute(delete(User).where(User.id == user_id))
+    """Delete a user and, by cascade, what is theirs; False if there is none.
+
+    Raises `UserReferenced` where a host's foreign key forbids it.
+    """
+    try:
+        result = await db.execute(delete(User).where(User.id == user_id))
+    except IntegrityError as error:
+        raise UserReferenced from error
     return rows_changed(result) == 1
 
 

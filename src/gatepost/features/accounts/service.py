@@ -185,7 +185,10 @@ async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> No
 
 
 async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
-    """Delete a user and all that is theirs; raises `UserNotFound` or `LastAdmin`."""
+    """Delete a user and all that is theirs.
+
+    Raises `UserNotFound`, `LastAdmin`, or `UserReferenced`.
+    """
     await _lock_with_admins(work, user_id, stays=False)
     if not await repository.remove(work.db, user_id):
         raise UserNotFound
