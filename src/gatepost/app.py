@@ -40,6 +40,7 @@ from gatepost.web.route_index import RouteIndex
 from gatepost.web.routing import placed
 from gatepost.web.static_files import router as static_files
 from gatepost.web.telemetry import telemetry_of
+from gatepost.web.unix_sockets import tell_of_unknown_clients
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ async def running(
             asyncio.create_task(keep_purging(runtime)),
             asyncio.create_task(keep_sealing(runtime)),
         ]
+        watching = asyncio.create_task(tell_of_unknown_clients(settings))
         sampling = None
         if runtime.metrics.is_shared:
             sampling = asyncio.create_task(keep_sampling(runtime.metrics))
@@ -89,6 +91,7 @@ async def running(
         try:
             yield runtime
         finally:
+            watching.cancel()
             listening.cancel()
             with suppress(asyncio.CancelledError):
                 await listening

@@ -25,7 +25,7 @@ from gatepost.hooks import Hooks
 from gatepost.runtime import Runtime
 from gatepost.settings import Settings
 from gatepost.web.dependencies import origin_of
-from gatepost.web.problems import answer_problem, passing_problem
+from gatepost.web.problems import REQUEST_ID, answer_problem, passing_problem
 from gatepost.work import begin_work
 
 _PREFIX = re.compile(r"(/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+")
@@ -85,7 +85,7 @@ class Gatepost:
         All work ends before the host's route begins: it holds neither lock nor connection.
         """
         # Our own application names its requests in a middleware; the host's may not have one.
-        connection.scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
+        connection.scope.setdefault(REQUEST_ID, uuid4().hex)
         try:
             yield _request_of(connection)
         except (SQLAlchemyError, OSError) as error:

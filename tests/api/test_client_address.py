@@ -70,6 +70,38 @@ def test_a_hop_that_is_no_address_ends_the_way_at_the_proxy_that_wrote_it(garbag
     assert found("10.0.0.1", garbage) == "10.0.0.1"
 
 
+@pytest.mark.parametrize("peer", [None, "", "/run/gatepost.sock", "unix:", "unix:/run/a.sock"])
+def test_whoever_comes_by_a_unix_socket_is_believed_if_it_is_a_proxy(peer: str | None) -> None:
+    assert found(peer, "203.0.113.5", proxies="unix") == "203.0.113.5"
+    assert found(peer, "10.9.9.9, 203.0.113.5, 10.0.0.2", proxies="unix,10.0.0.0/8") == (
+        "203.0.113.5"
+    )
+    assert found(peer, "10.9.9.9, 203.0.113.5, unix:", proxies="UNIX") == "203.0.113.5"
+    assert found(peer, "203.0.113.5, garbage", proxies="unix") is None
+    assert found(peer, proxies="unix") is None
+    for proxies in ("", PROXIES):
+        assert found(peer, "203.0.113.5", proxies=proxies) is None
+
+
+def test_who_has_an_address_is_no_unix_socket() -> None:
+    assert found("192.0.2.7", "203.0.113.5", proxies="unix") == "192.0.2.7"
+    assert found("192.0.2.7", "203.0.113.5, unix:", proxies="unix") == "192.0.2.7"
+    assert found("10.0.0.1", "203.0.113.5, unix:", proxies=PROXIES) == "10.0.0.1"
+    assert found("testclient", "203.0.113.5", proxies="unix") is None
+
+
+def test_each_instance_goes_by_the_proxies_that_it_trusts_itself() -> None:
+    scope: dict[str, Any] = {
+        "type": "http",
+        "client": ("10.0.0.1", 4711),
+        "headers": [(b"x-forwarded-for", b"203.0.113.5")],
+    }
+    ones, twos = (ProtectionSettings(trusted_proxies=each) for each in (PROXIES, ""))
+    for _ in range(2):
+        assert client_address(scope, ones.trusted_proxies) == "203.0.113.5"
+        assert client_address(scope, twos.trusted_proxies) == "10.0.0.1"
+
+
 def test_addresses_are_written_in_one_way() -> None:
     assert found("10.0.0.1", "203.0.113.5:49152") == "203.0.113.5"
     assert found("10.0.0.1", "[2001:db8::1]:443") == "2001:db8::1"

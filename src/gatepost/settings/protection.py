@@ -1,22 +1,30 @@
 """Settings of protection: what is refused before anyone looks at it, and who is believed."""
 
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from gatepost.settings.base import Described, SettingsGroup, refuse
-from gatepost.settings.values import read_networks
+from gatepost.settings.values import read_list, read_networks
+
+UNIX: Literal["unix"] = "unix"
+"""Stands for whoever calls by a Unix socket, who has no address."""
+
+Proxies = tuple[IPv4Network | IPv6Network | Literal["unix"], ...]
 
 
-def _read_proxies(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
-    networks = read_networks(value)
+def _read_proxies(value: object) -> Proxies:
+    items = read_list(value)
+    named = [str(each).lower() for each in items] if isinstance(items, Iterable) else []
+    networks = read_networks([each for each in named if each != UNIX] if named else items)
     if any(network.prefixlen == 0 for network in networks):
         refuse(
             "trusts every address",
             "Name the proxies' own networks: who is trusted may pretend to be anyone.",
         )
-    return networks
+    return (*networks, UNIX) if UNIX in named else networks
 
 
 class ProtectionSettings(SettingsGroup):
@@ -35,10 +43,14 @@ class ProtectionSettings(SettingsGroup):
         description="How long a request body may take to arrive; a slower one is answered 408.",
     )
     trusted_proxies: Annotated[
-        tuple[IPv4Network | IPv6Network, ...],
+        Proxies,
         BeforeValidator(_read_proxies),
-        Described(takes="addresses or networks, separated by commas", default="none"),
-    ] = Field(default=(), description="The proxies whose `X-Forwarded-For` is believed.")
+        Described(takes="addresses, networks or `unix`, separated by commas", default="none"),
+    ] = Field(
+        default=(),
+        description="The proxies whose `X-Forwarded-For` is believed; `unix` is whoever calls by a "
+        "Unix socket.",
+    )
     hsts_seconds: int = Field(
         default=31_536_000,
         ge=0,

@@ -1,58 +1,67 @@
 """Whom a request comes from: the nearest hop on its way that is not one of our own proxies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.types import Scope
 
-Networks = Sequence[IPv4Network | IPv6Network]
+from gatepost.settings.protection import UNIX, Proxies
 
-_KEPT_AS = "client_address"
+_KEPT_AS = "gatepost.client_address"
 _FORWARDED = b"x-forwarded-for"
+_SIGNS_OF_A_UNIX_SOCKET = ("unix:", "/")
 
 
-def client_address(scope: Scope, trusted_proxies: Networks) -> str | None:
+def client_address(scope: Scope, trusted_proxies: Proxies) -> str | None:
     """The client's address; None where the server does not tell of any.
 
     `X-Forwarded-For` is read from its right end, where each proxy adds whom it was called by, and
     only as far as the proxies are trusted: what a client writes into it stands further left.
     """
-    state = scope.setdefault("state", {})
-    if _KEPT_AS not in state:
-        state[_KEPT_AS] = _find(scope, trusted_proxies)
-    address: str | None = state[_KEPT_AS]
-    return address
+    # In the scope itself, which is one request's own; `state` is the connection's in some servers.
+    kept: tuple[Proxies, str | None] | None = scope.get(_KEPT_AS)
+    # Another instance in the same host may trust others.
+    if kept is None or kept[0] is not trusted_proxies:
+        kept = scope[_KEPT_AS] = trusted_proxies, _find(scope, trusted_proxies)
+    return kept[1]
 
 
-def _find(scope: Scope, trusted_proxies: Networks) -> str | None:
+def comes_by_unix_socket(scope: Scope) -> bool:
+    """Whether the peer has no address, for it speaks to us by a Unix socket."""
     peer = scope.get("client")
-    if not peer:
-        return None
-    return _written(peer[0]) if not trusted_proxies else _follow(scope, peer[0], trusted_proxies)
+    return not peer or not peer[0] or peer[0].startswith(_SIGNS_OF_A_UNIX_SOCKET)
 
 
-def _follow(scope: Scope, peer: str, trusted_proxies: Networks) -> str | None:
-    nearest = _read(peer)
-    if nearest is None:
-        return None
-    for hop in reversed(_hops(scope)):
-        if not _is_trusted(nearest, trusted_proxies):
-            break
+def _find(scope: Scope, trusted_proxies: Proxies) -> str | None:
+    if not trusted_proxies:
+        return None if comes_by_unix_socket(scope) else _written(scope["client"][0])
+    nearest = None
+    for hop in _backwards(scope):
+        if hop == UNIX:
+            if UNIX not in trusted_proxies:
+                break
+            continue
         parsed = _read(hop)
         if parsed is None:
             break  # no address, so the proxy that wrote it is the last that we know
         nearest = parsed
-    return str(nearest)
+        if not _is_trusted(nearest, trusted_proxies):
+            break
+    return None if nearest is None else str(nearest)
 
 
-def _hops(scope: Scope) -> list[str]:
+def _backwards(scope: Scope) -> Iterator[str]:
+    """The peer, and then what proxies tell, the last first."""
+    yield UNIX if comes_by_unix_socket(scope) else scope["client"][0]
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == _FORWARDED]
-    return ",".join(lines).split(",") if lines else []
+    for hop in reversed(",".join(lines).split(",") if lines else ()):
+        # As nginx writes whoever called it by a socket.
+        yield UNIX if hop.strip() == "unix:" else hop
 
 
-def _is_trusted(address: IPv4Address | IPv6Address, trusted_proxies: Networks) -> bool:
-    return any(address in network for network in trusted_proxies)
+def _is_trusted(address: IPv4Address | IPv6Address, trusted_proxies: Proxies) -> bool:
+    return any(network != UNIX and address in network for network in trusted_proxies)
 
 
 @lru_cache(maxsize=16384)

@@ -19,6 +19,9 @@ from gatepost.errors import Problem, ValidationFailed
 
 log = logging.getLogger(__name__)
 
+REQUEST_ID = "gatepost.request_id"
+"""Where the scope holds the request's id. Not in its `state`, which some servers use again."""
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -139,7 +142,7 @@ def problem_response(problem: Problem, request_id: str) -> JSONResponse:
 
 def request_id_of(scope: Mapping[str, Any]) -> str:
     """The id that `request_context` gave this request; empty in a host without it."""
-    return str(scope.get("state", {}).get("request_id", ""))
+    return str(scope.get(REQUEST_ID, ""))
 
 
 def install_problem_handlers(app: FastAPI) -> None:

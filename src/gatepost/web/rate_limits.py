@@ -10,7 +10,7 @@ from gatepost.stores.rate_limit import Spent
 from gatepost.web.client_address import client_address
 from gatepost.web.runtimes import runtime_of
 
-_KEPT_AS = "limits_spent"
+_KEPT_AS = "gatepost.limits_spent"
 
 
 class RateLimited(Problem):
@@ -34,14 +34,14 @@ async def spend(scope: Scope, name: str, amount: int = 1) -> None:
     spent = await runtime.rate_limits.spend(name, address, amount)
     if spent is None:
         return
-    scope["state"].setdefault(_KEPT_AS, []).append(spent)
+    scope.setdefault(_KEPT_AS, []).append(spent)
     if not spent.allowed:
         raise RateLimited(spent)
 
 
 def spent_by(scope: Scope) -> Sequence[Spent]:
     """What this request has spent so far."""
-    spent: Sequence[Spent] = scope.get("state", {}).get(_KEPT_AS, ())
+    spent: Sequence[Spent] = scope.get(_KEPT_AS, ())
     return spent
 
 

@@ -148,6 +148,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("TRUSTED_PROXIES", {"trusted_proxies": "0.0.0.0/0"}),
     ("TRUSTED_PROXIES", {"trusted_proxies": "::/0"}),
     ("TRUSTED_PROXIES", {"trusted_proxies": 5}),
+    ("TRUSTED_PROXIES", {"trusted_proxies": "unix:/run/gatepost.sock"}),
 ]
 
 

@@ -14,7 +14,7 @@ from gatepost.web.addresses import WholePath
 from gatepost.web.client_address import client_address
 from gatepost.web.middleware.cors import Cors
 from gatepost.web.middleware.security_headers import SecurityHeaders
-from gatepost.web.problems import InternalError, problem_response, request_id_of
+from gatepost.web.problems import REQUEST_ID, InternalError, problem_response, request_id_of
 from gatepost.web.route_templates import LEFT_BY_ROUTING, route_template
 from gatepost.web.runtimes import enter_application
 
@@ -64,7 +64,7 @@ class RequestContext:
         given, scope = scope, self.whole_path.of(scope)
         sent = _sane_id(scope)
         request_id = urandom(16).hex() if sent is None else sent
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope[REQUEST_ID] = request_id
         answer, bound = _Answer(send, request_id), bind_request_id(request_id)
         runtime, began = enter_application(scope), time.perf_counter()
         metrics = None if runtime is None else runtime.metrics
