@@ -72,6 +72,24 @@ HOSTILE: list[tuple[object, str]] = [
 ]
 
 
+def test_addresses_that_are_not_public_come_in_where_the_setting_takes_them(
+    anywhere: Gatepost, tmp_path: Path
+) -> None:
+    emails = ["ada@localhost", "Grace@realm.test", "joan@corp.local"]
+    rows = [a_row(number, email=email) for number, email in enumerate(emails)]
+    file = write_rows(tmp_path / "users.jsonl", rows)
+    allowing = anywhere.having(EMAIL_SPECIAL_DOMAINS="true")
+
+    told = imported(anywhere, file, "--dry-run", status=1)
+    assert told["reasons"] == {"field_invalid": 3}
+    refused = anywhere.run("create-admin", "root@localhost", "--generate")
+    assert (refused.exit_code, "EMAIL_SPECIAL_DOMAINS" in refused.output) == (2, True)
+    assert imported(allowing, file)["made"] == 3
+    assert [user["email"] for user in exported(anywhere)] == emails
+    allowing.done("create-admin", "root@localhost", "--generate")
+    assert "grace@realm.test" in anywhere.done("users", "show", "GRACE@REALM.TEST").lower()
+
+
 def test_every_bad_row_is_refused_with_its_reason_and_spoils_no_other(
     anywhere: Gatepost, tmp_path: Path
 ) -> None:

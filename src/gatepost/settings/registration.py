@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, ValidationInfo, field_validator
 
+from gatepost.settings import addresses
 from gatepost.settings.base import Described, refuse
 from gatepost.settings.passwords import PasswordSettings
 
@@ -18,6 +18,11 @@ class RegistrationSettings(PasswordSettings):
 
     registration_open: bool = Field(
         default=True, description="Let anyone register; if not, admins make the accounts."
+    )
+    email_special_domains: bool = Field(
+        default=False,
+        description="Take addresses at bare hosts and at domains that are not public, such as "
+        "`.local`, `.test` and `.localhost`, in registration, imports and commands.",
     )
     first_superuser_password: Annotated[
         str | None, Described(takes="a password that the rules above allow")
@@ -53,7 +58,8 @@ class RegistrationSettings(PasswordSettings):
                 "is given without FIRST_SUPERUSER_PASSWORD",
                 "Set that too, or leave both out and run `gatepost create-admin`.",
             )
+        allowed = info.data.get("email_special_domains", False)
         try:
-            return validate_email(value, check_deliverability=False).normalized
-        except EmailNotValidError:
+            return addresses.normalise(value, special_domains=allowed)
+        except addresses.NoAddress:
             refuse("is not an email address", "Write it as name@example.com.")

@@ -236,6 +236,14 @@ def test_the_first_admin_has_an_address_once_there_is_a_password() -> None:
     assert made.first_superuser_email == "admin@example.com"
 
 
+def test_the_first_admin_may_be_at_a_bare_host_where_such_addresses_are_taken() -> None:
+    first = {"first_superuser_password": "a-first-admin-secret"}
+    made = settings(first_superuser_email="root@LOCALHOST", email_special_domains=True, **first)
+    assert made.first_superuser_email == "root@localhost"
+    with pytest.raises(SettingsError, match="FIRST_SUPERUSER_EMAIL"):
+        settings(first_superuser_email="root@localhost", **first)
+
+
 def test_an_issuer_may_differ_from_the_public_url() -> None:
     assert settings(issuer="https://id.example.com").issuer == "https://id.example.com"
 

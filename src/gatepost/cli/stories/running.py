@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gatepost.cli.output import MISUSED, fail
 from gatepost.db.diagnosis import explain_failure, is_passing
 from gatepost.errors import Problem
+from gatepost.features.accounts.identity import EmailInput, has_public_domain
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings, SettingsError
 from gatepost.settings.base import SettingsGroup
@@ -106,6 +107,15 @@ def read_input(annotation: type[T], text: str, name: str) -> T:
     except ValidationError as error:
         reason = error.errors(include_input=False, include_url=False)[0]["msg"]
         fail(f"{name} cannot be used: {reason.rstrip('.')}.", status=MISUSED)
+
+
+def read_address(text: str, name: str) -> str:
+    """Judge an address that is to be an account's; with a mistake, tell it and exit 2."""
+    address = read_input(EmailInput, text, name)
+    if not (read_settings(Settings).email_special_domains or has_public_domain(address)):
+        reason = "its domain is not public, and EMAIL_SPECIAL_DOMAINS is not true"
+        fail(f"{name} cannot be used: {reason}.", status=MISUSED)
+    return address
 
 
 def new_origin() -> Origin:

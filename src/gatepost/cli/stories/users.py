@@ -6,14 +6,13 @@ from typing import Any
 
 from gatepost.cli.asking import make_password, read_password
 from gatepost.cli.output import MISUSED, fail, note, print_facts, print_json, print_table, say
-from gatepost.cli.stories.running import read_input, read_settings, run_work
+from gatepost.cli.stories.running import read_address, read_input, read_settings, run_work
 from gatepost.db.paging import PageRequest
 from gatepost.features.accounts import lockout, passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import UserNotFound
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import (
-    EmailInput,
     FullNameInput,
     SearchInput,
     beginning_of_key,
@@ -55,7 +54,7 @@ class AmbiguousUser(UserNotFound):
 
 def create_admin(email: str, full_name: str | None, source: Source, json: bool) -> None:
     """Make an admin, and tell who it is."""
-    email = read_input(EmailInput, email, "EMAIL")
+    email = read_address(email, "EMAIL")
     name = None if full_name is None else read_input(FullNameInput, full_name, "--full-name")
     password = _password(source, f"Password of {email}")
 

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, NamedTuple
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from gatepost.settings import addresses
+from gatepost.settings.addresses import LONGEST_EMAIL, NoAddress
 from gatepost.web.text import PlainText, SearchText
-
-LONGEST_EMAIL = 254
-"""RFC 5321 section 4.5.3.1.3 allows a path of 256 octets, its angle brackets included."""
 
 # Addresses that are their own normal form: ASCII, the domain in lower case, no label that IDNA
 # reads differently. Only up to the length of a local part: then no other limit can be exceeded.
@@ -29,6 +27,7 @@ _LONGEST_PLAIN_EMAIL = 64
 
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,31}")
 _EMAIL_RULE = "Give one email address, such as name@example.com"
+PUBLIC_DOMAIN_RULE = "Give an address at a public domain, such as name@example.com"
 _USERNAME_RULE = (
     "Use 3 to 32 letters, digits, dots, hyphens and underscores, a letter or digit first"
 )
@@ -49,19 +48,25 @@ class Address(NamedTuple):
     key: str
 
 
-def read_email(text: str) -> Address | None:
-    """The address that a text is, judged as `EmailInput` judges it; None if it is none.
+def read_email(text: str, *, special_domains: bool = False) -> Address | None:
+    """The address that a text is, judged as registration judges it; None if it is none.
 
-    Most addresses are their own normal form, and cost a twentieth.
+    With `special_domains` its domain may be one that is not public, as `addresses.normalise` has
+    it. Most addresses are their own normal form, and cost a twentieth.
     """
     text = text.strip()
     if len(text) <= _LONGEST_PLAIN_EMAIL and _PLAIN_EMAIL.fullmatch(text):
         return Address(text, text.lower())
     try:
-        email = _normalise(text)
-    except EmailNotValidError:
+        email = addresses.normalise(text, special_domains=special_domains)
+    except NoAddress:
         return None
     return Address(email, _lower(email))
+
+
+def has_public_domain(email: str) -> bool:
+    """Whether this address could be one on the Internet: it may be had without a setting."""
+    return read_email(email) is not None
 
 
 def are_plain_emails(texts: Sequence[str]) -> bool:
@@ -94,10 +99,11 @@ def are_plain_usernames(texts: Sequence[str]) -> bool:
 def canonical_email(email: str) -> str:
     """The key of the account with this address: normalised (RFC 6531, IDNA), then lower case.
 
+    At whatever domain it is: whose address was allowed once is found whatever the settings say now.
     What somebody typed that is no address has a key too, which no address has: looking for it
     finds nobody, at the same cost. Who creates accounts checks addresses first.
     """
-    address = read_email(email)
+    address = read_email(email, special_domains=True)
     return _nobodys_key(email) if address is None else address.key
 
 
@@ -130,17 +136,10 @@ def _lower(text: str) -> str:
     return unicodedata.normalize("NFC", text.lower())
 
 
-def _normalise(email: str) -> str:
-    """The address as it is stored and written to. No name is looked up."""
-    if len(email) > LONGEST_EMAIL:
-        raise EmailNotValidError
-    return validate_email(email, check_deliverability=False, strict=True).normalized
-
-
 def _check_email(email: str) -> str:
     try:
-        return _normalise(email)
-    except EmailNotValidError:  # its own words repeat characters of the input
+        return addresses.normalise(email, special_domains=True)
+    except NoAddress:
         raise PydanticCustomError("email_invalid", _EMAIL_RULE) from None
 
 
@@ -156,6 +155,7 @@ EmailInput = Annotated[
     AfterValidator(_check_email),
     Field(json_schema_extra={"format": "email"}),
 ]
+"""At any domain: `accounts.service`, which knows the settings, says whether it is taken."""
 
 UsernameInput = Annotated[
     str,

@@ -145,8 +145,9 @@ async def rehearse_import(
 
 
 def _judge(runtime: Runtime, plan: Plan, now: datetime) -> Judge:
-    settings = runtime.settings if plan.checks_passwords else None
-    return Judge(runtime.passwords, now, plan.allows_admins, settings)
+    settings = runtime.settings
+    policy = settings if plan.checks_passwords else None
+    return Judge(runtime.passwords, now, plan.allows_admins, settings.email_special_domains, policy)
 
 
 class _Ahead:

@@ -79,6 +79,7 @@ class Judge:
     passwords: Passwords
     now: datetime
     allows_admins: bool
+    special_domains: bool = False
     policy: PasswordSettings | None = None
     """What plain passwords have to meet, if anything."""
 
@@ -88,7 +89,7 @@ class Judge:
         What is wrong is added to `bad`; bad rows have their places among the others.
         """
         now = [self.now] * len(users.email)
-        emails, email_keys = _emails(users.email, bad)
+        emails, email_keys = _emails(users.email, bad, special_domains=self.special_domains)
         usernames, username_keys = _usernames(users.username, bad)
         roles = self._roles(users.role, bad)
         created_at = _times(users.created_at, "created_at", now, bad)
@@ -150,19 +151,27 @@ class Judge:
             raise BadRow(Reason.PASSWORD_WEAK, "password", unmet) from None
 
 
-def _emails(texts: Sequence[str], bad: BadRows) -> tuple[Sequence[str], Sequence[str]]:
+def _emails(
+    texts: Sequence[str], bad: BadRows, *, special_domains: bool
+) -> tuple[Sequence[str], Sequence[str]]:
     """Addresses and their keys."""
 
     def read(text: str) -> Address:
-        address = read_email(text)
+        address = read_email(text, special_domains=special_domains)
         if address is None:
-            raise BadRow(Reason.FIELD_INVALID, "email", "It is no email address")
+            raise BadRow(Reason.FIELD_INVALID, "email", _why_no_address(text))
         return address
 
     if are_plain_emails(texts):
         return texts, [text.lower() for text in texts]
     addresses = each(read, texts, bad, _NO_ADDRESS)
     return [address.email for address in addresses], [address.key for address in addresses]
+
+
+def _why_no_address(text: str) -> str:
+    if read_email(text, special_domains=True) is None:
+        return "It is no email address"
+    return "Its domain is not public: set EMAIL_SPECIAL_DOMAINS=true to take such addresses"
 
 
 def _usernames(

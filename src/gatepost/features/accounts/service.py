@@ -6,10 +6,16 @@ from typing import Any
 
 from gatepost.db.lone import Insertion
 from gatepost.db.paging import Page, PageRequest
+from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import repository
 from gatepost.features.accounts.errors import EmailTaken, LastAdmin, UsernameTaken, UserNotFound
 from gatepost.features.accounts.filters import UserFilter
-from gatepost.features.accounts.identity import canonical_email, canonical_username
+from gatepost.features.accounts.identity import (
+    PUBLIC_DOMAIN_RULE,
+    canonical_email,
+    canonical_username,
+    has_public_domain,
+)
 from gatepost.features.accounts.models import Credentials, Shown, User
 from gatepost.features.accounts.roles import Role
 from gatepost.features.audit import service as audit
@@ -31,7 +37,11 @@ class NewUser:
 
 
 async def create(work: Work, new: NewUser, *, actor_id: int | None = None) -> User:
-    """Add an account; raises `EmailTaken` or `UsernameTaken`, decided by the constraints."""
+    """Add an account; raises `EmailTaken` or `UsernameTaken`, decided by the constraints.
+
+    Raises `ValidationFailed` as `refuse_special_domain` does.
+    """
+    refuse_special_domain(work, new.email)
     now = work.now
     user = User(
         email=new.email,
@@ -52,6 +62,14 @@ async def create(work: Work, new: NewUser, *, actor_id: int | None = None) -> Us
     about = audit.About(user_id=user.id, actor_id=actor_id, details={"role": user.role})
     await audit.record(work, Event.USER_CREATED, about)
     return user
+
+
+def refuse_special_domain(work: Work, email: str) -> None:
+    """Raise `ValidationFailed` for an address at a domain that this service does not take."""
+    if work.runtime.settings.email_special_domains or has_public_domain(email):
+        return
+    error = {"loc": ["body", "email"], "msg": PUBLIC_DOMAIN_RULE, "type": "email_invalid"}
+    raise ValidationFailed(errors=[error])
 
 
 async def find_by_login(work: Work, login: str) -> User | None:
@@ -139,7 +157,10 @@ async def change_profile(
     values = dict(changes)
     if "email" in values:
         values["email_key"] = canonical_email(values["email"])
-        values["email_verified"] = user.email_verified and values["email_key"] == user.email_key
+        is_same = values["email_key"] == user.email_key
+        values["email_verified"] = user.email_verified and is_same
+        if not is_same:
+            refuse_special_domain(work, values["email"])
     if "username" in values:
         name = values["username"]
         values["username_key"] = None if name is None else canonical_username(name)

@@ -73,6 +73,8 @@ async def _prepare(work: Work, row: object) -> NewUser | Problem:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"] if part in Registration.model_fields)
         return ValidationFailed(f"{place}: {first['msg']}" if place else first["msg"])
+    except ValidationFailed as failed:
+        return ValidationFailed(f"email: {failed.extensions['errors'][0]['msg']}")
     except WeakPassword as weak:
         return WeakPassword(" ".join(unmet["msg"] for unmet in weak.extensions["errors"]))
 

@@ -12,7 +12,8 @@ from gatepost.work import Work
 async def register(work: Work, registration: Registration) -> User:
     """Make an account with the role `user`.
 
-    Raises `RegistrationClosed`, `WeakPassword`, `EmailTaken` or `UsernameTaken`.
+    Raises `RegistrationClosed`, `WeakPassword`, `EmailTaken` or `UsernameTaken`, and
+    `ValidationFailed` as `prepare` does.
     """
     refuse_if_closed(work)
     await work.let_go()
@@ -20,7 +21,11 @@ async def register(work: Work, registration: Registration) -> User:
 
 
 async def prepare(work: Work, registration: Registration) -> NewUser:
-    """Hash the password; raises `WeakPassword`. The caller holds no transaction."""
+    """Hash the password; raises `WeakPassword`. The caller holds no transaction.
+
+    Raises `ValidationFailed` for an address at a domain that this service does not take.
+    """
+    accounts.refuse_special_domain(work, registration.email)
     email, username, name = registration.email, registration.username, registration.full_name
     password_hash = await passwords.hash_new(work, registration.password, (email, username, name))
     return NewUser(email, password_hash, username=username, full_name=name)

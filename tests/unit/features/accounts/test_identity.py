@@ -15,6 +15,7 @@ from gatepost.features.accounts.identity import (
     are_plain_emails,
     canonical_email,
     canonical_username,
+    has_public_domain,
     read_email,
     read_username,
 )
@@ -49,9 +50,12 @@ def test_an_address_is_stored_as_mail_will_be_sent_to_it(typed: str, stored: str
         "ada",
         "@ada.example",
         "ada@",
-        "ada@localhost",
-        "ada@example",
-        "ada@sub.localhost",
+        "ada@127.0.0.1",
+        "ada@1",
+        "ada@intra_net",
+        "ada@-intranet",
+        "ada@localhost.",
+        "ada@.local",
         "ada@[127.0.0.1]",
         "Ada <ada@example.com>",
         '"ada lovelace"@example.com',
@@ -203,6 +207,31 @@ NEARLY_ADDRESSES = st.builds(
 )
 
 
+SPECIAL = {
+    "Ada@LOCALHOST": "Ada@localhost",
+    "ada@keycloak": "ada@keycloak",
+    "ada@host-1": "ada@host-1",
+    "ada@example.test": "ada@example.test",
+    "ada@corp.local": "ada@corp.local",
+    "ada@b\u00fcro.local": "ada@b\u00fcro.local",
+    "ada@xn--bro-hoa.local": "ada@b\u00fcro.local",
+    "ada@host.lan1": "ada@host.lan1",
+    "ada@com": "ada@com",
+}
+
+
+@pytest.mark.parametrize("typed", SPECIAL)
+def test_an_address_at_a_name_that_is_not_public_is_one_where_the_settings_say_so(
+    typed: str,
+) -> None:
+    stored = SPECIAL[typed]
+    assert EMAIL.validate_python(typed) == stored
+    assert read_email(typed, special_domains=True) == (stored, stored.lower())
+    assert canonical_email(typed) == canonical_email(stored) == stored.lower()
+    assert read_email(typed) is None
+    assert not has_public_domain(stored)
+
+
 @given(NEARLY_ADDRESSES | st.text(max_size=70))
 @example("ada@xn--strae-oqa.de")
 @example("ada@a--b.com")
@@ -216,11 +245,13 @@ def test_an_import_reads_addresses_as_registration_does(text: str) -> None:
     try:
         registered = EMAIL.validate_python(text)
     except ValidationError:
+        assert read_email(text, special_domains=True) is None
         assert read_email(text) is None
         assert not are_plain_emails([text])
     else:
         key = canonical_email(registered)
-        assert read_email(text) == (registered, key)
+        assert read_email(text, special_domains=True) == (registered, key)
+        assert read_email(text) == ((registered, key) if has_public_domain(registered) else None)
         assert not are_plain_emails([text]) or (text, text.lower()) == (registered, key)
 
 

@@ -1,0 +1,39 @@
+"""What an email address is: one rule for settings, registration, imports and the command line."""
+
+from email_validator import EmailNotValidError, validate_email
+
+LONGEST_EMAIL = 254
+"""RFC 5321 section 4.5.3.1.3 allows a path of 256 octets, its angle brackets included."""
+
+# A name below this one is judged by all rules but that of the public domains.
+_ABOVE = ".com"
+
+
+class NoAddress(ValueError):  # noqa: N818 - it says what the text is
+    """The text is no email address. It repeats nothing of it."""
+
+
+def normalise(text: str, *, special_domains: bool) -> str:
+    """Return the address as it is stored and written to (RFC 6531, IDNA); no name is looked up.
+
+    Its domain is one of the public ones, or with `special_domains` also a bare host or a name that
+    RFC 6761 and others set aside (`.local`, `.test`, `.localhost`). Raises `NoAddress`.
+    """
+    try:
+        return _normalised(text)
+    except EmailNotValidError:
+        if not special_domains:
+            raise NoAddress from None
+    try:
+        special = _normalised(text + _ABOVE).removesuffix(_ABOVE)
+    except EmailNotValidError:
+        raise NoAddress from None
+    if special.rpartition("@")[2].rpartition(".")[2].isdecimal():
+        raise NoAddress  # the number of a host, and not its name
+    return special
+
+
+def _normalised(text: str) -> str:
+    if len(text) > LONGEST_EMAIL:
+        raise EmailNotValidError
+    return validate_email(text, check_deliverability=False, strict=True).normalized
