@@ -39,7 +39,7 @@ from gatepost.web.problems import install_problem_handlers
 from gatepost.web.route_index import RouteIndex
 from gatepost.web.routing import placed
 from gatepost.web.static_files import router as static_files
-from gatepost.web.telemetry import telemetry_of
+from gatepost.web.telemetry import TracedService, telemetry_of
 from gatepost.web.unix_sockets import tell_of_unknown_clients
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,8 @@ async def running(
 
 def assemble(settings: Settings) -> FastAPI:
     """The application without its lifespan: `app.state.gatepost` has to be set before it serves."""
-    app = FastAPI(
+    kind = TracedService if settings.tracing_enabled else FastAPI
+    app = kind(
         title=settings.project_name,
         version=settings.version,
         openapi_url=None,  # `web.documentation` serves it, as it is from where we are mounted

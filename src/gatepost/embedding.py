@@ -14,6 +14,7 @@ from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from gatepost.app import assemble, auth_at_root, running
+from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
 from gatepost.errors import Problem
 from gatepost.features.accounts.dependencies import deny, get_user
@@ -123,6 +124,8 @@ def install(
     service.router.routes.extend(auth_at_root())
     service.state.auth_folders = (*service.state.auth_folders, "")
     app.router.routes.append(Mount(path, service) if path else _AmongTheHosts(path, service))
+    if READS_COOKIES_SLOWLY:
+        app.add_middleware(DropQuotedCookies)
     _start_with_host(app, service, gatepost, clock, hooks)
     app.add_exception_handler(Problem, answer_problem)
     if not hasattr(app.state, "gatepost_installed"):

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import MakeService
+from tests.support.asgi import speak
 from tests.support.service import BASE_URL, PASSWORD, Account, Service, log_in, register, sign_up
 
 pytestmark = pytest.mark.anyio
@@ -429,12 +430,75 @@ async def test_a_browser_keeps_both_transports_in_step(service: Service) -> None
         assert browser.cookies["access_token"] == second["access_token"]
 
 
-async def test_of_two_cookies_of_one_name_one_decides(
+def again(name: str, *values: str) -> tuple[str, ...]:
+    """The same cookies as one field has them, in either order."""
+    return tuple("; ".join(f"{name}={value}" for value in each) for each in (values, values[::-1]))
+
+
+async def test_neither_of_two_different_access_cookies_is_believed(
+    service: Service, client: httpx.AsyncClient, account: Account
+) -> None:
+    """A page beside ours can set one of its own (RFC 6265 section 4.2.2)."""
+    other = await log_in(client)
+    for second in ("a.b.c", other["access_token"], f'"{account.access_token}"', ""):
+        for field in again("access_token", account.access_token, second):
+            for path in ("/users/me", "/items/", "/auth/sessions"):
+                answer = await client.get(path, headers={"Cookie": field})
+                assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token"), field
+    fields = [
+        (b"cookie", b"access_token=" + token.encode())
+        for token in (account.access_token, other["access_token"])
+    ]
+    assert (await speak(service.app, "GET", "/users/me", (), fields)).status == 401
+
+    field = "; ".join(["access_token=" + account.access_token] * 2 + ["theme=dark"])
+    assert (await client.get("/users/me", headers={"Cookie": field})).status_code == 200
+    assert (await speak(service.app, "GET", "/users/me", (), fields[:1] * 2)).status == 200
+
+
+async def test_neither_of_two_different_refresh_cookies_is_believed(
     client: httpx.AsyncClient, account: Account
 ) -> None:
-    tokens = await log_in(client)
-    twice = f"access_token=a.b.c; access_token={tokens['access_token']}"
+    other = await log_in(client)
+    for second in ("a.b.c", other["refresh_token"]):
+        for field in again("refresh_token", account.refresh_token, second):
+            for path in ("/auth/refresh", "/auth/logout"):
+                answer = await client.post(path, headers={"Cookie": field})
+                assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
 
-    answer = await client.get("/users/me", headers={"Cookie": twice})
+    [field, _] = again("refresh_token", account.refresh_token, account.refresh_token)
+    assert (await client.post("/auth/refresh", headers={"Cookie": field})).status_code == 200
 
-    assert (answer.status_code, answer.json()["id"]) == (200, account.id)
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "theme=access_token={}",
+        "theme=x access_token={}",
+        "xaccess_token={}",
+        "Access_Token={}",
+        "access_token {}",
+        "access_token:{}",
+        "access_token",
+        "={}",
+        "access_tokens={}; refresh_token={}",
+    ],
+)
+async def test_what_is_no_access_cookie_is_none(
+    client: httpx.AsyncClient, account: Account, field: str
+) -> None:
+    sent = {"Cookie": field.replace("{}", account.access_token)}
+    answer = await client.get("/users/me", headers=sent)
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+    sent["Cookie"] += f"; access_token={account.access_token}"
+    assert (await client.get("/users/me", headers=sent)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "field", [" \taccess_token={} \t", "a=b;access_token={};c", ";; access_token={};"]
+)
+async def test_white_space_and_semicolons_around_a_cookie_mean_nothing(
+    client: httpx.AsyncClient, account: Account, field: str
+) -> None:
+    sent = {"Cookie": field.replace("{}", account.access_token)}
+    assert (await client.get("/users/me", headers=sent)).status_code == 200

@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 # Loaded at first use: the service reads tokens by `gatepost.client.jwt`, and needs no HTTP client.
 if TYPE_CHECKING:
+    from gatepost.client.cookies import DropQuotedCookies
     from gatepost.client.jwks import KeysUnavailable
     from gatepost.client.jwt import InvalidToken, UnknownKey
     from gatepost.client.verifier import Claims, TokenVerifier
 
-__all__ = ["Claims", "InvalidToken", "KeysUnavailable", "TokenVerifier", "UnknownKey"]
+__all__ = [
+    "Claims",
+    "DropQuotedCookies",
+    "InvalidToken",
+    "KeysUnavailable",
+    "TokenVerifier",
+    "UnknownKey",
+]
 
 _HOMES = {
     "Claims": "gatepost.client.verifier",
+    "DropQuotedCookies": "gatepost.client.cookies",
     "InvalidToken": "gatepost.client.jwt",
     "KeysUnavailable": "gatepost.client.jwks",
     "TokenVerifier": "gatepost.client.verifier",

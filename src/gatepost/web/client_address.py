@@ -12,6 +12,10 @@ _KEPT_AS = "gatepost.client_address"
 _FORWARDED = b"x-forwarded-for"
 _SIGNS_OF_A_UNIX_SOCKET = ("unix:", "/")
 
+_MOST_HOPS = 1024
+_LONGEST_HOP = 64
+"""In bytes: an IPv6 address with its zone, brackets and port has room in it."""
+
 
 def client_address(scope: Scope, trusted_proxies: Proxies) -> str | None:
     """The client's address; None where the server does not tell of any.
@@ -54,10 +58,14 @@ def _find(scope: Scope, trusted_proxies: Proxies) -> str | None:
 def _backwards(scope: Scope) -> Iterator[str]:
     """The peer, and then what proxies tell, the last first."""
     yield UNIX if comes_by_unix_socket(scope) else scope["client"][0]
-    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == _FORWARDED]
-    for hop in reversed(",".join(lines).split(",") if lines else ()):
+    lines = [value for name, value in scope["headers"] if name == _FORWARDED]
+    if not lines:
+        return
+    for hop in reversed(b",".join(lines).rsplit(b",", _MOST_HOPS)[-_MOST_HOPS:]):
+        if len(hop) > _LONGEST_HOP:
+            return  # no address, and nothing to remember
         # As nginx writes whoever called it by a socket.
-        yield UNIX if hop.strip() == "unix:" else hop
+        yield UNIX if hop.strip() == b"unix:" else hop.decode("latin-1")
 
 
 def _is_trusted(address: IPv4Address | IPv6Address, trusted_proxies: Proxies) -> bool:

@@ -1,12 +1,52 @@
 """The token cookies: HttpOnly, as narrow as their use allows (RFC 6265, ASVS 5.0 V3.3)."""
 
+from collections.abc import Iterator
+
 from fastapi import Request, Response
+from starlette.types import Scope
 
 from gatepost.settings import TransportSettings
 from gatepost.web.addresses import auth_folders
 
 ACCESS_COOKIE = "access_token"
 REFRESH_COOKIE = "refresh_token"
+
+_MOST_OF_ONE_NAME = 8
+"""A browser has one for each path and domain that it was set for, and so never as many."""
+
+
+class TwoCookiesError(ValueError):
+    """A request sends several values for one cookie: another site may have set one of them."""
+
+
+def sent_cookie(scope: Scope, name: str) -> str | None:
+    """The value that a request sends for a cookie, as it stands there; None if it sends none.
+
+    Raises `TwoCookiesError` where values differ (RFC 6265 section 4.2.2: their order says nothing).
+    Nothing is unquoted: a token needs no quotes, and the standard library takes quadratic time for
+    them on a Python without the fix for CVE-2024-7592.
+    """
+    wanted = name.encode() + b"="
+    values: set[bytes] = set()
+    for field_name, field in scope["headers"]:
+        if field_name == b"cookie" and wanted in field:
+            if field.count(wanted) > _MOST_OF_ONE_NAME:
+                raise TwoCookiesError(name)
+            values.update(_values(field, wanted))
+    if len(values) > 1:
+        raise TwoCookiesError(name)
+    return values.pop().decode("latin-1") if values else None
+
+
+def _values(field: bytes, wanted: bytes) -> Iterator[bytes]:
+    """What follows each `name=` with which a pair of the field begins (RFC 6265 section 4.2.1)."""
+    start = 0  # of a pair
+    while (found := field.find(wanted, start)) >= 0:
+        end = field.find(b";", found)
+        end = len(field) if end < 0 else end
+        if not field[start:found].rpartition(b";")[2].strip(b" \t"):
+            yield field[found + len(wanted) : end].strip(b" \t")
+        start = end + 1
 
 
 def set_cookie(

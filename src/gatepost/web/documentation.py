@@ -11,6 +11,7 @@ from gatepost.web.dependencies import get_runtime
 from gatepost.web.html import page, render
 from gatepost.web.openapi import at_mount
 from gatepost.web.problems import NotFound
+from gatepost.web.routing import BoundedRoute
 from gatepost.web.static_files import static_address
 
 DOCUMENT = "/openapi.json"
@@ -40,8 +41,8 @@ async def _get_documented(runtime: Annotated[Runtime, Depends(get_runtime)]) -> 
 
 Documented = Annotated[Runtime, Depends(_get_documented)]
 
-router = APIRouter(include_in_schema=False)
-document_router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
+document_router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 
 @router.get("/docs")

@@ -10,6 +10,7 @@ from gatepost.settings import Settings
 from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import CurrentRuntime
 from gatepost.web.html import Fragment, page, render
+from gatepost.web.routing import BoundedRoute
 from gatepost.web.static_files import static_address
 
 POLICY = (
@@ -18,8 +19,9 @@ POLICY = (
 )
 
 _VARIES = {"Vary": "Accept"}
+_LONGEST_ACCEPT = 1024
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=["service"], route_class=BoundedRoute)
 
 
 class ServiceInformation(BaseModel):
@@ -65,7 +67,12 @@ async def front_page(request: Request, runtime: CurrentRuntime) -> Response:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether an `Accept` header (RFC 9110) names HTML, and does not like JSON as much."""
+    """Whether an `Accept` header (RFC 9110) names HTML, and does not like JSON as much.
+
+    One that is longer than any browser's says nothing.
+    """
+    if len(accept) > _LONGEST_ACCEPT:
+        return False
     weights = dict(map(_weight, accept.lower().split(",")))
     html = weights.get("text/html", 0.0)
     return html > 0 and html > weights.get("application/json", 0.0)

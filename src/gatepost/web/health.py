@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from gatepost.db.probe import is_reachable
 from gatepost.runtime import Runtime
 from gatepost.web.dependencies import CurrentRuntime
+from gatepost.web.routing import BoundedRoute
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ PATIENCE_SECONDS = 2.0
 
 ReadinessCheck = Callable[[Runtime], Awaitable[bool]]
 
-router = APIRouter(prefix="/health", tags=["service"])
+router = APIRouter(prefix="/health", tags=["service"], route_class=BoundedRoute)
 
 
 class Health(BaseModel):

@@ -12,6 +12,7 @@ from gatepost.runtime import Runtime
 from gatepost.settings import ObservabilitySettings
 from gatepost.web.client_address import client_address
 from gatepost.web.dependencies import CurrentRuntime
+from gatepost.web.routing import BoundedRoute
 
 _BEARER = "bearer "
 _SIGNS_OF_A_PROXY = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
@@ -24,7 +25,7 @@ class MetricsRefused(Problem):
 
 
 # Not in the OpenAPI document: it is no part of the API, and speaks another language.
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 
 @router.get("/metrics")

@@ -10,7 +10,7 @@ from fastapi.utils import generate_unique_id
 from starlette.routing import compile_path
 
 from gatepost.web.strict_json import read_json
-from gatepost.web.strict_query import check_query, query_names
+from gatepost.web.strict_query import check_query, query_names, refuse_long_query
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -35,7 +35,25 @@ def _at(path: str, route: APIRoute, *, in_schema: bool) -> APIRoute:
     return here
 
 
-class StrictRoute(APIRoute):
+class BoundedRoute(APIRoute):
+    """Reads no more of a query than `refuse_long_query` allows, and none of the cookies.
+
+    The framework would read all of both for every route with a dependency. Names that it does not
+    know in a query are let pass: caches and probes append what they like.
+    """
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def handle_bounded(request: Request) -> Response:
+            if query := request.scope["query_string"]:
+                refuse_long_query(query)
+            return await handle(_StrictRequest(request.scope, request.receive))
+
+        return handle_bounded
+
+
+class StrictRoute(BoundedRoute):
     """Reads JSON by `strict_json` where the framework would take UTF-16 and the last of two names.
 
     Nobody else's problem reaches a client from within the framework's own reading of a body: so it
@@ -45,32 +63,29 @@ class StrictRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
-        if self.body_field is not None:
-            handle = _reading_strictly(handle)
-        if self.methods == {"POST"}:
-            return handle
-        names = query_names(self.dependant)
+        handle = APIRoute.get_route_handler(self)
+        reads_body = self.body_field is not None
+        names = None if self.methods == {"POST"} else query_names(self.dependant)
 
-        async def handle_known_query(request: Request) -> Response:
-            if request.scope["query_string"]:
-                check_query(request.query_params, names)
-            return await handle(request)
+        async def handle_strictly(request: Request) -> Response:
+            strict = _StrictRequest(request.scope, request.receive)
+            if query := request.scope["query_string"]:
+                refuse_long_query(query)
+                if names is not None:
+                    check_query(strict.query_params, names)
+            if reads_body and await strict.body():
+                await strict.json()
+            return await handle(strict)
 
-        return handle_known_query
-
-
-def _reading_strictly(handle: Handler) -> Handler:
-    async def handle_strictly(request: Request) -> Response:
-        strict = _StrictRequest(request.scope, request.receive)
-        if await strict.body():
-            await strict.json()
-        return await handle(strict)
-
-    return handle_strictly
+        return handle_strictly
 
 
 class _StrictRequest(Request):
+    @property
+    def cookies(self) -> dict[str, str]:
+        """None: `web.cookies` reads ours, and the framework would read all for every route."""
+        return {}
+
     async def json(self) -> Any:  # noqa: ANN401 - Starlette's own signature
         if not hasattr(self, "_json"):
             self._json = read_json(await self.body())

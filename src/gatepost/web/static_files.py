@@ -8,11 +8,13 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from gatepost.web.problems import NotFound
+from gatepost.web.routing import BoundedRoute
 
 _FOLDER = Path(__file__).with_name("static")
-_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "Accept-Ranges": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,16 @@ FILES: Mapping[str, StaticFile] = {
     "viewer.css": StaticFile("viewer.css", "text/css"),
 }
 
-router = APIRouter(include_in_schema=False)
+
+class _WholeFile(FileResponse):
+    """Answers with all of a file, whatever parts are asked for (RFC 9110 section 14.2)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [field for field in scope["headers"] if field[0] != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 
 @router.get("/static/{digest}/{name}")
@@ -44,7 +55,7 @@ async def static_file(digest: str, name: str) -> FileResponse:
     if name not in FILES or digest != _digest(name):
         raise NotFound
     file = FILES[name]
-    return FileResponse(_FOLDER / file.path, media_type=file.media_type, headers=_FOREVER)
+    return _WholeFile(_FOLDER / file.path, media_type=file.media_type, headers=_FOREVER)
 
 
 def static_address(mount: str, name: str) -> str:

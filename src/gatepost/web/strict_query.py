@@ -11,6 +11,24 @@ from gatepost.web.problems import field_error
 
 _MOST_ERRORS = 20
 
+LONGEST_QUERY = 8192
+"""In characters, as they are sent: a page's cursor and a search have room in it."""
+
+MOST_PARAMETERS = 100
+
+
+def refuse_long_query(query: bytes) -> None:
+    """Raise `ValidationFailed` for a query with more in it than any route of ours asks for."""
+    if len(query) > LONGEST_QUERY:
+        raise _too_much("query_too_long", f"Send at most {LONGEST_QUERY} characters")
+    if query.count(b"&") >= MOST_PARAMETERS:
+        raise _too_much("query_too_many", f"Send at most {MOST_PARAMETERS} parameters")
+
+
+def _too_much(kind: str, sentence: str) -> ValidationFailed:
+    error = field_error({"loc": ("query",), "msg": sentence, "type": kind})
+    return ValidationFailed("The query is larger than any that is read.", errors=[error])
+
 
 def query_names(dependant: Dependant) -> frozenset[str]:
     """The names that a route and its dependencies read from the query."""

@@ -23,6 +23,7 @@ from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.dependencies import (
     CurrentPrincipal,
     find_access_token,
+    find_token_cookie,
     password_form,
 )
 from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
@@ -172,6 +173,5 @@ async def _end_session(request: Request, work: Work) -> None:
 
 
 def _refresh_cookie(request: Request, work: Work) -> str | None:
-    if "cookie" not in work.runtime.settings.auth_transports:
-        return None
-    return request.cookies.get(REFRESH_COOKIE) or None
+    transports = work.runtime.settings.auth_transports
+    return find_token_cookie(request.scope, REFRESH_COOKIE, transports)

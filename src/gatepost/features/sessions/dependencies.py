@@ -8,13 +8,14 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.cache import CachedSession
 from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.features.sessions.principal import Principal
 from gatepost.runtime import Runtime
-from gatepost.web.cookies import ACCESS_COOKIE
+from gatepost.web.cookies import ACCESS_COOKIE, TwoCookiesError, sent_cookie
 from gatepost.web.csrf import refuse_cross_site
 from gatepost.web.dependencies import CurrentRuntime, origin_of
 from gatepost.work import Work, begin_work
@@ -63,7 +64,7 @@ def find_access_token(request: HTTPConnection, transports: frozenset[str]) -> tu
     """The token sent and whether it came by cookie; the header wins (RFC 6750 section 2.1).
 
     Raises `NotAuthenticated` where there is none, and `InvalidToken` for two headers, of which a
-    proxy before us may have looked at the other.
+    proxy before us may have looked at the other, and for two different cookies.
     """
     headers = request.headers.getlist("authorization")
     if len(headers) > 1:
@@ -71,10 +72,23 @@ def find_access_token(request: HTTPConnection, transports: frozenset[str]) -> tu
     scheme, token = get_authorization_scheme_param(headers[0] if headers else None)
     if "bearer" in transports and scheme.lower() == "bearer":
         return token, False
-    cookie = request.cookies.get(ACCESS_COOKIE)
-    if "cookie" in transports and cookie:
+    cookie = find_token_cookie(request.scope, ACCESS_COOKIE, transports)
+    if cookie is not None:
         return cookie, True
     raise NotAuthenticated
+
+
+def find_token_cookie(scope: Scope, name: str, transports: frozenset[str]) -> str | None:
+    """The token that came in this cookie, where cookies are taken; None if there is none.
+
+    Raises `InvalidToken` for two different ones: a site beside ours may have set the other.
+    """
+    if "cookie" not in transports:
+        return None
+    try:
+        return sent_cookie(scope, name) or None
+    except TwoCookiesError:
+        raise InvalidToken from None
 
 
 CurrentPrincipal = Annotated[Principal, Depends(get_principal, scope="function")]

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Response
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.schemas import KeySet
 from gatepost.web.dependencies import RequestWork
+from gatepost.web.routing import BoundedRoute
 
-# Of no strict class: caches and probes may append to its address what they like.
-router = APIRouter(tags=["keys"])
+# Not strict: caches and probes may append to its address what they like.
+router = APIRouter(tags=["keys"], route_class=BoundedRoute)
 
 
 @router.get("/.well-known/jwks.json")

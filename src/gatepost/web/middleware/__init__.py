@@ -20,12 +20,12 @@ def middleware_stack(settings: Settings) -> list[Middleware]:
         Middleware(RequestContext, settings=settings),
         Middleware(SecurityHeaders, strict_transport_security=settings.strict_transport_security),
         Middleware(Cors, allowed_origins=settings.allowed_origins),
+        Middleware(RateLimit),  # before all that reads more of a request than its address
         Middleware(
             BodyLimit,
             largest=settings.max_request_body_size,
             seconds=settings.body_timeout_seconds,
         ),
         Middleware(ContentType, form_paths=FORM_PATHS),
-        Middleware(RateLimit),
         Middleware(HeadAsGet),
     ]

@@ -23,6 +23,8 @@ ANSWER_HEADERS = (
 )
 PREFLIGHT_SECONDS = 600
 
+_LONGEST_LIST = 1024
+
 # What a page may set without asking (Fetch, "CORS-safelisted request-header"), and ours.
 _HEADERS_ALLOWED = frozenset(
     {"accept", "accept-language", "content-language", *map(str.lower, REQUEST_HEADERS)}
@@ -80,11 +82,17 @@ def _mark(start: Message, origin: str | None) -> None:
         marked["Access-Control-Expose-Headers"] = ", ".join(ANSWER_HEADERS)
 
 
+def _are_allowed(named: str) -> bool:
+    """Whether a page may send all of these headers; no browser names very many."""
+    if len(named) > _LONGEST_LIST:
+        return False
+    return {name.strip() for name in named.lower().split(",")} - {""} <= _HEADERS_ALLOWED
+
+
 def _preflight_answer(headers: Headers, request_id: str, *, is_listed: bool) -> Response:
     method = headers["access-control-request-method"]
-    named = headers.get("access-control-request-headers", "").lower().split(",")
-    wanted = {name.strip() for name in named} - {""}
-    if not is_listed or method not in METHODS or not wanted <= _HEADERS_ALLOWED:
+    named = headers.get("access-control-request-headers", "")
+    if not is_listed or method not in METHODS or not _are_allowed(named):
         return problem_response(CorsRejected(), request_id)
     return Response(
         status_code=204,
