@@ -72,6 +72,14 @@ HOSTILE: list[tuple[object, str]] = [
 ]
 
 
+def test_a_databases_infinity_and_zeros_are_no_time(anywhere: Gatepost, tmp_path: Path) -> None:
+    odd = ["infinity", "-infinity", "0000-00-00 00:00:00", "20000-01-01 00:00:00+00"]
+    rows = [a_row(n, created_at=time, updated_at=time) for n, time in enumerate(odd)]
+    told = imported(anywhere, write_rows(tmp_path / "users.jsonl", [*rows, a_row(9)]))
+    assert told["made"] == len(odd) + 1
+    assert all(user["created_at"] < "2200" for user in exported(anywhere))
+
+
 def test_addresses_that_are_not_public_come_in_where_the_setting_takes_them(
     anywhere: Gatepost, tmp_path: Path
 ) -> None:

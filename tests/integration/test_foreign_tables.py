@@ -207,6 +207,34 @@ VALUES = {
 }
 
 
+@pytest.mark.databases("postgresql")
+def test_times_that_no_calendar_has_are_read_from_a_table_as_from_a_file(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    untils = ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC"]
+    row = (
+        "INSERT INTO auth.users VALUES (gen_random_uuid(), '{}@example.com', NULL, NULL, NULL, "
+        "NULL, NULL, '{}', '{}', NULL, '{}', NULL, false, '')"
+    )
+    rows = (row.format(n, until, until, until) for n, until in enumerate(untils))
+    execute("CREATE SCHEMA auth", SUPABASE, *rows)
+    taken = take_table("supabase", fresh_database_url)
+    users = [taken.users[f"{number}@example.com"] for number in range(len(untils))]
+    assert [user.is_active for user in users] == [False, True, False, True]
+    assert {(user.created_at, user.updated_at) for user in users} == {(None, None)}
+
+
+@pytest.mark.databases("mariadb")
+def test_mariadbs_zeros_are_no_time(fresh_database_url: str, execute: Execute) -> None:
+    execute(
+        DJANGO.replace("{name}", "auth_user"),
+        "SET SESSION sql_mode = ''",
+        "INSERT INTO auth_user VALUES (1, '!', NULL, 0, 'ada', '', 'ada@example.com', 0, 1, "
+        "'0000-00-00 00\\:00\\:00', '')",
+    )
+    assert take_table("django", fresh_database_url).users["ada@example.com"].created_at is None
+
+
 @pytest.mark.parametrize("name", ["django", "fastapi-users", "full-stack-template", "supabase"])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_table_is_read_whatever_its_primary_key_is(

@@ -17,7 +17,7 @@ from gatepost.adopting.sources import LINES_OR_ARRAY, Shape
 from gatepost.adopting.supabase import Supabase
 from gatepost.adopting.system import System
 from gatepost.db.foreign_tables import ForeignTable
-from gatepost.features.accounts.imported_user import ImportedUser
+from gatepost.features.accounts.imported_user import BadRow, ImportedUser
 from gatepost.files.framing import BrokenFile, Row, Unreadable
 
 
@@ -59,6 +59,7 @@ class Adoption:
 
     def read(self, row: Mapping[str, object]) -> ImportedUser:
         """The account of a row; raises `BadRow`."""
+        self._system.not_an_account(row)  # which raises where the row does not tell it
         return self._system.read(row)
 
     def rows_of_file(self, file: BinaryIO) -> Iterator[Row]:
@@ -85,8 +86,14 @@ class Adoption:
     def _accounts(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Without the rows that are no accounts: the others keep their numbers from run to run."""
         for row in rows:
-            kind = None if isinstance(row, Unreadable) else self._system.not_an_account(row)
+            kind = None if isinstance(row, Unreadable) else self._no_account(row)
             if kind is None:
                 yield row
             else:
                 self._system.leave(kind)
+
+    def _no_account(self, row: Mapping[str, object]) -> str | None:
+        try:
+            return self._system.not_an_account(row)
+        except BadRow:
+            return None  # told when it is read

@@ -1,16 +1,15 @@
 """Auth0's exports: of user profiles, of password hashes, and its own format for imports."""
 
-from base64 import b64decode
-
 from gatepost.adopting import fields
 from gatepost.adopting.fields import Row
 from gatepost.adopting.system import PHONE_NUMBERS, SECOND_FACTORS, SOCIAL_LOGINS, System
 from gatepost.features.accounts.imported_user import ImportedUser
-from gatepost.security.legacy_hashes import scrypt
+from gatepost.security.legacy_hashes import scrypt, texts
 from gatepost.security.legacy_hashes.foreign import stored_form
 
 _OWN_DATABASE = "auth0"
 _UTF8 = "utf8"
+_TEXT_ENCODINGS = {_UTF8, "ascii"}
 
 
 class Auth0(System):
@@ -73,10 +72,10 @@ def _with_identifier(row: Row) -> Row:
 
 def _of_custom(custom: Row) -> str:
     """The stored form of what Auth0's import takes; raises `ValueError` for what we do not."""
-    if fields.members(custom, "password").get("encoding", _UTF8) != _UTF8:
+    if fields.members(custom, "password").get("encoding", _UTF8) not in _TEXT_ENCODINGS:
         raise ValueError("the password was hashed in another encoding")
     hash_ = fields.members(custom, "hash")
-    if custom["algorithm"] in {"argon2", "bcrypt", "pbkdf2"}:
+    if custom["algorithm"] in {"argon2", "bcrypt", "ldap", "pbkdf2"}:
         return stored_form(hash_["value"])
     if custom["algorithm"] != "scrypt":
         raise ValueError("a plain digest")
@@ -94,7 +93,9 @@ def _bytes_of(said: Row) -> bytes:
     if encoding == "hex":
         return bytes.fromhex(value)
     if encoding == "base64":
-        return b64decode(value + "=" * (-len(value) % 4), validate=True)
-    if encoding != _UTF8:
+        return texts.base64(value)
+    if encoding == "latin1":
+        return str(value).encode("latin-1")
+    if encoding not in _TEXT_ENCODINGS:
         raise ValueError("an encoding that is not supported")
     return str(value).encode()

@@ -5,17 +5,20 @@ null or an empty text is None.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from gatepost.features.accounts.imported_user import BadRow, Reason
+from gatepost.files.times import is_endless, read_time
 
 Row = Mapping[str, Any]
 
 _TRUE = {"true", "t", "1", "yes"}
 _FALSE = {"false", "f", "0", "no"}
-_MOST_DIGITS = 18
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECONDS = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
 def text(row: Row, name: str) -> str | None:
@@ -54,29 +57,37 @@ def truth(row: Row, name: str, *, default: bool) -> bool:
 
 
 def time(row: Row, name: str) -> datetime | None:
-    """A time in ISO 8601; one that names no zone is in UTC."""
+    """A moment in ISO 8601; one that names no zone is in UTC, and infinity is none."""
+    value = deadline(row, name)
+    return None if value is None or is_endless(value) else value
+
+
+def deadline(row: Row, name: str) -> datetime | None:
+    """As `time`, but infinity is the last moment that there is, and minus infinity the first."""
     value = row.get(name)
     if value is None or value == "":
         return None
-    if isinstance(value, str):
-        value = _parsed(value, name)
-    if not isinstance(value, datetime):
+    if not isinstance(value, str | date):
         raise _invalid(name, "It is no time")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    try:
+        return read_time(value)
+    except ValueError:
+        raise _invalid(name, "It is no time in ISO 8601") from None
 
 
 def milliseconds(row: Row, name: str) -> datetime | None:
-    """A time in milliseconds since 1970, as a number or as digits."""
+    """A moment in milliseconds since 1970, as a number or as digits; none beyond the calendar."""
     value = row.get(name)
     if value is None or value == "":
         return None
     digits = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not (digits.isascii() and digits.isdecimal()) or len(digits) > _MOST_DIGITS:
+    if not _MILLISECONDS.fullmatch(digits):
         raise _invalid(name, "It is no time in milliseconds")
     try:
-        return datetime.fromtimestamp(int(digits) / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise _invalid(name, "It is no time that a calendar has") from None
+        moment = _EPOCH + timedelta(milliseconds=int(digits))
+    except OverflowError:
+        return None
+    return None if is_endless(moment) else moment
 
 
 def members(row: Row, name: str) -> Row:
@@ -119,13 +130,6 @@ def _loaded(row: Row, name: str) -> object:
     except (ValueError, RecursionError):
         raise _invalid(name, "It is no JSON") from None
     return loaded
-
-
-def _parsed(value: str, name: str) -> datetime:
-    try:
-        return datetime.fromisoformat(value.removesuffix(" UTC"))
-    except ValueError:
-        raise _invalid(name, "It is no time in ISO 8601") from None
 
 
 def _invalid(name: str, detail: str) -> BadRow:

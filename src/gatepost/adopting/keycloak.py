@@ -1,12 +1,10 @@
 """Keycloak's exports of a realm: one file, or a folder of them."""
 
-from base64 import b64decode
-
 from gatepost.adopting import fields
 from gatepost.adopting.fields import Row
 from gatepost.adopting.system import SECOND_FACTORS, SOCIAL_LOGINS, System
 from gatepost.features.accounts.imported_user import ImportedUser
-from gatepost.security.legacy_hashes import argon2, pbkdf2
+from gatepost.security.legacy_hashes import argon2, pbkdf2, texts
 from gatepost.security.legacy_hashes.foreign import stored_form
 
 _PASSWORD = "password"  # noqa: S105 - the name of a kind of credential
@@ -71,7 +69,7 @@ def _stored_form(credential: Row) -> str | None:
     algorithm, value = said["algorithm"], secret["value"]
     if value.startswith("$"):  # a provider of other hashes, such as bcrypt, keeps their own form
         return stored_form(value)
-    salt, derived = b64decode(secret["salt"]), b64decode(value)
+    salt, derived = texts.base64(secret["salt"]), texts.base64(value)
     if algorithm in _PBKDF2:
         return pbkdf2.stored(_PBKDF2[algorithm], int(said["hashIterations"]), salt, derived)
     if algorithm != "argon2":

@@ -5,6 +5,7 @@ from gatepost.adopting.fields import Row
 from gatepost.adopting.system import PHONE_NUMBERS, SOCIAL_LOGINS, System
 from gatepost.features.accounts.imported_user import ImportedUser
 from gatepost.features.accounts.roles import Role
+from gatepost.files.times import ENDLESS_FUTURE
 from gatepost.security.legacy_hashes.foreign import stored_form
 
 _OWN_PROVIDERS = {"email", "phone"}
@@ -22,7 +23,7 @@ class Supabase(System):
     )
 
     def not_an_account(self, row: Row) -> str | None:
-        if row.get("deleted_at"):
+        if _is_past(row, "deleted_at"):
             return "deleted accounts"
         return "anonymous accounts" if fields.truth(row, "is_anonymous", default=False) else None
 
@@ -35,14 +36,14 @@ class Supabase(System):
         self.leave(PHONE_NUMBERS, bool(row.get("phone")))
         is_admin = fields.truth(row, "is_super_admin", default=False)
         roles = fields.words(ours, "role", "roles")
-        banned_until = fields.time(row, "banned_until")
-        verified_at = row.get("email_confirmed_at") or row.get("confirmed_at")
+        banned_until = fields.deadline(row, "banned_until")
+        is_verified = any(_is_past(row, f"{name}confirmed_at") for name in ("email_", ""))
         return ImportedUser(
             address,
             full_name=fields.text(theirs, "full_name") or fields.text(theirs, "name"),
             role=Role.ADMIN if is_admin else self.options.role_of(roles),
             is_active=banned_until is None or banned_until <= self.options.now,
-            email_verified=verified_at is not None,
+            email_verified=is_verified,
             created_at=fields.time(row, "created_at"),
             updated_at=fields.time(row, "updated_at"),
             password_hash=self._hash(row),
@@ -51,3 +52,8 @@ class Supabase(System):
     def _hash(self, row: Row) -> str | None:
         text = fields.text(row, "encrypted_password")
         return self.hash("encrypted_password", lambda: None if text is None else stored_form(text))
+
+
+def _is_past(row: Row, name: str) -> bool:
+    """Whether the time of something that happened is there; infinity says that it never did."""
+    return fields.deadline(row, name) not in {None, ENDLESS_FUTURE}

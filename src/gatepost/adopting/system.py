@@ -31,7 +31,10 @@ class System(ABC):
         """Return the account of a row; raises `BadRow`."""
 
     def not_an_account(self, row: Row) -> str | None:
-        """Say what a row is that is no account at all, in the plural; None if it is one."""
+        """Say what a row is that is no account at all, in the plural; None if it is one.
+
+        Raises `BadRow` where the row does not tell.
+        """
         del row
         return None
 

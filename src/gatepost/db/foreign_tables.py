@@ -17,6 +17,7 @@ from gatepost.db.diagnosis import explain_failure
 ForeignRow: TypeAlias = Mapping[str, Any]
 
 _ROWS = 500
+_POSTGRESQL_TIMES = ("timestamptz", "timestamp", "date")
 _SHOWN_COLUMNS = 20
 _SHOWN_TABLES = 3
 
@@ -119,6 +120,7 @@ async def _read(
     order: Sequence[str],
 ) -> AsyncIterator[list[ForeignRow]]:
     with _telling(wanted):
+        await _take_times_as_text(connection)
         there = await _columns_there(connection, wanted, columns)
         source = table(wanted.name, schema=wanted.schema)
         query: Select[*tuple[Any, ...]] = (
@@ -127,6 +129,19 @@ async def _read(
         result = await connection.stream(query)
         async for some in result.mappings().partitions(_ROWS):
             yield [dict(row) for row in some]
+
+
+async def _take_times_as_text(connection: AsyncConnection) -> None:
+    """Have PostgreSQL's times come as files have them: some are beyond Python's calendar."""
+    if connection.dialect.driver != "asyncpg":
+        return
+    await connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None  # noqa: S101 - it has just answered
+    for kind in _POSTGRESQL_TIMES:
+        await driver.set_type_codec(
+            kind, schema="pg_catalog", encoder=str, decoder=str, format="text"
+        )
 
 
 async def _columns_there(

@@ -15,6 +15,7 @@ from gatepost.features.accounts.import_columns import (
 )
 from gatepost.features.accounts.imported_user import BadRow, Reason
 from gatepost.features.accounts.roles import Role
+from gatepost.files.times import is_endless, read_time
 from gatepost.security.legacy_hashes.foreign import stored_form
 
 COLUMNS = frozenset(Columns._fields)
@@ -99,7 +100,8 @@ def _times(values: list[Any], field: str, bad: BadRows) -> Sequence[datetime | N
         try:
             time = datetime.fromisoformat(value)
         except (TypeError, ValueError):
-            raise BadRow(Reason.FIELD_INVALID, field, _USE_A_TIME) from None
+            _refuse_unless_endless(value, field)
+            return None
         return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
     if is_empty(values):
@@ -109,6 +111,14 @@ def _times(values: list[Any], field: str, bad: BadRows) -> Sequence[datetime | N
         if None not in {time.tzinfo for time in times}:
             return times
     return each(read, values, bad, None)
+
+
+def _refuse_unless_endless(value: object, field: str) -> None:
+    """Raise `BadRow` but for a database's infinity or zeros, which are no moment."""
+    with suppress(ValueError):
+        if type(value) is str and ((time := read_time(value)) is None or is_endless(time)):
+            return
+    raise BadRow(Reason.FIELD_INVALID, field, _USE_A_TIME)
 
 
 def _hashes(values: list[Any], bad: BadRows) -> Sequence[str | None]:
