@@ -31,7 +31,6 @@ async def test_an_address_that_is_not_public_is_refused_wherever_one_is_given(
 ) -> None:
     admin = await sign_up_as(service, client, "admin", "root@example.com")
     user = await sign_up(client, "eve@example.com")
-    as_user = {"headers": user.headers}
 
     assert is_refused(await client.post("/auth/register", json=body(email)))
     many = await client.post("/auth/register/bulk", json={"users": [body(email)]})
@@ -39,7 +38,7 @@ async def test_an_address_that_is_not_public_is_refused_wherever_one_is_given(
     assert failed["code"] == "validation_error"
     assert failed["detail"].startswith("email: Give an address at a public domain")
     changes = {"email": email, "current_password": PASSWORD}
-    assert is_refused(await client.patch("/users/me", json=changes, **as_user))
+    assert is_refused(await client.patch("/users/me", json=changes, headers=user.headers))
     answer = await client.patch(f"/users/{user.id}", json={"email": email}, headers=admin.headers)
     assert is_refused(answer)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gatepost.features.accounts.imported_user import BadRow
+from gatepost.files.framing import Unreadable
 from gatepost.files.times import ENDLESS_FUTURE, ENDLESS_PAST
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.legacy_hashes import phc
@@ -105,6 +106,7 @@ def test_who_left_supabase_is_no_account(column: str, at: object, stays: bool) -
 def test_a_row_that_does_not_tell_whether_it_is_an_account_is_refused(column: str) -> None:
     adoption = begin("supabase")
     [row] = adoption._accounts(iter([{**ADA, column: "perhaps"}]))
+    assert not isinstance(row, Unreadable)
     with pytest.raises(BadRow) as refused:
         adoption.read(row)
     assert (refused.value.reason.value, refused.value.field) == ("field_invalid", column)
