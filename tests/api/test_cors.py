@@ -135,6 +135,84 @@ async def test_a_preflight_for_more_than_is_allowed_is_refused(listing: MakeServ
             assert "access-control-allow-methods" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "http://tauri.localhost",
+        "https://tauri.localhost",
+        "app://.",
+        "app://com.example.notes",
+        "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
+    ],
+)
+async def test_an_app_that_is_listed_works_with_cookies(
+    make_service: MakeService, origin: str
+) -> None:
+    async with make_service(allowed_origins=origin) as service, service.open_client() as client:
+        account = await sign_up(client)
+        cookie = {"Cookie": f"access_token={account.access_token}", "Sec-Fetch-Site": "cross-site"}
+        asked = await client.options("/items/", headers=preflight(origin, "POST", "content-type"))
+        assert asked.status_code == 204
+        for sender, status in ((origin, 201), (f"{origin}.evil", 403), ("null", 403)):
+            headers = {**cookie, "Origin": sender}
+            answer = await client.post("/items/", json={"title": "x"}, headers=headers)
+            assert answer.status_code == status, sender
+            allowed = answer.headers.get("access-control-allow-origin")
+            assert allowed == (origin if status == 201 else None)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "baggage",
+        "sentry-trace",
+        "traceparent,tracestate",
+        "x-requested-with",
+        "x-csrf-token",
+        "authorization,baggage,content-type,sentry-trace,traceparent,tracestate,x-requested-with",
+        "x-datadog-trace-id, x-xsrf-token, b3",
+    ],
+)
+async def test_headers_that_libraries_add_pass_a_preflight(
+    listing: MakeService, named: str
+) -> None:
+    async with listing() as service, service.open_client() as client:
+        answer = await client.options("/auth/login", headers=preflight(LISTED, "POST", named))
+    assert answer.status_code == 204
+    allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
+    assert {each.strip() for each in named.split(",")} <= set(allowed)
+
+
+async def test_more_headers_pass_if_they_are_named(listing: MakeService) -> None:
+    asked = preflight(LISTED, "POST", "x-client-version")
+    async with listing() as service, service.open_client() as client:
+        assert (await client.options("/auth/login", headers=asked)).status_code == 403
+    async with (
+        listing(cors_allowed_headers="X-Client-Version") as service,
+        service.open_client() as client,
+    ):
+        answer = await client.options("/auth/login", headers=asked)
+        assert answer.status_code == 204
+        assert "x-client-version" in answer.headers["access-control-allow-headers"]
+        lines = [*asked.items(), ("Access-Control-Request-Headers", "x-evil")]
+        assert (await client.options("/auth/login", headers=lines)).status_code == 403
+
+
+async def test_of_two_origins_none_is_trusted(listing: MakeService) -> None:
+    async with listing() as service, service.open_client() as client:
+        account = await sign_up(client)
+        for origins in ((LISTED, "https://evil.example"), ("https://evil.example", LISTED)):
+            headers = [
+                ("Cookie", f"access_token={account.access_token}"),
+                *(("Origin", each) for each in origins),
+            ]
+            answer = await client.post("/items/", json={"title": "x"}, headers=headers)
+            assert answer.json()["code"] == "csrf_rejected"
+
+
 async def test_a_preflight_comes_before_everything(listing: MakeService) -> None:
     """It carries no token, and its address need not be there."""
     async with listing() as service, service.open_client() as client:

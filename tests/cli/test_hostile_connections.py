@@ -8,10 +8,13 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
 import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.cli.stories.bounded_http import LARGEST_HEAD, MOST_FIELDS, BoundedHttp
 from tests.cli.running import Gatepost
@@ -224,13 +227,22 @@ class Quick(BoundedHttp):
 
     seconds = 0.2
 
+    beats: ClassVar[int] = 0
+
+    def _look_again(self) -> None:
+        Quick.beats += 1
+        super()._look_again()
+
+
+async def nobody(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise AssertionError("no request is ever complete")
+
 
 @contextlib.asynccontextmanager
-async def quick_server() -> AsyncIterator[int]:
-    async def app(_scope: object, _receive: object, _send: object) -> None:
-        raise AssertionError("no request is ever complete")
-
-    config = uvicorn.Config(app, http=Quick, lifespan="off", log_config=None)
+async def quick_server(app: ASGIApp = nobody) -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        app, http=Quick, lifespan="off", log_config=None, timeout_keep_alive=patience.SECONDS
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -247,3 +259,50 @@ async def test_a_head_that_drips_is_hung_up_on(drip: bytes) -> None:
         writer.write(drip)
         assert await reader.read() == b""
         writer.close()
+
+
+ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def read_answer(reader: asyncio.StreamReader) -> bytes:
+    await reader.readuntil(b"\r\n\r\n")
+    return await reader.readexactly(2)
+
+
+@pytest.mark.anyio
+async def test_an_idle_connection_is_not_taken_for_one_that_drips() -> None:
+    async with (
+        quick_server(PlainTextResponse("ok")) as port,
+        asyncio.timeout(patience.SECONDS),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(ASKED)
+            assert await read_answer(reader) == b"ok"
+            beats = Quick.beats
+            while Quick.beats < beats + 3:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        writer.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("drip", [b"\r\n", b"G", b"GET / HTTP/1.1\r\nX: "])
+async def test_a_head_that_drips_after_an_answer_is_hung_up_on(drip: bytes) -> None:
+    async with (
+        quick_server(PlainTextResponse("ok")) as port,
+        asyncio.timeout(patience.SECONDS / 2),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ASKED)
+        assert await read_answer(reader) == b"ok"
+        writer.write(drip)
+        assert await reader.read() == b""
+        writer.close()
+
+
+def test_an_idle_connection_is_closed_when_the_setting_says(tmp_path: Path) -> None:
+    with serving(tmp_path, KEEP_ALIVE_SECONDS="1") as server, server.connect() as connection:
+        connection.sendall(ASKED)
+        began = time.monotonic()
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+        assert time.monotonic() - began > 0.9

@@ -63,6 +63,13 @@ class ServiceSettings(SettingsGroup):
         description="How long, once told by SIGTERM to stop, the service still takes requests, "
         "while `/health/ready` says no.",
     )
+    keep_alive_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=7200,
+        description="How long `gatepost serve` keeps a connection that nothing is asked on: longer "
+        "than the balancer before it, which else sends a request as it closes.",
+    )
 
     @field_validator("api_v1_str")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from gatepost.settings.base import Described, SettingsGroup, refuse
-from gatepost.settings.values import read_list, read_origins
+from gatepost.settings.values import read_field_names, read_list, read_origins
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
@@ -35,13 +35,24 @@ class TransportSettings(SettingsGroup):
         tuple[str, ...],
         BeforeValidator(read_origins),
         Described(
-            takes="origins such as https://app.example.com, separated by commas or a JSON list",
+            takes="origins such as https://app.example.com or capacitor://localhost, separated by "
+            "commas or a JSON list",
             default="none",
             also=("BACKEND_CORS_ORIGINS",),
         ),
     ] = Field(
         default=(),
-        description="Other sites whose pages may call the API with the user's cookies (CORS).",
+        description="Other sites, and apps, whose pages may call the API with the user's cookies "
+        "(CORS).",
+    )
+    cors_allowed_headers: Annotated[
+        tuple[str, ...],
+        BeforeValidator(read_field_names),
+        Described(takes="names of headers, separated by commas", default="none"),
+    ] = Field(
+        default=(),
+        description="Headers that those pages may send, beside what the API reads and what "
+        "libraries of tracing and requesting add.",
     )
 
     @field_validator("auth_transports")

@@ -11,6 +11,16 @@ from gatepost.settings.base import refuse
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 
+# Where pages of an application on a device come from: the host means nothing to the network.
+_APP_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://[a-z0-9._~-]+(:\d{1,5})?", re.IGNORECASE)
+
+_NO_APP_SCHEMES = frozenset(
+    {"http", "https", "ws", "wss", "ftp", "file", "blob", "data", "javascript", "about"}
+)
+"""Of these but the first two browsers tell no origin, or one that any page may have."""
+
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
 
 def read_list(value: object) -> object:
     """The items of a comma-separated text or of a JSON list of texts; anything else as it is."""
@@ -69,15 +79,38 @@ def read_origins(value: object) -> tuple[str, ...]:
                 f"allows {'any origin' if item == '*' else 'the null origin'}",
                 "Name each origin, such as https://app.example.com: answers carry credentials.",
             )
-        origin = read_origin(str(item))
+        origin = read_origin(str(item)) or _read_app_origin(str(item))
         if origin is None:
             refuse(
                 f"has an entry that is not an origin (number {place})",
-                "Write scheme://host or scheme://host:port, with http or https, without a path "
-                "or a slash at the end.",
+                "Write scheme://host or scheme://host:port, with http, https or an app's scheme "
+                "such as capacitor, without a path or a slash at the end.",
             )
         origins.append(origin)
     return tuple(dict.fromkeys(origins))
+
+
+def _read_app_origin(text: str) -> str | None:
+    """`scheme://host[:port]` of an app's own scheme, its host as it is written; or None."""
+    found = _APP_ORIGIN.fullmatch(text)
+    if found is None or found[1].lower() in _NO_APP_SCHEMES:
+        return None
+    return found[1].lower() + text[len(found[1]) :]
+
+
+def read_field_names(value: object) -> tuple[str, ...]:
+    """The names of header fields in a list (RFC 9110 section 5.1), each once, in lower case."""
+    items = read_list(value)
+    if not isinstance(items, Iterable):
+        refuse("is not a list", "Separate the names with commas.")
+    names = [str(item).lower() for item in items]
+    for place, name in enumerate(names, start=1):
+        if name == "*" or not _FIELD_NAME.fullmatch(name):
+            refuse(
+                f"has an entry that is no name of a header (number {place})",
+                "Name each header, such as X-Client-Version: with credentials * means nothing.",
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def read_origin(text: str) -> str | None:

@@ -27,7 +27,9 @@ def refuse_cross_site(request: Request, settings: Settings) -> None:
     """
     if request.method in SAFE_METHODS:
         return
-    origin = request.headers.get("origin")
+    origins = request.headers.getlist("origin")
+    # Of several none is believed: no browser sends two.
+    origin = ", ".join(origins) if origins else None
     if origin is not None and origin in settings.allowed_origins:
         return
     site = request.headers.get("sec-fetch-site")

@@ -117,6 +117,20 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("ALLOWED_ORIGINS", {"allowed_origins": '["https://app.example.com"'}),
     ("ALLOWED_ORIGINS", {"allowed_origins": "[1]"}),
     ("ALLOWED_ORIGINS", {"allowed_origins": 5}),
+    ("ALLOWED_ORIGINS", {"allowed_origins": "capacitor://*"}),
+    ("ALLOWED_ORIGINS", {"allowed_origins": "capacitor://localhost/"}),
+    ("ALLOWED_ORIGINS", {"allowed_origins": "capacitor:localhost"}),
+    ("ALLOWED_ORIGINS", {"allowed_origins": "capacitor://localhost,null"}),
+    *(
+        ("ALLOWED_ORIGINS", {"allowed_origins": f"{scheme}://localhost"})
+        for scheme in ("file", "data", "javascript", "blob", "about", "ws", "FILE")
+    ),
+    ("CORS_ALLOWED_HEADERS", {"cors_allowed_headers": "*"}),
+    ("CORS_ALLOWED_HEADERS", {"cors_allowed_headers": "X-One, X Two"}),
+    ("CORS_ALLOWED_HEADERS", {"cors_allowed_headers": "X-One: 1"}),
+    ("CORS_ALLOWED_HEADERS", {"cors_allowed_headers": 5}),
+    ("KEEP_ALIVE_SECONDS", {"keep_alive_seconds": 0}),
+    ("KEEP_ALIVE_SECONDS", {"keep_alive_seconds": 7201}),
     ("PASSWORD_HASHER", {"password_hasher": "md5"}),
     ("PASSWORD_MIN_LENGTH", {"password_min_length": 7}),
     ("PASSWORD_MIN_LENGTH", {"password_min_length": 65}),
@@ -160,6 +174,9 @@ def test_a_wrong_value_is_refused_by_name_with_advice(name: str, values: dict[st
 
 
 ACCEPTED: list[tuple[str, Any, Any]] = [
+    ("allowed_origins", "Capacitor://localhost", ("capacitor://localhost",)),
+    ("allowed_origins", "app://MyApp:3000", ("app://MyApp:3000",)),
+    ("cors_allowed_headers", "X-One,x-two,X-ONE", ("x-one", "x-two")),
     ("root_path", "/team/accounts", "/team/accounts"),
     ("root_path", "/accounts/", "/accounts"),
     ("root_path", "/", ""),

@@ -58,6 +58,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._heads = 0
         self._heads_before = 0
         self._is_refused = False
+        # From the start: who connects and says nothing is slow, too.
+        self._is_awaiting_head = True
         self._beat: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,12 +74,15 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._arrived = len(data)
         self._framing += self._arrived
+        # Also before a head begins: who sends empty lines for ever is not idle.
+        self._is_awaiting_head = True
         super().data_received(data)
         if self._framing > LARGEST_HEAD and not self.transport.is_closing():
             self._refuse(HeadTooLarge())
 
     def on_message_begin(self) -> None:
         self._framing = 0
+        self._is_awaiting_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -88,7 +93,12 @@ class BoundedHttp(HttpToolsProtocol):
             raise _HeadTooLarge
         self._heads += 1
         self._framing = 0
+        self._is_awaiting_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_awaiting_head = False
+        super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         self._framing -= _FRAMING_OF_A_BYTE * len(body)
@@ -136,8 +146,12 @@ class BoundedHttp(HttpToolsProtocol):
         return cycle.more_body and not cycle.response_started and not self.pipeline
 
     def _look_again(self) -> None:
-        """Hang up, unless a head was completed since last time or a request is being answered."""
-        if self._heads == self._heads_before and not self._is_busy():
+        """Hang up on who is sending a head, unless one was completed since last time.
+
+        Not while a request is being answered; and how long an idle connection stays is uvicorn's.
+        """
+        is_slow = self._is_awaiting_head and self._heads == self._heads_before
+        if is_slow and not self._is_busy():
             self.transport.close()
             return
         self._heads_before = self._heads

@@ -142,6 +142,7 @@ def _configure(settings: Settings, **options: Any) -> uvicorn.Config:  # noqa: A
         "server_header": False,
         "ws": "none",
         "timeout_graceful_shutdown": _SECONDS_TO_END,
+        "timeout_keep_alive": settings.keep_alive_seconds,
         # On a busy machine a worker is a while in starting, and is not to be killed for it.
         "timeout_worker_healthcheck": _SECONDS_TO_PROVE_ALIVE,
     }

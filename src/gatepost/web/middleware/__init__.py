@@ -19,7 +19,11 @@ def middleware_stack(settings: Settings) -> list[Middleware]:
     return [
         Middleware(RequestContext, settings=settings),
         Middleware(SecurityHeaders, strict_transport_security=settings.strict_transport_security),
-        Middleware(Cors, allowed_origins=settings.allowed_origins),
+        Middleware(
+            Cors,
+            allowed_origins=settings.allowed_origins,
+            allowed_headers=settings.cors_allowed_headers,
+        ),
         Middleware(RateLimit),  # before all that reads more of a request than its address
         Middleware(
             BodyLimit,

@@ -23,12 +23,23 @@ ANSWER_HEADERS = (
 )
 PREFLIGHT_SECONDS = 600
 
-_LONGEST_LIST = 1024
+_LONGEST_LIST = 4096
+"""Bytes of names that a page wants to send: no browser names so many."""
 
-# What a page may set without asking (Fetch, "CORS-safelisted request-header"), and ours.
-_HEADERS_ALLOWED = frozenset(
-    {"accept", "accept-language", "content-language", *map(str.lower, REQUEST_HEADERS)}
+# What a page may set without asking (Fetch, "CORS-safelisted request-header").
+_SAFELISTED = frozenset({"accept", "accept-language", "content-language"})
+
+HARMLESS_HEADERS = (
+    *("Baggage", "Sentry-Trace", "Traceparent", "Tracestate"),
+    *("B3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags"),
+    *("Newrelic", "Elastic-Apm-Traceparent", "Uber-Trace-Id", "Request-Id", "Request-Context"),
+    *("X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "X-Correlation-ID"),
+    *("X-Datadog-Trace-Id", "X-Datadog-Parent-Id", "X-Datadog-Origin"),
+    *("X-Datadog-Sampling-Priority", "X-Datadog-Tags"),
+    *("X-Requested-With", "X-CSRF-Token", "X-XSRF-Token"),
+    *("Cache-Control", "Pragma"),
 )
+"""What libraries add to each request of a page, and nobody here reads."""
 
 
 class CorsRejected(Problem):
@@ -40,9 +51,14 @@ class CorsRejected(Problem):
 class Cors:
     """Answers preflights, and says on each answer whether the page that asked may read it."""
 
-    def __init__(self, app: ASGIApp, allowed_origins: tuple[str, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed_origins: tuple[str, ...], allowed_headers: tuple[str, ...]
+    ) -> None:
         self.app = app
         self.allowed_origins = frozenset(allowed_origins)
+        named = (*REQUEST_HEADERS, *HARMLESS_HEADERS, *allowed_headers)
+        self.named_headers = ", ".join(named)
+        self.allowed_headers = _SAFELISTED | frozenset(map(str.lower, named))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,10 +79,29 @@ class Cors:
         if scope["method"] == "OPTIONS" and origins:
             headers = Headers(scope=scope)
             if "access-control-request-method" in headers:
-                answer = _preflight_answer(headers, request_id_of(scope), is_listed=is_listed)
+                answer = self._answer_preflight(headers, request_id_of(scope), is_listed=is_listed)
                 await answer(scope, receive, send_marked)
                 return
         await self.app(scope, receive, send_marked)
+
+    def _answer_preflight(self, headers: Headers, request_id: str, *, is_listed: bool) -> Response:
+        method = headers["access-control-request-method"]
+        named = ",".join(headers.getlist("access-control-request-headers"))
+        if not is_listed or method not in METHODS or not self._may_be_sent(named):
+            return problem_response(CorsRejected(), request_id)
+        return Response(
+            status_code=204,
+            headers={
+                "Access-Control-Allow-Methods": ", ".join(METHODS),
+                "Access-Control-Allow-Headers": self.named_headers,
+                "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+            },
+        )
+
+    def _may_be_sent(self, named: str) -> bool:
+        if len(named) > _LONGEST_LIST:
+            return False
+        return {name.strip() for name in named.lower().split(",")} - {""} <= self.allowed_headers
 
 
 def _mark(start: Message, origin: str | None) -> None:
@@ -80,25 +115,3 @@ def _mark(start: Message, origin: str | None) -> None:
         marked["Access-Control-Allow-Origin"] = origin
         marked["Access-Control-Allow-Credentials"] = "true"
         marked["Access-Control-Expose-Headers"] = ", ".join(ANSWER_HEADERS)
-
-
-def _are_allowed(named: str) -> bool:
-    """Whether a page may send all of these headers; no browser names very many."""
-    if len(named) > _LONGEST_LIST:
-        return False
-    return {name.strip() for name in named.lower().split(",")} - {""} <= _HEADERS_ALLOWED
-
-
-def _preflight_answer(headers: Headers, request_id: str, *, is_listed: bool) -> Response:
-    method = headers["access-control-request-method"]
-    named = headers.get("access-control-request-headers", "")
-    if not is_listed or method not in METHODS or not _are_allowed(named):
-        return problem_response(CorsRejected(), request_id)
-    return Response(
-        status_code=204,
-        headers={
-            "Access-Control-Allow-Methods": ", ".join(METHODS),
-            "Access-Control-Allow-Headers": ", ".join(REQUEST_HEADERS),
-            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
-        },
-    )

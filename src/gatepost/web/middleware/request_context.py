@@ -54,7 +54,8 @@ class RequestContext:
         self.whole_path = WholePath(settings.root_path)
         # What crashed may have been anywhere below, so the headers are put on once more.
         self.last_resort = SecurityHeaders(
-            Cors(_answer_crash, settings.allowed_origins), settings.strict_transport_security
+            Cors(_answer_crash, settings.allowed_origins, settings.cors_allowed_headers),
+            settings.strict_transport_security,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
