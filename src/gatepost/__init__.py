@@ -9,8 +9,17 @@ __version__ = "0.1.0"
 # server. Type checkers read the imports below; the architecture tests allow them here only.
 if TYPE_CHECKING:
     from gatepost.app import create_app
-    from gatepost.embedding import CurrentPrincipal, CurrentUser, Gatepost, install, require_role
-    from gatepost.features.accounts.schemas import UserRead as User
+    from gatepost.embedding import (
+        CurrentPrincipal,
+        CurrentUser,
+        Gatepost,
+        OptionalPrincipal,
+        OptionalUser,
+        install,
+        require_role,
+    )
+    from gatepost.errors import Problem
+    from gatepost.features.accounts.schemas import User
     from gatepost.features.sessions.principal import Principal
     from gatepost.hooks import Happening, Hooks
     from gatepost.settings import Settings, SettingsError
@@ -21,7 +30,10 @@ __all__ = [
     "Gatepost",
     "Happening",
     "Hooks",
+    "OptionalPrincipal",
+    "OptionalUser",
     "Principal",
+    "Problem",
     "Settings",
     "SettingsError",
     "User",
@@ -36,10 +48,13 @@ _HOMES = {
     "Gatepost": ("gatepost.embedding", "Gatepost"),
     "Happening": ("gatepost.hooks", "Happening"),
     "Hooks": ("gatepost.hooks", "Hooks"),
+    "OptionalPrincipal": ("gatepost.embedding", "OptionalPrincipal"),
+    "OptionalUser": ("gatepost.embedding", "OptionalUser"),
     "Principal": ("gatepost.features.sessions.principal", "Principal"),
+    "Problem": ("gatepost.errors", "Problem"),
     "Settings": ("gatepost.settings", "Settings"),
     "SettingsError": ("gatepost.settings", "SettingsError"),
-    "User": ("gatepost.features.accounts.schemas", "UserRead"),
+    "User": ("gatepost.features.accounts.schemas", "User"),
     "create_app": ("gatepost.app", "create_app"),
     "install": ("gatepost.embedding", "install"),
     "require_role": ("gatepost.embedding", "require_role"),

@@ -4,44 +4,55 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
 from starlette.routing import Match, Mount
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from gatepost.app import assemble, auth_at_root, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
 from gatepost.errors import Problem
 from gatepost.features.accounts.dependencies import deny, get_user
+from gatepost.features.accounts.errors import PermissionDenied
 from gatepost.features.accounts.roles import Role
-from gatepost.features.accounts.schemas import UserRead
-from gatepost.features.sessions.dependencies import get_principal, password_form
+from gatepost.features.accounts.schemas import User
+from gatepost.features.sessions.cache import CachedSession
+from gatepost.features.sessions.dependencies import STAND_IN, get_principal, password_form
+from gatepost.features.sessions.errors import NotAuthenticated
 from gatepost.features.sessions.principal import Principal
 from gatepost.hooks import Hooks
+from gatepost.hosting.applications import OwnMount, applications_of
+from gatepost.hosting.inputs import refuse_callers_in_requests
+from gatepost.hosting.refusals import Refusal, answering, refused
+from gatepost.hosting.stand_ins import Replaced, StandIn, find_stand_in
 from gatepost.runtime import Runtime
 from gatepost.settings import Settings
 from gatepost.web.dependencies import origin_of
-from gatepost.web.problems import REQUEST_ID, answer_problem, passing_problem
+from gatepost.web.problems import REQUEST_ID, passing_problem
 from gatepost.work import begin_work
+
+T = TypeVar("T")
 
 _PREFIX = re.compile(r"(/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Gatepost:
     """One instance inside a host application.
 
-    `user`, `principal` and `require_role` are dependencies of this very instance, for hosts that
-    install several; with only one, `CurrentUser` and its kin say the same.
+    `user`, `principal`, their optional forms and `require_role` are dependencies of this very
+    instance, for hosts that install several; with only one, `CurrentUser` and its kin say the same.
     """
 
     settings: Settings
     prefix: str
+    _host: FastAPI = field(repr=False)
+    _refusal: Refusal | None = field(default=None, repr=False)
     _runtime: Runtime | None = field(default=None, repr=False)
 
     @property
@@ -54,12 +65,32 @@ class Gatepost:
     async def principal(self, connection: HTTPConnection) -> Principal:
         """Who is calling. Raises `NotAuthenticated`, `InvalidToken` or `CsrfRejected`."""
         with self._asking(connection) as request:
+            stand_in = await self._stand_in(connection, wants_user=False)
+            if stand_in is not None:
+                return _somebody(stand_in.principal())
             return await get_principal(request, self.runtime, None)
 
-    async def user(self, connection: HTTPConnection) -> UserRead:
+    async def user(self, connection: HTTPConnection) -> User:
         """The user who is calling. Raises as `principal` does."""
         with self._asking(connection) as request:
+            stand_in = await self._stand_in(connection, wants_user=True)
+            if stand_in is not None:
+                return _somebody(await stand_in.user(self._runtime))
             return await get_user(request, self.runtime, None)
+
+    async def optional_principal(self, connection: HTTPConnection) -> Principal | None:
+        """Who is calling; None where no credential came. Raises for a bad one, as `principal`."""
+        try:
+            return await self.principal(connection)
+        except NotAuthenticated:
+            return None
+
+    async def optional_user(self, connection: HTTPConnection) -> User | None:
+        """The user who is calling; None where no credential came. Raises as `principal`."""
+        try:
+            return await self.user(connection)
+        except NotAuthenticated:
+            return None
 
     def require_role(self, *roles: Role | str) -> Callable[[HTTPConnection], Awaitable[Principal]]:
         """A dependency that lets callers with one of these roles pass; else `PermissionDenied`.
@@ -69,15 +100,49 @@ class Gatepost:
         allowed = _known(roles)
 
         async def check_role(connection: HTTPConnection) -> Principal:
-            with self._asking(connection) as request:
-                principal = await get_principal(request, self.runtime, None)
-                if principal.role not in allowed:
-                    origin = origin_of(request.scope, self.settings)
-                    async with begin_work(self.runtime, origin, writes=False) as work:
-                        await deny(work, principal)
-                return principal
+            return await self._with_role(connection, allowed)
 
         return check_role
+
+    async def _with_role(self, connection: HTTPConnection, allowed: frozenset[Role]) -> Principal:
+        principal = await self.principal(connection)
+        if principal.role not in allowed:
+            with self._asking(connection) as request:
+                await self._deny(request, principal)
+        return principal
+
+    async def _deny(self, request: Request, principal: Principal) -> None:
+        """Refuse, and remember it, unless a test has put this caller in place; always raises."""
+        if await self._stand_in(request, wants_user=False) is not None:
+            raise PermissionDenied
+        origin = origin_of(request.scope, self.settings)
+        async with begin_work(self.runtime, origin, writes=False) as work:
+            await deny(work, principal)
+
+    async def _stand_in(self, connection: HTTPConnection, *, wants_user: bool) -> StandIn | None:
+        own = getattr(connection.scope.get("app"), "dependency_overrides", None)
+        if not own and not self._host.dependency_overrides:
+            return None
+        return await find_stand_in(connection, self._host, self._replaced(), wants_user=wants_user)
+
+    async def _session_of_stand_in(self, request: Request) -> CachedSession | None:
+        stand_in = await self._stand_in(request, wants_user=False)
+        return None if stand_in is None else stand_in.session()
+
+    def _replaced(self) -> Replaced:
+        is_first = getattr(self._host.state, "gatepost_installed", None) is self
+        return Replaced(
+            principal=[
+                self.principal,
+                self.optional_principal,
+                *((current_principal, optional_principal) if is_first else ()),
+            ],
+            user=[
+                self.user,
+                self.optional_user,
+                *((current_user, optional_user) if is_first else ()),
+            ],
+        )
 
     @contextmanager
     def _asking(self, connection: HTTPConnection) -> Iterator[Request]:
@@ -89,11 +154,19 @@ class Gatepost:
         connection.scope.setdefault(REQUEST_ID, uuid4().hex)
         try:
             yield _request_of(connection)
+        except Problem as problem:
+            raise refused(connection, problem, self._refusal) from problem
         except (SQLAlchemyError, OSError) as error:
-            problem = passing_problem(error)
-            if problem is None:
+            passing = passing_problem(error)
+            if passing is None:
                 raise
-            raise problem from error
+            raise refused(connection, passing, self._refusal) from error
+
+
+def _somebody(caller: T | None) -> T:
+    if caller is None:
+        raise NotAuthenticated
+    return caller
 
 
 def install(
@@ -103,14 +176,17 @@ def install(
     *,
     clock: Clock | None = None,
     hooks: Hooks | None = None,
+    refusal: Refusal | None = None,
 ) -> Gatepost:
     """Mount the whole service in `app` below `prefix`, and start and stop it with the host.
 
     Below the prefix everything answers as in the service itself, and what is below `/auth` there
     answers without it too: with the default prefix, `/auth/login` and `/auth/refresh`. Refusals
-    of our dependencies on the host's own routes are answered as problem details; the host's
-    other errors, its middleware and its documentation stay its own. Raises `ValueError` for a
-    prefix that is no path, or that this host has given away already.
+    of our dependencies on the host's own routes are answered as problem details, or as `refusal`
+    makes them of the request and the `Problem`; the host's other errors, its middleware and its
+    documentation stay its own. Raises `ValueError` for a prefix that is no path, or that this host
+    has given away already. The host does not start, by a `CallerFromRequest`, while a route of it
+    reads the caller from its request.
     """
     if prefix != "/" and not _PREFIX.fullmatch(prefix):
         raise ValueError("a prefix is / or a path such as /auth, without a slash at its end")
@@ -119,22 +195,38 @@ def install(
         if isinstance(route, Mount) and f"{path}/".startswith(f"{route.path}/"):
             above = route.path or "/"
             raise ValueError(f"what is mounted at {above} answers {prefix} already: mount it later")
-    gatepost = Gatepost(settings=settings, prefix=prefix)
+    gatepost = Gatepost(settings=settings, prefix=prefix, _host=app, _refusal=refusal)
     service = assemble(settings)
     service.router.routes.extend(auth_at_root())
     service.state.auth_folders = (*service.state.auth_folders, "")
-    app.router.routes.append(Mount(path, service) if path else _AmongTheHosts(path, service))
+    mount = _ServiceMount if path else _AmongTheHosts
+    app.router.routes.append(mount(path, service, gatepost))
     if READS_COOKIES_SLOWLY:
         app.add_middleware(DropQuotedCookies)
     _start_with_host(app, service, gatepost, clock, hooks)
-    app.add_exception_handler(Problem, answer_problem)
+    app.add_exception_handler(Problem, answering(refusal))
     if not hasattr(app.state, "gatepost_installed"):
         app.state.gatepost_installed = gatepost
+        # Applications that are mounted in the host find it by the router that was asked first.
+        vars(app.router)["gatepost_installed"] = gatepost
         _tell_where_to_log_in(app, prefix)
     return gatepost
 
 
-class _AmongTheHosts(Mount):
+class _ServiceMount(OwnMount):
+    """Where the service is mounted; a caller whom the host's tests put in place is theirs too."""
+
+    def __init__(self, prefix: str, service: FastAPI, gatepost: Gatepost) -> None:
+        super().__init__(prefix, app=service)
+        self._gatepost = gatepost
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._gatepost._host.dependency_overrides:  # noqa: SLF001 - this module's own class
+            scope[STAND_IN] = self._gatepost._session_of_stand_in  # noqa: SLF001 - as above
+        await super().handle(scope, receive, send)
+
+
+class _AmongTheHosts(_ServiceMount):
     """The service at the host's own root: it leaves to the host what it has no route for."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -171,6 +263,7 @@ def _start_with_host(
 
     @asynccontextmanager
     async def both(host: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - Starlette's own signature
+        _look_at_routes(app, gatepost)
         async with running(gatepost.settings, clock=clock, hooks=hooks) as runtime:
             gatepost._runtime = runtime  # noqa: SLF001 - this module's own class
             service.state.gatepost = runtime
@@ -183,25 +276,47 @@ def _start_with_host(
     app.router.lifespan_context = both
 
 
-def _tell_where_to_log_in(app: FastAPI, prefix: str) -> None:
-    """Let the Authorize button of the host's own documentation log in here."""
-    describe = app.openapi
+def _look_at_routes(app: FastAPI, gatepost: Gatepost) -> None:
+    """Judge all routes of the host once they are there; the first of several instances does.
 
-    def openapi() -> dict[str, Any]:
-        document = describe()
+    Raises `CallerFromRequest`.
+    """
+    if app.state.gatepost_installed is not gatepost:
+        return
+    refuse_callers_in_requests(app.routes)
+    for each in (app, *applications_of(app.routes)):
+        _tell_where_to_log_in(each, gatepost.prefix)
+
+
+def _tell_where_to_log_in(app: FastAPI, prefix: str) -> None:
+    """Let the Authorize button of an application's own documentation log in here."""
+    if not isinstance(app.openapi, _Description):
+        app.openapi = _Description(app.openapi, prefix)  # type: ignore[method-assign] # FastAPI documents this way to extend it
+
+
+class _Description:
+    """Describes an application as before, but for the address in our own scheme."""
+
+    def __init__(self, describe: Callable[[], dict[str, Any]], prefix: str) -> None:
+        self._describe = describe
+        self._login = f"{prefix}/login".lstrip("/")
+
+    def __call__(self) -> dict[str, Any]:
+        document = self._describe()
         schemes = document.get("components", {}).get("securitySchemes", {})
         scheme = schemes.get(password_form.scheme_name, {})
         if "flows" in scheme:
-            scheme["flows"]["password"]["tokenUrl"] = f"{prefix}/login".lstrip("/")
+            scheme["flows"]["password"]["tokenUrl"] = self._login
         return document
-
-    app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this way to extend it
 
 
 def _installed(connection: HTTPConnection) -> Gatepost:
-    gatepost = getattr(connection.scope["app"].state, "gatepost_installed", None)
+    """The instance of the route's application, or of that in which this is mounted."""
+    scope = connection.scope
+    own = getattr(getattr(scope.get("app"), "state", None), "gatepost_installed", None)
+    gatepost = own or getattr(scope.get("router"), "gatepost_installed", None)
     if not isinstance(gatepost, Gatepost):
-        msg = "call gatepost.install(app, settings) on the application of this route"
+        msg = "call gatepost.install(app, settings) on the application that the server runs"
         raise RuntimeError(msg)  # noqa: TRY004 - nothing has a wrong type: it is not installed
     return gatepost
 
@@ -209,14 +324,24 @@ def _installed(connection: HTTPConnection) -> Gatepost:
 _Documented = Annotated[str | None, Depends(password_form)]
 
 
-async def current_principal(connection: HTTPConnection, _: _Documented) -> Principal:
+async def current_principal(connection: HTTPConnection, _: _Documented = None) -> Principal:
     """Who is calling the host's route."""
     return await _installed(connection).principal(connection)
 
 
-async def current_user(connection: HTTPConnection, _: _Documented) -> UserRead:
+async def current_user(connection: HTTPConnection, _: _Documented = None) -> User:
     """The user who is calling the host's route."""
     return await _installed(connection).user(connection)
+
+
+async def optional_principal(connection: HTTPConnection, _: _Documented = None) -> Principal | None:
+    """Who is calling the host's route; None where no credential came. A bad one is refused."""
+    return await _installed(connection).optional_principal(connection)
+
+
+async def optional_user(connection: HTTPConnection, _: _Documented = None) -> User | None:
+    """The user who is calling the host's route; None where no credential came, as above."""
+    return await _installed(connection).optional_user(connection)
 
 
 def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:
@@ -226,11 +351,13 @@ def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:
     """
     allowed = _known(roles)
 
-    async def check_role(connection: HTTPConnection, _: _Documented) -> Principal:
-        return await _installed(connection).require_role(*allowed)(connection)
+    async def check_role(connection: HTTPConnection, _: _Documented = None) -> Principal:
+        return await _installed(connection)._with_role(connection, allowed)  # noqa: SLF001 - this module's own class
 
     return check_role
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
-CurrentUser = Annotated[UserRead, Depends(current_user)]
+CurrentUser = Annotated[User, Depends(current_user)]
+OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
+OptionalUser = Annotated[User | None, Depends(optional_user)]

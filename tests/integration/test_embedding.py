@@ -6,14 +6,15 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader, HTTPBearer, OAuth2PasswordBearer
 
 from gatepost import (
     CurrentPrincipal,
@@ -21,8 +22,8 @@ from gatepost import (
     Gatepost,
     Happening,
     Hooks,
+    OptionalUser,
     Principal,
-    Settings,
     User,
     install,
     require_role,
@@ -31,46 +32,11 @@ from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.roles import Role
 from gatepost.work import Origin, begin_work
 from tests.support.asgi import open_websocket
+from tests.support.hosts import ADA, Host, running, settings_for
 from tests.support.queries import counting_queries
-from tests.support.service import PASSWORD, bearer, make_settings
+from tests.support.service import PASSWORD, bearer
 
 pytestmark = pytest.mark.anyio
-
-ADA = "ada@example.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A running host application."""
-
-    app: FastAPI
-    gatepost: Gatepost
-    client: httpx.AsyncClient
-
-    async def sign_up(self, email: str = ADA, prefix: str = "/auth") -> dict[str, str]:
-        """Register and log in; returns the headers that prove it."""
-        body = {"email": email, "password": PASSWORD}
-        answer = await self.client.post(f"{prefix}/register", json=body)
-        assert answer.status_code == 201, answer.text
-        answer = await self.client.post(f"{prefix}/login", json={**body, "transport": "bearer"})
-        assert answer.status_code == 200, answer.text
-        return bearer(answer.json()["access_token"])
-
-    async def make_admin(self, user_id: int) -> None:
-        async with begin_work(self.gatepost.runtime, Origin("test")) as work:
-            await accounts.set_role(work, user_id, Role.ADMIN)
-
-
-@asynccontextmanager
-async def running(app: FastAPI, gatepost: Gatepost) -> AsyncIterator[Host]:
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="https://host.test") as client:
-            yield Host(app, gatepost, client)
-
-
-def settings_for(url: str, **changes: Any) -> Settings:
-    return make_settings(url, migrate_on_start=True, **changes)
 
 
 @pytest.fixture
@@ -570,3 +536,60 @@ async def test_a_process_that_may_be_one_of_several_remembers_only_if_it_is_said
         for _ in range(2):
             assert (await host.client.get("/auth/me", headers=headers)).status_code == 200
         assert (gatepost.runtime.session_cache.hits > 0) == bool(said)
+
+
+async def test_the_hosts_own_schemes_stay_its_own_in_its_documentation(sqlite_url: str) -> None:
+    app = FastAPI()
+    gatepost = install(app, settings_for(sqlite_url), prefix="/accounts")
+    schemes: list[Any] = [
+        OAuth2PasswordBearer("legacy/token", auto_error=False),
+        OAuth2PasswordBearer("other/token", scheme_name="Other", auto_error=False),
+        HTTPBearer(auto_error=False),
+        APIKeyHeader(name="X-Key", auto_error=False),
+    ]
+    declared = [Depends(scheme) for scheme in schemes]
+
+    @app.get("/legacy", dependencies=declared)
+    async def legacy() -> None:
+        pass
+
+    @app.get("/both", dependencies=declared)
+    async def both(_: CurrentUser) -> None:
+        pass
+
+    async with running(app, gatepost) as host:
+        document = (await host.client.get("/openapi.json")).json()
+    told = document["components"]["securitySchemes"]
+    assert set(told) == {
+        "OAuth2PasswordBearer",
+        "Other",
+        "HTTPBearer",
+        "APIKeyHeader",
+        "GatepostLogin",
+    }
+    for name, address in (
+        ("OAuth2PasswordBearer", "legacy/token"),
+        ("Other", "other/token"),
+        ("GatepostLogin", "accounts/login"),
+    ):
+        assert told[name]["flows"]["password"]["tokenUrl"] == address
+    assert {"GatepostLogin": []} not in document["paths"]["/legacy"]["get"]["security"]
+    assert {"GatepostLogin": []} in document["paths"]["/both"]["get"]["security"]
+
+
+async def test_documentation_that_the_host_describes_itself_logs_in_here(sqlite_url: str) -> None:
+    app, sub = FastAPI(), FastAPI()
+    gatepost = install(app, settings_for(sqlite_url), prefix="/accounts")
+    for each in (app, sub):
+
+        @each.get("/hello")
+        async def hello(_: OptionalUser) -> None:
+            pass
+
+    app.mount("/v2", sub)
+    app.openapi = lambda: get_openapi(title="Own", version="1", routes=app.routes)  # type: ignore[method-assign] # FastAPI documents this way to extend it
+    async with running(app, gatepost) as host:
+        for path in ("/openapi.json", "/v2/openapi.json"):
+            document = (await host.client.get(path)).json()
+            (scheme,) = document["components"]["securitySchemes"].values()
+            assert scheme["flows"]["password"]["tokenUrl"] == "accounts/login"

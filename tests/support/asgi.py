@@ -1,6 +1,6 @@
 """One request spoken to an application in plain ASGI, for what no HTTP client would do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,8 +39,14 @@ class Exchange:
         self.is_complete = not message.get("more_body", False)
 
 
+ANSWERS_WEBSOCKETS: Mapping[str, Any] = {"websocket.http.response": {}}
+
+
 async def open_websocket(
-    app: ASGIApp, path: str, headers: Iterable[tuple[bytes, bytes]] = ()
+    app: ASGIApp,
+    path: str,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    extensions: Mapping[str, Any] | None = ANSWERS_WEBSOCKETS,
 ) -> list[Message]:
     """Ask for a WebSocket, and hang up at once; returns what was said to that."""
     scope: dict[str, Any] = {
@@ -57,7 +63,7 @@ async def open_websocket(
         "server": ("host.test", 443),
         "subprotocols": [],
         "state": {},
-        "extensions": {"websocket.http.response": {}},
+        "extensions": extensions,
     }
     waiting = iter([{"type": "websocket.connect"}])
     said: list[Message] = []

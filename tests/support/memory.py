@@ -38,7 +38,7 @@ def _difference(seen: CachedSession, row: tuple[Session, User] | None) -> str | 
     if session.role != seen.principal.role:
         return f"has the role {session.role}, not {seen.principal.role}"
     now = UserRead.model_validate(user)
-    if seen.user is not None and seen.user != now:
+    if seen.user is not None and dict(seen.user) != dict(now):
         return f"its user is {now}, not {seen.user}"
     if seen.rendered is not None and json.loads(seen.rendered) != now.model_dump(mode="json"):
         return f"its user is {now}, not {seen.rendered!r}"

@@ -82,7 +82,7 @@ def test_whatever_can_be_awaited_with_a_happening_is_a_callback(
         (hear_nothing, "hear_nothing has to take one argument"),
         (hear_with, "hear_with has to take one argument"),
         (hear_by_name, "hear_by_name has to take one argument"),
-        (functools.partial(hear_with, "a", None), "has to take one argument"),
+        (functools.partial(hear_nothing), "has to take one argument"),
         (Listener, "Listener cannot be a callback"),
         ("hear", "cannot be a callback"),
         (None, "cannot be a callback"),

@@ -9,7 +9,10 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 
+from gatepost.client.callers import never_injected, schema_of_caller
 from gatepost.client.jwks import KeysUnavailable, RemoteKeys
 from gatepost.client.jwt import (
     ACCESS,
@@ -27,9 +30,13 @@ _LARGEST_ID: Final = 2**63 - 1
 _bearer = HTTPBearer(scheme_name="Gatepost", bearerFormat="JWT", auto_error=False)
 
 
+@never_injected
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who is calling, as a verified access token says; `claims` is all of it, read-only."""
+    """Who is calling, as a verified access token says; `claims` is all of it, read-only.
+
+    Code constructs one, and validation never does: pydantic refuses whatever is not one already.
+    """
 
     subject: str
     user_id: int
@@ -38,6 +45,12 @@ class Claims:
     token_id: str
     expires_at: datetime
     claims: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return schema_of_caller(cls, source, handler)
 
 
 class TokenVerifier:

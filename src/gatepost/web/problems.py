@@ -91,16 +91,19 @@ def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(members) for status, members in by_status.items()}
 
 
+_NOT_ANSWERED = ("gatepost.cli.", "gatepost.hosting.")
+
+
 def problem_kinds() -> Iterator[type[Problem]]:
     """Every kind that the service answers with, in the modules that are loaded, as defined.
 
-    The command line has its own, which no client ever sees.
+    The command line has its own, which no client ever sees; those of hosts are these once more.
     """
     waiting = [Problem]
     while waiting:
         kind = waiting.pop(0)
         waiting += kind.__subclasses__()
-        if kind is not Problem and not kind.__module__.startswith("gatepost.cli."):
+        if kind is not Problem and not kind.__module__.startswith(_NOT_ANSWERED):
             yield kind
 
 

@@ -10,7 +10,7 @@ from gatepost.features.accounts.errors import PermissionDenied, UserNotFound
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import SearchInput, beginning_of_key
 from gatepost.features.accounts.roles import Role
-from gatepost.features.accounts.schemas import UserRead
+from gatepost.features.accounts.schemas import User, UserRead
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.sessions.cache import CachedSession
@@ -23,27 +23,28 @@ from gatepost.work import Work, begin_work
 
 async def get_user(
     request: Request, runtime: CurrentRuntime, _: Annotated[str | None, Depends(password_form)]
-) -> UserRead:
+) -> User:
     """The user who is calling. Raises as `find_session` does."""
     session, _by_cookie = await find_session(request, runtime, _read_user)
     if session.user is None:
         origin = origin_of(request.scope, runtime.settings)
         async with begin_work(runtime, origin, writes=False) as work:
             await _read_user(work, session)
-    user: UserRead = session.user
+    user: User = session.user
     return user
 
 
 async def _read_user(work: Work, session: CachedSession) -> None:
     """Put the user to the session, and as they are sent; the session was read before."""
     try:
-        user = UserRead.model_validate(await accounts.get_shown(work, session.user_id))
+        read = UserRead.model_validate(await accounts.get_shown(work, session.user_id))
     except UserNotFound as error:
         raise InvalidToken from error  # deleted since the session was read
+    user = User.model_construct(**dict(read))
     session.user, session.rendered = user, user.model_dump_json().encode()
 
 
-CurrentUser = Annotated[UserRead, Depends(get_user, scope="function")]
+CurrentUser = Annotated[User, Depends(get_user, scope="function")]
 
 
 def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:

@@ -4,7 +4,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from gatepost.features.sessions import service as sessions
-from gatepost.features.sessions.dependencies import find_access_token
+from gatepost.features.sessions.dependencies import STAND_IN, find_access_token
 from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.web.routing import StrictRoute
 from gatepost.web.runtimes import runtime_of
@@ -22,7 +22,7 @@ class CallerRoute(StrictRoute):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_plain = scope["method"] == "GET" and not scope["query_string"]
+        is_plain = scope["method"] == "GET" and not scope["query_string"] and STAND_IN not in scope
         body = _recall(scope) if is_plain else None
         if body is None:
             await super().handle(scope, receive, send)

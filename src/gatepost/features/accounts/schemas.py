@@ -1,11 +1,19 @@
 """A user on the wire, and what may be changed of one."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StrictBool,
+    field_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from gatepost.client.callers import Given, never_injected, schema_of_caller
 from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
 from gatepost.features.accounts.roles import Role
 from gatepost.web.bodies import RequestBody, shown_as
@@ -45,6 +53,28 @@ class UserRead(BaseModel):
     email_verified: bool
     created_at: datetime
     updated_at: datetime
+
+
+@never_injected
+class User(UserRead):
+    """The user who is calling, as the host's routes get them.
+
+    Code constructs one by keyword, such as a test that replaces the caller; pydantic refuses
+    whatever else is not one already. Raises pydantic's `ValidationError` for bad values.
+    """
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - pydantic's own signature
+        self.__pydantic_validator__.validate_python(Given(values), self_instance=self)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:  # noqa: ANN401 - as above
+        never_injected(cls)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return schema_of_caller(cls, source, handler)
 
 
 class _Changes(RequestBody):

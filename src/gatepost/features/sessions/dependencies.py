@@ -21,8 +21,10 @@ from gatepost.web.dependencies import CurrentRuntime, origin_of
 from gatepost.work import Work, begin_work
 
 # For the OpenAPI document: Swagger UI's Authorize button logs in with the password form.
-# `web.openapi` puts in where.
-password_form = OAuth2PasswordBearer(tokenUrl="auth/login", auto_error=False)
+# `web.openapi` puts in where. A host's own scheme of this class goes by the class's name.
+password_form = OAuth2PasswordBearer(
+    tokenUrl="auth/login", scheme_name="GatepostLogin", auto_error=False
+)
 
 
 async def get_principal(
@@ -35,6 +37,10 @@ async def get_principal(
 
 Reading = Callable[[Work, CachedSession], Awaitable[None]]
 
+STAND_IN = "gatepost.stand_in"
+"""In the scope: a host's test has put somebody in the caller's place. It holds an async function
+that gives their session for a request, or None."""
+
 
 async def find_session(
     request: Request, runtime: Runtime, and_read: Reading | None = None
@@ -45,6 +51,10 @@ async def find_session(
     work of its own that ends before the route's begins, and in which `and_read` may read more.
     Raises `NotAuthenticated`, `InvalidToken`, or `CsrfRejected` for a cookie.
     """
+    if STAND_IN in request.scope:
+        stand_in: CachedSession | None = await request.scope[STAND_IN](request)
+        if stand_in is not None:
+            return stand_in, False
     settings = runtime.settings
     token, by_cookie = find_access_token(request, settings.auth_transports)
     if by_cookie:

@@ -1,0 +1,50 @@
+"""Keeps the types that say who is calling out of what a client can send."""
+
+import inspect
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+CALLER: Final = "gatepost_caller"
+"""Marks the schema of such a type in pydantic's metadata; its value is the type's name."""
+
+T = TypeVar("T")
+
+
+class Given(dict[str, Any]):
+    """What code constructs such a model from. No input is ever of this type."""
+
+
+def schema_of_caller(caller: type, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+    """The schema of a type that no input becomes: instances pass, all else is refused.
+
+    For `__get_pydantic_core_schema__`. `CurrentPrincipal | None` in a route is no dependency any
+    more but a field: a framework would read it from the body, and let clients say who they are.
+    Instances are serialised and described like those of any other model.
+    """
+    return core_schema.no_info_wrap_validator_function(
+        partial(_take, caller), handler(source), metadata={CALLER: caller.__name__}
+    )
+
+
+def _take(
+    caller: type, value: object, construct: core_schema.ValidatorFunctionWrapHandler
+) -> object:
+    if isinstance(value, caller):
+        return value
+    if type(value) is Given:
+        return construct(dict(value))
+    raise PydanticCustomError("caller_not_input", "Nothing that is sent says who is calling")
+
+
+def never_injected(caller: type[T]) -> type[T]:
+    """Let the class be of no use as a dependency itself: `principal: Principal = Depends()`.
+
+    A framework would read the constructor's arguments from the query. By this signature it asks for
+    an instance, which `schema_of_caller` lets nobody send.
+    """
+    asked = inspect.Parameter("caller", inspect.Parameter.KEYWORD_ONLY, annotation=caller)
+    setattr(caller, "__signature__", inspect.Signature([asked]))  # noqa: B010 - no type declares it
+    return caller

@@ -1,0 +1,1 @@
+"""What `gatepost.embedding` needs to live in a host application."""

@@ -1,0 +1,81 @@
+"""Refuses to start a host whose routes read the caller from what the client sends."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi.dependencies.models import Dependant
+from pydantic import TypeAdapter
+from starlette.routing import BaseRoute
+
+from gatepost.client.callers import CALLER
+from gatepost.hosting.applications import routes_of
+
+_REMEDY = """\
+Whoever sends the request would say there who is calling. Annotate the parameter with
+CurrentPrincipal or CurrentUser; where nobody needs to be logged in, with OptionalPrincipal or
+OptionalUser: `CurrentUser | None` is no dependency. A model that a request holds has a field of
+its own for a user's id."""
+
+
+class CallerFromRequest(TypeError):  # noqa: N818 - named for the fact, as every refusal here
+    """Routes of the host take `Principal`, `User` or `Claims` from the request; all are named."""
+
+    def __init__(self, places: Sequence[str]) -> None:
+        listed = "\n".join(f"  {place}" for place in places)
+        super().__init__(f"Routes take the caller from the request:\n{listed}\n{_REMEDY}")
+
+
+def refuse_callers_in_requests(routes: Sequence[BaseRoute]) -> None:
+    """Raise `CallerFromRequest` where any route, however deep, reads a caller from its request."""
+    places = [
+        f"{route.name}: `{name}` takes {caller}"
+        for route in routes_of(routes)
+        for name, caller in _callers_of(route.dependant)
+    ]
+    if places:
+        raise CallerFromRequest(list(dict.fromkeys(places)))
+
+
+def _callers_of(dependant: Dependant) -> Iterator[tuple[str, str]]:
+    """Where the route or one of its dependencies reads a caller: the parameter and the type."""
+    for field in _fields(dependant):
+        for caller in _callers_in(field):
+            yield field.name, caller
+    for each in dependant.dependencies:
+        yield from _callers_of(each)
+
+
+def _fields(dependant: Dependant) -> Iterator[Any]:
+    """What is read from a request, as FastAPI describes it."""
+    yield from dependant.path_params
+    yield from dependant.query_params
+    yield from dependant.header_params
+    yield from dependant.cookie_params
+    yield from dependant.body_params
+
+
+_PLAIN = frozenset({str, int, float, bool, bytes})
+
+
+def _callers_in(field: Any) -> Iterator[str]:  # noqa: ANN401 - FastAPI keeps its type to itself
+    info = field.field_info
+    if info.annotation not in _PLAIN:
+        read: Any = Annotated[info.annotation, info]
+        yield from dict.fromkeys(_marks(TypeAdapter(read).core_schema))
+
+
+def _marks(schema: object) -> Iterator[str]:
+    """The callers' types that a core schema holds at any depth: in models, lists and unions."""
+    waiting, seen = [schema], set[int]()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, dict):
+            metadata = part.get("metadata")
+            if isinstance(metadata, dict) and CALLER in metadata:
+                yield metadata[CALLER]
+            waiting += part.values()
+        elif isinstance(part, list | tuple):
+            waiting += part

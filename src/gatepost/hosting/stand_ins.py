@@ -1,0 +1,147 @@
+"""Lets a host's tests replace the caller: one of its `dependency_overrides` counts everywhere."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, WebSocket
+from fastapi.dependencies.utils import get_dependant, solve_dependencies
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import HTTPConnection
+
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.errors import UserNotFound
+from gatepost.features.accounts.roles import Role
+from gatepost.features.accounts.schemas import User, UserRead
+from gatepost.features.sessions.cache import CachedSession
+from gatepost.features.sessions.errors import NotAuthenticated
+from gatepost.features.sessions.principal import Principal
+from gatepost.runtime import Runtime
+from gatepost.stores.session_cache import Mark
+from gatepost.work import Origin, begin_work
+
+Dependency = Callable[..., Any]
+
+_ASKED_BY_ONE = "gatepost.asked_by_stand_in"
+"""In the scope that a replacement is called with: what it asks for itself is the real caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The dependencies of one instance that tests may replace, as keys of the overrides."""
+
+    principal: Sequence[Dependency]
+    user: Sequence[Dependency]
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """What a test put in the caller's place: a principal, a user, or nobody."""
+
+    value: Any
+    is_user: bool
+
+    def principal(self) -> Principal | None:
+        if self.value is None or not self.is_user:
+            principal: Principal | None = self.value
+            return principal
+        return Principal(
+            user_id=self.value.id,
+            session_id=0,
+            role=str(self.value.role),
+            method="password",
+            authenticated_at=self.value.created_at,
+        )
+
+    def session(self) -> CachedSession:
+        """What stands for the caller's session in the service's own routes, and is not kept."""
+        principal = self.principal()
+        if principal is None:
+            raise NotAuthenticated
+        session = CachedSession(
+            session_id=principal.session_id,
+            user_id=principal.user_id,
+            expires_at=principal.authenticated_at,
+            mark=Mark(0, 0.0),
+            principal=principal,
+        )
+        session.user = self.value if isinstance(self.value, User) else None
+        return session
+
+    async def user(self, runtime: Runtime | None) -> User | None:
+        """The user of a principal is read; where there is none of that id, one is made up."""
+        if self.value is None or self.is_user:
+            user: User | None = self.value
+            return user
+        if runtime is not None:
+            try:
+                async with begin_work(runtime, Origin("stand-in"), writes=False) as work:
+                    read = UserRead.model_validate(
+                        await accounts.get_shown(work, self.value.user_id)
+                    )
+                    return User.model_construct(**dict(read))
+            except UserNotFound:
+                pass
+        return _made_up(self.value)
+
+
+def _made_up(principal: Principal) -> User:
+    return User(
+        id=principal.user_id,
+        email=f"user-{principal.user_id}@example.com",
+        username=None,
+        full_name=None,
+        role=Role(principal.role),
+        is_active=True,
+        email_verified=True,
+        created_at=principal.authenticated_at,
+        updated_at=principal.authenticated_at,
+    )
+
+
+async def find_stand_in(
+    connection: HTTPConnection, host: FastAPI, replaced: Replaced, *, wants_user: bool
+) -> StandIn | None:
+    """Who is to be taken for the caller, or None where no test has replaced them.
+
+    The overrides of the route's own application come first, then the host's.
+    """
+    if _ASKED_BY_ONE in connection.scope:
+        return None
+    kinds = [(key, False) for key in replaced.principal]
+    kinds += [(key, True) for key in replaced.user]
+    kinds.sort(key=lambda kind: kind[1] is not wants_user)
+    for app in (connection.scope.get("app"), host):
+        overrides = getattr(app, "dependency_overrides", None) or {}
+        for key, is_user in kinds:
+            if key in overrides:
+                return StandIn(await _ask(connection, app, key), is_user=is_user)
+    return None
+
+
+async def _ask(connection: HTTPConnection, app: Any, key: Dependency) -> Any:  # noqa: ANN401 - what a test's function gives
+    """What FastAPI gives for a dependency that is overridden, whatever it asks for in turn."""
+
+    def ask(value: Annotated[object, Depends(key)]) -> None:
+        pass
+
+    async with AsyncExitStack() as stack:
+        stacks = {"fastapi_inner_astack": stack, "fastapi_function_astack": stack}
+        scope = {**connection.scope, **stacks, _ASKED_BY_ONE: True}
+        solved = await solve_dependencies(
+            request=_of_same_kind(connection, scope),
+            dependant=get_dependant(path="/", call=ask),
+            dependency_overrides_provider=app,
+            async_exit_stack=stack,
+            embed_body_fields=False,
+        )
+    if solved.errors:
+        raise RequestValidationError(solved.errors)
+    return solved.values["value"]
+
+
+def _of_same_kind(connection: HTTPConnection, scope: dict[str, Any]) -> Request | WebSocket:
+    if isinstance(connection, WebSocket):
+        return WebSocket(scope, connection.receive, connection.send)
+    return Request(scope, connection.receive) if isinstance(connection, Request) else Request(scope)
