@@ -74,7 +74,7 @@ async def running(
     """Everything a running service needs, opened and prepared; closed when the block ends."""
     async with start_runtime(settings, clock=clock, hooks=hooks) as runtime:
         log.info(
-            "store.chosen", extra={"store": settings.chosen_store, "note": describe_store(settings)}
+            "store.chosen", extra={"store": runtime.store.kind, "note": describe_store(settings)}
         )
         log.info("sessions.remembered", extra={"note": describe_session_cache(settings)})
         log.info("argon2.chosen", extra={"backend": runtime.passwords.argon2_backend})

@@ -107,7 +107,7 @@ async def start_runtime(
     lockout = _lockout(settings, store, engine, clock or SystemClock())
     rate_limits = _rate_limits(settings, store)
     session_cache = _session_cache(settings, clock or SystemClock())
-    announcements = _announcements(settings, session_cache, clock or SystemClock())
+    announcements = open_announcements(settings, session_cache, clock or SystemClock())
     metrics = Metrics(settings.version)
     replica = _replica(settings, metrics)
     watch_hash_pool(metrics, hash_pool)
@@ -205,12 +205,6 @@ def _session_cache(settings: Settings, clock: Clock) -> SessionCache[Any]:
     if settings.redis_url is None and serves_alone(settings):
         cache.trusted_until = math.inf
     return cache
-
-
-def _announcements(settings: Settings, cache: SessionCache[Any], clock: Clock) -> Announcements:
-    # Redis's numbered databases share their channels: whoever has the secret has the name.
-    name = derive_key(settings.secret_key, "gatepost announcements", 16).hex()
-    return open_announcements(settings, f"gatepost:sessions:{name}", cache, clock)
 
 
 def _refresh_key(settings: TokenSettings) -> Key:

@@ -343,7 +343,7 @@ async def test_what_is_kept_names_neither_accounts_nor_addresses(
         await attempt(client, login="nobody@example.com")
 
     async with Redis.from_url(redis_url) as redis:
-        for name in await redis.keys("gatepost:lockout:*"):
+        for name in await redis.keys("gatepost:*:lockout:*"):
             kept = f"{name!r} {await redis.hgetall(name)!r}"
             assert "nobody" not in kept
             assert "192.0.2.7" not in kept

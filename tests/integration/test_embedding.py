@@ -536,6 +536,7 @@ async def test_a_process_that_may_be_one_of_several_remembers_only_if_it_is_said
         for _ in range(2):
             assert (await host.client.get("/auth/me", headers=headers)).status_code == 200
         assert (gatepost.runtime.session_cache.hits > 0) == bool(said)
+        assert gatepost.runtime.store.kind == ("memory" if said else "database")
 
 
 async def test_the_hosts_own_schemes_stay_its_own_in_its_documentation(sqlite_url: str) -> None:

@@ -142,6 +142,73 @@ async def test_bulk_registrations_with_a_key_are_counted_while_others_log_in(
     assert not re.search(r"store\.lost|transaction\.held", printed), printed
 
 
+FORKING = """
+import os, socket, uvicorn
+
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(100)
+print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+for _ in range(3):
+    if os.fork() == 0:
+        config = uvicorn.Config("gatepost.asgi:app", proxy_headers=False)
+        uvicorn.Server(config).run(sockets=[listener])
+        os._exit(0)
+os.wait()
+"""
+
+PROGRAM = """
+import uvicorn
+
+if __name__ == "__main__":
+    uvicorn.run("gatepost.asgi:app", port=0, workers=3, proxy_headers=False)
+"""
+
+UNTOLD = {
+    "uvicorn, by its environment": (
+        ("-m", "uvicorn", "gatepost.asgi:app", "--port", "0", "--no-proxy-headers"),
+        {"UVICORN_WORKERS": "3"},
+    ),
+    "uvicorn, by a program": (("program.py",), {"WEB_CONCURRENCY": "1"}),
+    "a server that forks": (("forking.py",), {}),
+}
+
+
+@pytest.mark.usefixtures("migrated_sqlite_url")
+@pytest.mark.parametrize("server", UNTOLD)
+async def test_workers_that_nobody_told_of_try_no_more_than_one(
+    gatepost: Gatepost, server: str
+) -> None:
+    words, environ = UNTOLD[server]
+    (gatepost.folder / "forking.py").write_text(FORKING)
+    (gatepost.folder / "program.py").write_text(PROGRAM)
+    wrong = json.dumps({"email": "nobody@example.com", "password": "a wrong password"})
+    with gatepost.having(**environ).start(*words, command=(sys.executable,)) as process:
+        port = port_of(process, 3)
+        tried = await asyncio.gather(
+            *(ask(port, "POST", "/auth/login", "192.0.2.2", wrong) for _ in range(40))
+        )
+        process.wait_for("the server that started this process may have started others")
+    assert Counter(tried) == {401: 5, 429: 35}
+
+
+@pytest.mark.usefixtures("migrated_sqlite_url")
+async def test_the_command_line_unlocks_at_workers_that_it_does_not_know_of(
+    gatepost: Gatepost,
+) -> None:
+    words = "create-admin", "ada@example.com", "--password-stdin"
+    await asyncio.to_thread(gatepost.done, *words, typed=f"{PASSWORD}\n")
+    server, environ = UNTOLD["uvicorn, by its environment"]
+    with gatepost.having(**environ).start(*server, command=(sys.executable,)) as process:
+        port = port_of(process, 3)
+        for password, wanted in [("wrong", [401] * 5 + [429]), (PASSWORD, [429])]:
+            body = json.dumps({"email": "ada@example.com", "password": password})
+            tried = [await ask(port, "POST", "/auth/login", "192.0.2.2", body) for _ in wanted]
+            assert tried == wanted
+        await asyncio.to_thread(gatepost.done, "users", "unlock", "ada@example.com")
+        assert await ask(port, "POST", "/auth/login", "192.0.2.2", body) == 200
+
+
 def test_the_check_says_what_the_workers_share(gatepost: Gatepost, own_redis: OwnRedis) -> None:
     gatepost.done("migrate")
     assert "kept in this process's memory" in store_of(gatepost)

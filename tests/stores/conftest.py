@@ -28,7 +28,7 @@ def memory_store(clock: SetClock) -> Store:
 
 @pytest.fixture
 async def redis_store(redis_url: str, clock: SetClock) -> AsyncIterator[Store]:
-    store = RedisStore(redis_url, clock, patience=patience.SECONDS)
+    store = RedisStore(redis_url, "gatepost:test", clock, patience=patience.SECONDS)
     yield store
     await store.close()
     async with Redis.from_url(redis_url) as client:

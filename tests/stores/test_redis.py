@@ -29,7 +29,7 @@ class TestRedis(StoreContract):
 @pytest.fixture
 async def live_store(redis_url: str) -> AsyncIterator[RedisStore]:
     """One that goes by the server's own clock, as in production."""
-    store = RedisStore(redis_url, patience=patience.SECONDS)
+    store = RedisStore(redis_url, "gatepost:test", patience=patience.SECONDS)
     yield store
     await store.close()
 
@@ -55,7 +55,7 @@ async def test_nothing_stays_in_redis_for_good(
     await live_store.count_in_window(key + "w", 3, MINUTE)
     await live_store.begin_attempt(key + "a", "here", RULES)
     async with Redis.from_url(redis_url) as client:
-        names = await client.keys("gatepost:*")
+        names = await client.keys("gatepost:test:*")
         assert names
         assert all([await client.pttl(name) > 0 for name in names])
 
@@ -73,6 +73,7 @@ async def test_a_server_may_ask_for_a_password(own_redis: OwnRedis, key: str) ->
     own_redis.start("--requirepass", "s3cret/with:odd@signs")
     store = RedisStore(
         own_redis.url.replace("unix://", "unix://:s3cret%2Fwith%3Aodd%40signs@"),
+        "gatepost:test",
         patience=patience.SECONDS,
     )
     await store.put(key, b"value", MINUTE)
@@ -84,7 +85,7 @@ async def test_a_dead_server_is_asked_once_and_no_request_waits_for_it(
     own_redis: OwnRedis, key: str
 ) -> None:
     own_redis.start()
-    store = RedisStore(own_redis.url, patience=patience.SECONDS)
+    store = RedisStore(own_redis.url, "gatepost:test", patience=patience.SECONDS)
     await store.increment(key, MINUTE)
     own_redis.stop()
     with not_hanging(), pytest.raises(StoreUnavailable):
@@ -99,7 +100,7 @@ async def test_a_dead_server_is_asked_once_and_no_request_waits_for_it(
 
 async def test_a_frozen_server_costs_a_moment_once(own_redis: OwnRedis, key: str) -> None:
     own_redis.start()
-    store = RedisStore(own_redis.url, patience=1)
+    store = RedisStore(own_redis.url, "gatepost:test", patience=1)
     await store.increment(key, MINUTE)
     own_redis.freeze()
     with not_hanging():
@@ -117,7 +118,7 @@ async def test_a_frozen_server_costs_a_moment_once(own_redis: OwnRedis, key: str
 
 async def test_a_server_that_is_back_is_found(own_redis: OwnRedis, key: str) -> None:
     own_redis.start()
-    store = RedisStore(own_redis.url, patience=patience.SECONDS)
+    store = RedisStore(own_redis.url, "gatepost:test", patience=patience.SECONDS)
     await store.increment(key, MINUTE)
     own_redis.stop()
     with pytest.raises(StoreUnavailable):
@@ -132,7 +133,7 @@ async def test_a_server_that_was_demoted_is_left_for_the_one_that_took_over(
     own_redis: OwnRedis, key: str
 ) -> None:
     own_redis.start()
-    store = RedisStore(own_redis.url, patience=patience.SECONDS)
+    store = RedisStore(own_redis.url, "gatepost:test", patience=patience.SECONDS)
     await store.increment(key, MINUTE)
     own_redis.fail_over()
     with pytest.raises(StoreUnavailable):
@@ -143,7 +144,7 @@ async def test_a_server_that_was_demoted_is_left_for_the_one_that_took_over(
 
 
 async def test_a_server_that_was_never_there_is_unavailable() -> None:
-    store = RedisStore("redis://127.0.0.1:1/0", patience=patience.SECONDS)
+    store = RedisStore("redis://127.0.0.1:1/0", "gatepost:test", patience=patience.SECONDS)
     with not_hanging(), pytest.raises(StoreUnavailable):
         await store.ping()
     await store.close()

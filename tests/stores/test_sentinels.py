@@ -38,7 +38,7 @@ def url_of(watch: Watch) -> str:
 
 
 async def test_a_store_goes_on_with_the_server_that_takes_over(watch: Watch, key: str) -> None:
-    store = RedisStore(url_of(watch), patience=patience.SECONDS)
+    store = RedisStore(url_of(watch), "gatepost:test", patience=patience.SECONDS)
     assert (await store.increment(key, MINUTE)).value == 1
     assert (await store.increment(key, MINUTE)).value == 2
     watch.kill_primary()

@@ -30,12 +30,16 @@ class Reading:
 
 
 def of_the_process() -> Mapping[str, str]:
-    """The process's own, and how many workers its server was told to start: it says so nowhere."""
+    """The process's own, and how many workers its server was told to start: it says so nowhere.
+
+    A `WEB_CONCURRENCY` of 1 says nothing: platforms set it, and what a server's own configuration
+    says wins over it.
+    """
     told = _WORKERS_ARGUMENT.search(" ".join(sys.argv[1:]))
-    if told is None:
+    if told is None and os.environ.get("WEB_CONCURRENCY") != "1":
         return os.environ
     others = {name: text for name, text in os.environ.items() if name != "WEB_CONCURRENCY"}
-    return {**others, "WORKERS": told[1]}
+    return others if told is None else {**others, "WORKERS": told[1]}
 
 
 def read(

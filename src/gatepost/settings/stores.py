@@ -1,11 +1,14 @@
 """Settings of the store of short-lived shared state."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from gatepost.settings.base import Described, SettingsGroup, refuse
 from gatepost.settings.redis_url import names_a_server
+
+_PREFIX = re.compile(r"[A-Za-z0-9:._-]{1,64}")
 
 
 class StoreSettings(SettingsGroup):
@@ -27,6 +30,17 @@ class StoreSettings(SettingsGroup):
         description="How long a request waits for that server. Then limits let pass, and nobody "
         "waits again until it answers.",
     )
+    redis_prefix: Annotated[
+        str | None,
+        Described(
+            takes="up to 64 letters, digits and any of : . _ -",
+            default="`gatepost:` and 16 digits, from `SECRET_KEY` and the database's name",
+        ),
+    ] = Field(
+        default=None,
+        description="How every key and channel on that server begins. Processes with the same one "
+        "are one service, which shares limits, locks and announcements.",
+    )
     workers: Annotated[int, Described(also=("WEB_CONCURRENCY",))] = Field(
         default=1,
         ge=1,
@@ -37,7 +51,8 @@ class StoreSettings(SettingsGroup):
     store: Literal["auto", "memory", "database", "redis"] = Field(
         default="auto",
         description="Where limits and locks are kept. `auto` is Redis if there is a `REDIS_URL`, "
-        "else the database if there are several workers, else the process's memory.",
+        "else the database if there are several workers, or a server that may have started several "
+        "while `WORKERS` is not given; else the process's memory.",
     )
 
     @field_validator("redis_url")
@@ -49,6 +64,13 @@ class StoreSettings(SettingsGroup):
                 "Write redis://host:6379/0, rediss:// for TLS, unix:///path/to/socket, or "
                 "redis+sentinel://host:26379,host:26379/service.",
             )
+        return value
+
+    @field_validator("redis_prefix")
+    @classmethod
+    def _a_prefix_is_plain(cls, value: str | None) -> str | None:
+        if value is not None and not _PREFIX.fullmatch(value):
+            refuse("is not a prefix", "Use up to 64 letters, digits and any of : . _ -")
         return value
 
     @field_validator("store")
@@ -65,7 +87,7 @@ class StoreSettings(SettingsGroup):
 
     @property
     def chosen_store(self) -> Literal["memory", "database", "redis"]:
-        """What `STORE` stands for."""
+        """What `STORE` stands for, if `workers` are all that there are."""
         if self.store != "auto":
             return self.store
         if self.redis_url is not None:

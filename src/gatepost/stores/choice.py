@@ -1,21 +1,31 @@
 """Which store a service has: Redis if there is one, else the database if shared, else memory.
 
+Whether it is shared is said by `WORKERS`; where nobody says so, a server that may have started
+several processes is taken to have done so.
+
 What speaks to Redis is loaded where there is one: it takes long, and everybody would wait for it.
 """
 
 import multiprocessing
+import os
 import sys
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.clock import Clock, SystemClock
-from gatepost.settings import DatabaseSettings, Settings, StoreSettings
+from gatepost.settings import DatabaseSettings, Settings
 from gatepost.stores.announcements import Announcements, OwnAnnouncements
 from gatepost.stores.base import Store
 from gatepost.stores.database import DatabaseStore
 from gatepost.stores.memory import MemoryStore
+from gatepost.stores.naming import name_of_service
 from gatepost.stores.session_cache import SessionCache
+
+_FORKING_SERVERS = frozenset({"gunicorn.arbiter", "uwsgi"})
+"""Modules that are loaded in the processes of such a server, and in no other."""
 
 _NAMES = {
     "redis": "Redis",
@@ -24,14 +34,22 @@ _NAMES = {
 }
 
 
+def choose_store(settings: Settings) -> Literal["memory", "database", "redis"]:
+    """What `STORE`, `REDIS_URL` and `WORKERS` say, and who started this process."""
+    chosen = settings.chosen_store
+    is_left_to_us = settings.store == "auto" and chosen == "memory"
+    return "database" if is_left_to_us and not serves_alone(settings) else chosen
+
+
 def open_store(settings: Settings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
-    """Open what `STORE`, `REDIS_URL` and `WORKERS` say; connects when first used."""
-    match settings.chosen_store:
+    """Open what `choose_store` says; connects when first used."""
+    match choose_store(settings):
         case "redis":
             from gatepost.stores.redis import RedisStore
 
             patience = settings.redis_timeout_milliseconds / 1000
-            return RedisStore(settings.redis_url or "", clock, patience=patience)
+            prefix = name_of_service(settings)
+            return RedisStore(settings.redis_url or "", prefix, clock, patience=patience)
         case "database":
             return open_database_store(settings, engine, clock)
         case "memory":
@@ -46,26 +64,37 @@ def open_database_store(
     return DatabaseStore(engine, clock or SystemClock(), patience=patience)
 
 
-def open_announcements(
-    settings: StoreSettings, channel: str, cache: SessionCache[Any], clock: Clock
-) -> Announcements:
-    """Open the channel of this name where there is a Redis; else there is nobody to tell."""
+def open_announcements(settings: Settings, cache: SessionCache[Any], clock: Clock) -> Announcements:
+    """Open the service's channel where there is a Redis; else there is nobody to tell."""
     if settings.redis_url is None:
         return OwnAnnouncements(cache)
     from gatepost.stores.redis_announcements import RedisAnnouncements
 
+    # Redis's numbered databases share their channels: the name has to be the service's own.
+    channel = f"{name_of_service(settings)}:sessions"
     return RedisAnnouncements(settings.redis_url, channel, cache, clock)
 
 
-def describe_store(settings: StoreSettings) -> str:
-    """Where limits and locks are kept, and what would be better, in a sentence."""
-    kept = f"Limits and locks are kept in {_NAMES[settings.chosen_store]}"
-    if settings.chosen_store == "database" and settings.workers > 1:
+def describe_store(settings: Settings) -> str:
+    """Where limits and locks are kept, why, and what would be better, in a sentence or two."""
+    chosen = choose_store(settings)
+    kept = f"Limits and locks are kept in {_NAMES[chosen]}"
+    if chosen == "database" and settings.workers > 1:
         return (
             f"{kept}, which {settings.workers} workers share: set REDIS_URL to spare it "
             "a transaction a request."
         )
-    return f"{kept}."
+    if chosen == "redis" or serves_alone(settings):
+        return f"{kept}."
+    if chosen == "database":
+        return (
+            f"{kept}: the server that started this process may have started others. Say WORKERS=1 "
+            "if it is the only one, or set REDIS_URL."
+        )
+    return (
+        f"{kept}, as STORE says: if the server that started it has started others, each lets "
+        "through as much again."
+    )
 
 
 def serves_alone(settings: Settings) -> bool:
@@ -75,8 +104,24 @@ def serves_alone(settings: Settings) -> bool:
 
 
 def has_a_supervisor() -> bool:
-    """Whether a server such as gunicorn or uvicorn started this process, maybe one of several."""
-    return "gunicorn.arbiter" in sys.modules or multiprocessing.parent_process() is not None
+    """Whether a server such as gunicorn or uvicorn started this process, maybe one of several.
+
+    uvicorn, hypercorn and granian start theirs by `multiprocessing`; gunicorn, uWSGI and others
+    fork. Who started several machines, containers or units cannot be known.
+    """
+    return (
+        not _FORKING_SERVERS.isdisjoint(sys.modules)
+        or multiprocessing.parent_process() is not None
+        or _is_forked()
+    )
+
+
+def _is_forked() -> bool:
+    """Whether the parent runs the same command, as Linux tells: this process is a copy of it."""
+    with suppress(OSError):
+        own = Path("/proc/self/cmdline").read_bytes()
+        return own == Path(f"/proc/{os.getppid()}/cmdline").read_bytes()
+    return False
 
 
 def describe_session_cache(settings: Settings) -> str:

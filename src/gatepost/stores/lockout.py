@@ -106,7 +106,10 @@ class Lockout:
         """As `unlock`, from a process that serves nobody; raises `StoreUnavailable`."""
         await self.unlock(account)
         if self._mailbox is not None:
-            await self._mailbox.put(self._key_of(account), b"", self._rules.lifetime)
+            key = self._key_of(account)
+            # Who serves may keep the failures there, though this process would not.
+            await self._mailbox.delete(key)
+            await self._mailbox.put(_letter(key), b"", self._rules.lifetime)
 
     async def purge(self) -> int:
         """Delete what has expired of what only this policy holds; how much."""
@@ -164,7 +167,7 @@ class Lockout:
         if self._mailbox is None:
             return False
         with suppress(StoreUnavailable):
-            if await self._mailbox.take(key) is not None:
+            if await self._mailbox.take(_letter(key)) is not None:
                 await self._own.delete(key)
                 return True
         return False
@@ -175,3 +178,8 @@ class Lockout:
     def _digest(self, text: str) -> str:
         """Nobody who reads the store learns who tried to log in, or from where."""
         return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()
+
+
+def _letter(key: str) -> str:
+    """Where another process leaves word that it unlocked what is kept under this key."""
+    return f"unlocked:{key}"

@@ -22,7 +22,6 @@ PATIENCE_SECONDS = 0.25
 """The longest that anybody waits for an answer, unless told otherwise."""
 
 _SCRIPT = Path(__file__).with_name("entries.lua")
-_PREFIX = "gatepost:"
 _OTHER_SCHEMES = {"valkey://": "redis://", "valkeys://": "rediss://"}
 
 Wish = tuple[str, str, Sequence[str | bytes | int]]
@@ -39,9 +38,18 @@ class RedisStore(BatchedStore[Wish]):
     kind: Literal["redis"] = "redis"
 
     def __init__(
-        self, url: str, clock: Clock | None = None, *, patience: float = PATIENCE_SECONDS
+        self,
+        url: str,
+        prefix: str,
+        clock: Clock | None = None,
+        *,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """Connect when first used; nobody waits longer than `patience` seconds for an answer."""
+        """Connect when first used; nobody waits longer than `patience` seconds for an answer.
+
+        Every key begins with `prefix`: others may use the same server.
+        """
+        self._prefix = prefix
         self._clock = clock
         self.client = open_client(url, patience=patience)
         self._script = _SCRIPT.read_text(encoding="utf-8")
@@ -125,7 +133,9 @@ class RedisStore(BatchedStore[Wish]):
         now = 0 if self._clock is None else int(self._clock.now().timestamp() * 1000)
         async with self.client.pipeline(transaction=False) as pipeline:
             for operation, key, arguments in wishes:
-                pipeline.evalsha(self._digest, 1, f"{_PREFIX}{key}", operation, now, *arguments)
+                pipeline.evalsha(
+                    self._digest, 1, f"{self._prefix}:{key}", operation, now, *arguments
+                )
             answers: Sequence[Any] = await pipeline.execute(raise_on_error=False)
         return answers
 

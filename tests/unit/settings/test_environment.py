@@ -49,6 +49,26 @@ def test_a_host_knows_how_many_workers_its_server_was_told_to_start(
     assert (settings.workers, settings.chosen_store) == (3, "database")
 
 
+def test_a_web_concurrency_of_one_does_not_say_that_the_process_is_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Platforms set it, and a server's own configuration wins over it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/gunicorn", "host:app"])
+    for said, workers in [("1", None), ("2", 2)]:
+        monkeypatch.setenv("WEB_CONCURRENCY", said)
+        settings = Settings.from_environment()
+        assert (settings.workers if "workers" in settings.model_fields_set else None) == workers
+
+
+@pytest.mark.parametrize("prefix", ["", "a b", "ä", "x" * 65, "a\n", "*"])
+def test_a_prefix_for_redis_is_plain(prefix: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings(secret_key=SECRET, redis_prefix=prefix)
+    assert [problem.name for problem in refused.value.problems] == ["REDIS_PREFIX"]
+
+
 def test_texts_become_values() -> None:
     settings = read(
         {

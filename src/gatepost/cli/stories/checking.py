@@ -23,6 +23,7 @@ from gatepost.settings import Settings
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.stores.base import StoreUnavailable
 from gatepost.stores.choice import describe_session_cache, describe_store
+from gatepost.stores.naming import name_of_service
 from gatepost.work import begin_work
 
 
@@ -159,7 +160,8 @@ async def _look_at_sessions(runtime: Runtime) -> str | Finding:
         "sessions",
         ok=True,
         detail="Redis takes no announcements, so that each request reads its session from the "
-        "database: check REDIS_URL, and that its user may use the channels gatepost:*",
+        "database: check REDIS_URL, and that its user may use the channels "
+        f"{name_of_service(runtime.settings)}:*",
         warning=True,
     )
 
