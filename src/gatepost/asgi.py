@@ -10,7 +10,7 @@ import sys
 from starlette.types import Message, Receive, Scope, Send
 
 from gatepost.app import create_app
-from gatepost.draining import Draining
+from gatepost.draining import Draining, end_with_parent
 from gatepost.observability.logs import configure_logging
 from gatepost.observability.tracing import start_exporting
 from gatepost.settings import Settings, SettingsError
@@ -66,6 +66,7 @@ def _settle() -> None:
     leaves behind is hardly ever a cycle.
     """
     _draining.await_signal()
+    end_with_parent(_settings.shutdown_delay_seconds)
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

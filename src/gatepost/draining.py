@@ -9,14 +9,17 @@ requests are answered as ever, each with `Connection: close` (RFC 9112 section 9
 import asyncio
 import logging
 import multiprocessing
+import os
 import signal
 import socket
+import sys
 import threading
 import time
 from asyncio import Server
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from contextvars import Context
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -32,6 +35,11 @@ _Handler = Callable[[int, FrameType | None], Any]
 
 _MOMENT = 0.2
 """Seconds in which whoever queues is let in, and whatever was sent is read."""
+
+_SECONDS_TO_END = 15.0
+"""How long a process that is an orphan may take to end, once it has drained."""
+
+_LOOK_AGAIN_SECONDS = 1.0
 
 _LONGEST_MOMENT = 2.0
 """Seconds at most for those who were let in last to say what they want."""
@@ -98,6 +106,36 @@ class Draining:
         while _is_somebody_new(server) and time.monotonic() < give_up_at:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_MOMENT)
         server(signal.SIGTERM, None)
+
+
+def end_with_parent(seconds: float) -> None:
+    """End this process, as SIGTERM does, when the one that started it to serve has ended.
+
+    However that ended: killed outright, it tells nobody. `seconds` is how long the process may
+    drain. Nothing happens where no supervisor started it. To be called when it serves.
+    """
+    parent, pid = multiprocessing.parent_process(), os.getppid()
+    if parent is not None:
+        watch = partial(_follow, parent.join, seconds)
+    elif "gunicorn.arbiter" in sys.modules:
+        watch = partial(_follow, partial(_outwait, pid), seconds)
+    else:
+        return
+    threading.Thread(target=watch, name="gatepost-parent", daemon=True).start()
+
+
+def _follow(wait: Callable[[], object], seconds: float) -> None:
+    wait()
+    log.warning("service.orphaned")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(seconds + _SECONDS_TO_END)
+    os._exit(1)
+
+
+def _outwait(parent: int) -> None:
+    """Wait until another process has become the parent."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def let_nobody_queue(listener: socket.socket) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gatepost.db.diagnosis import spoils_a_connection
 from gatepost.db.pool import MeasuredPool
+from gatepost.files.temporary import has_temporary_folder
 from gatepost.settings import DatabaseSettings
 
 WRITES = "gatepost_writes"
@@ -199,6 +200,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - th
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
+    if not has_temporary_folder():
+        # Else whatever sorts many rows, as purging and migrating do, is a disk I/O error.
+        cursor.execute("PRAGMA temp_store = MEMORY")
     cursor.close()
 
 

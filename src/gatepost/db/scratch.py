@@ -4,15 +4,22 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 
+from gatepost.files.temporary import has_temporary_folder
+
 _KEYS_IN_A_QUERY = 500
 
 
 class Scratch:
-    """Texts by text, in a temporary file that only this process can open."""
+    """Texts by text, in a temporary file that only this process can open.
+
+    In memory where there is no place for such a file.
+    """
 
     def __init__(self) -> None:
         """Open it, empty; any thread may use it, one at a time."""
-        self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        # SQLite makes the file once there is much to keep: too late to find that it cannot.
+        place = "" if has_temporary_folder() else ":memory:"
+        self._file = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
         self._file.execute("PRAGMA journal_mode = OFF")
         self._file.execute("PRAGMA synchronous = OFF")
         self._file.execute("CREATE TABLE texts (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")

@@ -4,7 +4,7 @@ prometheus-client looks for the folder when it is imported: it has to be named b
 that count are started.
 """
 
-import tempfile
+import logging
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,16 +12,32 @@ from pathlib import Path
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from gatepost.files.temporary import temporary_folder
+
+log = logging.getLogger(__name__)
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_NOT_SHARED = (
+    "There is no folder for temporary files, so /metrics tells of the one process that answers: "
+    "set TMPDIR to a folder that this process may write to."
+)
 
 
 @contextmanager
-def shared_metrics(environ: MutableMapping[str, str]) -> Iterator[Path]:
-    """Processes that are started in this block, with this environment, count together."""
-    with tempfile.TemporaryDirectory(prefix="gatepost-metrics-") as folder:
-        environ[VARIABLE] = folder
+def shared_metrics(environ: MutableMapping[str, str]) -> Iterator[Path | None]:
+    """Processes that are started in this block, with this environment, count together.
+
+    Each for itself, which is told, where no folder can be made: then None.
+    """
+    with temporary_folder("gatepost-metrics-") as folder:
+        if folder is None:
+            log.warning("metrics.not_shared", extra={"note": _NOT_SHARED})
+            yield None
+            return
+        environ[VARIABLE] = str(folder)
         try:
-            yield Path(folder)
+            yield folder
         finally:
             del environ[VARIABLE]
 

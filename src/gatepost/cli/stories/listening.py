@@ -89,7 +89,11 @@ class _Supervisor(Multiprocess):
     """uvicorn's own, with what it leaves behind cleared away."""
 
     def __init__(
-        self, config: uvicorn.Config, sockets: list[socket.socket], metrics: Path, seconds: float
+        self,
+        config: uvicorn.Config,
+        sockets: list[socket.socket],
+        metrics: Path | None,
+        seconds: float,
     ) -> None:
         """Take where the processes count together, and how long each of them drains."""
         super().__init__(config, sockets)
@@ -104,8 +108,9 @@ class _Supervisor(Multiprocess):
             each.child_conn.close()
         super().keep_subprocess_alive()
         alive = {each.pid for each in self.processes if each.pid is not None}
-        for pid in self._pids - alive:
-            forget_process(self._metrics, pid)
+        if self._metrics is not None:
+            for pid in self._pids - alive:
+                forget_process(self._metrics, pid)
         self._pids = alive
 
     def terminate_all(self) -> None:
