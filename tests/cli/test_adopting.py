@@ -25,6 +25,7 @@ ADA, GRACE = "ada@example.com", "grace@example.com"
 TAKEN_OVER: list[tuple[str, str, list[str], list[str]]] = [
     ("auth0", "auth0-hashes.ndjson", [], [ADA, GRACE]),
     ("auth0", "auth0-import.json", [], ["scrypt@example.com", "pbkdf2@example.com"]),
+    ("better-auth", "better-auth.jsonl", [], [ADA]),
     ("django", "django.json", [], [GRACE, ADA]),
     ("fastapi-users", "fastapi-users.csv", [], [ADA]),
     ("firebase", "firebase.json", ["--hash-config", str(HASH_CONFIG)], [ADA]),

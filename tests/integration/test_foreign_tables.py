@@ -1,9 +1,11 @@
 """The tables of other systems are read where they are, on whichever database those run."""
 
 import asyncio
+import re
 import secrets
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatepost.features.accounts.roles import Role
 from gatepost.files.framing import BrokenFile
+from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.settings import DatabaseSettings
 from tests.support.databases import Kind
 from tests.support.foreign_hashes import TEXTS
@@ -23,6 +26,21 @@ CREATE TABLE {user} (
     id {uuid} NOT NULL, email VARCHAR(320) NOT NULL, hashed_password VARCHAR(1024) NOT NULL,
     is_active {bool} NOT NULL, is_superuser {bool} NOT NULL, is_verified {bool} NOT NULL,
     PRIMARY KEY (id)
+)
+"""
+
+BETTER_AUTH_USER = """
+CREATE TABLE "{table}" (
+    "id" VARCHAR(36) NOT NULL PRIMARY KEY, "name" VARCHAR(255) NOT NULL,
+    "email" VARCHAR(255) UNIQUE, "emailVerified" {bool} NOT NULL, "createdAt" {time} NOT NULL,
+    "role" TEXT, "banned" {bool}
+)
+"""
+
+BETTER_AUTH_ACCOUNT = """
+CREATE TABLE "{table}" (
+    "id" VARCHAR(36) NOT NULL PRIMARY KEY, "providerId" TEXT NOT NULL,
+    "userId" VARCHAR(36) NOT NULL, "password" TEXT
 )
 """
 
@@ -205,6 +223,55 @@ VALUES = {
     "none": ("", ""),
     "reserved words": ("1,", "2,"),
 }
+
+
+@pytest.mark.parametrize(("users", "accounts"), [("user", "account"), ("users", "accounts")])
+def test_better_auths_passwords_are_read_from_the_table_beside(
+    fresh_database_url: str,
+    execute: Execute,
+    users: str,
+    accounts: str,
+    database_kind: Kind,
+) -> None:
+    def written(statement: str) -> str:
+        if users == "users":  # as other adapters write it
+            statement = re.sub("[A-Z](?=[a-z])", lambda found: f"_{found[0].lower()}", statement)
+        return statement.replace('"', "`") if database_kind == "mariadb" else statement
+
+    hashed = TEXTS["better-auth"].replace(":", "\\:")
+    noon = "'2024-05-01 12\\:00\\:00'"
+    execute(
+        written(BETTER_AUTH_USER.replace("{table}", users)),
+        written(BETTER_AUTH_ACCOUNT.replace("{table}", accounts)),
+        written(
+            f"""INSERT INTO "{users}" VALUES
+            ('b', 'Ada', 'ada@example.com', TRUE, {noon}, 'admin', FALSE),
+            ('a', 'Grace', 'grace@example.com', FALSE, {noon}, NULL, TRUE),
+            ('c', 'Joan', 'joan@example.com', FALSE, {noon}, NULL, FALSE)"""
+        ),
+        f"""INSERT INTO {accounts} VALUES ('1', 'credential', 'b', '{hashed}'),
+            ('2', 'github', 'b', NULL), ('3', 'google', 'b', NULL), ('4', 'google', 'c', NULL),
+            ('5', 'credential', 'a', '{hashed}')""",
+    )
+    options = {"table": "users"} if users == "users" else {}
+    taken = take_table("better-auth", fresh_database_url, **options)
+    assert list(taken.users) == ["grace@example.com", "ada@example.com", "joan@example.com"]
+    grace, ada, joan = taken.users.values()
+    assert ada.password_hash == grace.password_hash == stored_form(TEXTS["better-auth"])
+    assert (joan.password_hash, grace.is_active, ada.email_verified) == (None, False, True)
+    assert (ada.role, ada.created_at) == (Role.ADMIN, datetime(2024, 5, 1, 12, tzinfo=UTC))
+    assert taken.left_behind == {"social logins": 3}
+
+
+def test_a_table_beside_that_is_not_there_is_told(
+    fresh_database_url: str, execute: Execute
+) -> None:
+    execute("CREATE TABLE {user} (id VARCHAR(36) PRIMARY KEY, email VARCHAR(255))")
+    with pytest.raises(BrokenFile, match="no table account or accounts beside user"):
+        take_table("better-auth", fresh_database_url)
+    execute("CREATE TABLE account (id VARCHAR(36), password TEXT)")
+    with pytest.raises(BrokenFile, match="its table account has no column userId"):
+        take_table("better-auth", fresh_database_url)
 
 
 @pytest.mark.databases("postgresql")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gatepost.adopting import django, sources
+from gatepost.adopting import better_auth, django, sources
 from gatepost.adopting.auth0 import Auth0
 from gatepost.adopting.fastapi_users import FastApiUsers
 from gatepost.adopting.firebase import CSV_COLUMNS, Firebase
@@ -32,6 +32,7 @@ class Adopter:
 
 ADOPTERS: Mapping[str, Adopter] = {
     "auth0": Adopter(Auth0),
+    "better-auth": Adopter(better_auth.BetterAuth, table=better_auth.TABLE),
     "django": Adopter(django.Django, table=ForeignTable(django.TABLE)),
     "fastapi-users": Adopter(FastApiUsers, table=ForeignTable("user")),
     "firebase": Adopter(Firebase, Shape(object_path="users.item", csv_columns=CSV_COLUMNS)),
@@ -79,7 +80,7 @@ class Adoption:
                 "is a database, and users of this system come from its export files only"
             )
         if self._options.table is not None:
-            wanted = ForeignTable.named(self._options.table)
+            wanted = wanted.called(self._options.table)
         with sources.rows_of_table(url, wanted, self.known_columns) as rows:
             yield self._accounts(rows)
 

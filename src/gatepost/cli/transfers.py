@@ -22,6 +22,7 @@ class System(StrEnum):
     """Whose users can be taken over."""
 
     AUTH0 = "auth0"
+    BETTER_AUTH = "better-auth"
     DJANGO = "django"
     FASTAPI_USERS = "fastapi-users"
     FIREBASE = "firebase"

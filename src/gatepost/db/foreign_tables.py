@@ -2,11 +2,23 @@
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Select, column, inspect, literal_column, select, table
+from sqlalchemy import (
+    ColumnClause,
+    Connection,
+    Select,
+    TableClause,
+    case,
+    column,
+    func,
+    inspect,
+    literal_column,
+    select,
+    table,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -27,18 +39,35 @@ class UnreadableTable(Exception):  # noqa: N818 - it says what the table is
 
 
 @dataclass(frozen=True, slots=True)
+class WaysIn:
+    """A table beside the users' own, with a row for each way in which one of them logs in.
+
+    The first of the names that there is counts, of the table and of each column. Where `provider`
+    is `own`, the row's password becomes the column `password` of the user; `others` becomes the
+    number of all other rows.
+    """
+
+    tables: Sequence[str]
+    user: Sequence[str]
+    provider: Sequence[str]
+    own: str
+    password: str
+    others: str
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignTable:
     """A table or view by its name, with its schema where it has one; `needed` is a column."""
 
     name: str
     schema: str | None = None
     needed: str = "email"
+    ways_in: WaysIn | None = None
 
-    @classmethod
-    def named(cls, name: str) -> "ForeignTable":
-        """Read `name` or `schema.name`."""
+    def called(self, name: str) -> "ForeignTable":
+        """The same by another name, `name` or `schema.name`."""
         schema, _, bare = name.rpartition(".")
-        return cls(bare, schema or None)
+        return replace(self, name=bare, schema=schema or None)
 
     @property
     def shown(self) -> str:
@@ -121,11 +150,15 @@ async def _read(
 ) -> AsyncIterator[list[ForeignRow]]:
     with _telling(wanted):
         await _take_times_as_text(connection)
-        there = await _columns_there(connection, wanted, columns)
-        source = table(wanted.name, schema=wanted.schema)
-        query: Select[*tuple[Any, ...]] = (
-            select(*map(column, there)).select_from(source).order_by(*map(column, order))
-        )
+        names = await _columns_of(connection, wanted)
+        if wanted.needed not in names:
+            raise _without_needed(wanted, names)
+        source = table(wanted.name, *map(column, names), schema=wanted.schema)
+        there = [each for each in source.c if each.name in columns]
+        in_order = [source.c[name] for name in order]
+        query: Select[*tuple[Any, ...]] = select(*there).select_from(source).order_by(*in_order)
+        if wanted.ways_in is not None:
+            query = await _with_ways_in(connection, wanted, wanted.ways_in, query, source)
         result = await connection.stream(query)
         async for some in result.mappings().partitions(_ROWS):
             yield [dict(row) for row in some]
@@ -144,18 +177,64 @@ async def _take_times_as_text(connection: AsyncConnection) -> None:
         )
 
 
-async def _columns_there(
-    connection: AsyncConnection, wanted: ForeignTable, columns: Collection[str]
-) -> Sequence[str]:
-    """Those of the columns that the table has; raises `UnreadableTable` without the needed one."""
+async def _columns_of(connection: AsyncConnection, wanted: ForeignTable) -> Sequence[str]:
     source = table(wanted.name, schema=wanted.schema)
     no_row: Select[*tuple[Any, ...]] = (
         select(literal_column("*")).select_from(source).where(literal_column("1 = 0"))
     )
-    names = list((await connection.execute(no_row)).keys())
-    if wanted.needed not in names:
-        some = ", ".join(names[:_SHOWN_COLUMNS])
-        raise UnreadableTable(
-            f"its table {wanted.shown} has no column {wanted.needed}, but these: {some}"
+    return list((await connection.execute(no_row)).keys())
+
+
+def _without_needed(wanted: ForeignTable, names: Sequence[str]) -> UnreadableTable:
+    some = ", ".join(names[:_SHOWN_COLUMNS])
+    return UnreadableTable(
+        f"its table {wanted.shown} has no column {wanted.needed}, but these: {some}"
+    )
+
+
+async def _with_ways_in(
+    connection: AsyncConnection,
+    wanted: ForeignTable,
+    ways_in: WaysIn,
+    query: Select[*tuple[Any, ...]],
+    users: TableClause,
+) -> Select[*tuple[Any, ...]]:
+    """The query with what the table beside says of each user; raises `UnreadableTable`."""
+    beside = await _find_beside(connection, wanted, ways_in)
+    names = await _columns_of(connection, beside)
+    found = (ways_in.user, ways_in.provider, (ways_in.password,))
+    columns: list[ColumnClause[Any]] = [
+        column(_first_of(wished, names, beside)) for wished in found
+    ]
+    user, provider, password = columns
+    ways = (
+        select(
+            user.label("user"),
+            func.max(case((provider == ways_in.own, password))).label(ways_in.password),
+            func.count(case((provider != ways_in.own, 1))).label(ways_in.others),
         )
-    return [name for name in names if name in columns]
+        .select_from(table(beside.name, *columns, schema=beside.schema))
+        .group_by(user)
+        .subquery("ways_in")
+    )
+    return query.add_columns(ways.c[ways_in.password], ways.c[ways_in.others]).select_from(
+        users.outerjoin(ways, ways.c.user == users.c.id)
+    )
+
+
+async def _find_beside(
+    connection: AsyncConnection, wanted: ForeignTable, ways_in: WaysIn
+) -> ForeignTable:
+    for name in ways_in.tables:
+        beside = ForeignTable(name, wanted.schema)
+        if await connection.run_sync(_find_similar, beside) is None:
+            return beside
+    reason = f"it has no table {' or '.join(ways_in.tables)} beside {wanted.shown}"
+    raise UnreadableTable(reason)
+
+
+def _first_of(wanted: Sequence[str], names: Sequence[str], source: ForeignTable) -> str:
+    for name in wanted:
+        if name in names:
+            return name
+    raise _without_needed(replace(source, needed=wanted[0]), names)

@@ -60,6 +60,30 @@ async def test_the_templates_users_come_with_name_and_time(pool: HashPool) -> No
     assert await can_log_in(pool, taken) == set(taken.users)
 
 
+# better-auth.
+
+
+@pytest.mark.anyio
+async def test_better_auths_users_come_with_the_passwords_of_their_accounts(pool: HashPool) -> None:
+    taken = take_over("better-auth", "better-auth.jsonl")
+    ada, grace, joan = (taken.users[f"{name}@example.com"] for name in ("ada", "grace", "joan"))
+    assert (ada.username, ada.full_name, ada.role) == ("Ada_L", "Ada Lovelace", Role.ADMIN)
+    assert (ada.is_active, ada.email_verified) == (True, True)
+    assert ada.created_at == datetime(2024, 5, 1, 12, 0, 0, 123000, tzinfo=UTC)
+    assert grace.created_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
+    assert grace.updated_at == datetime(2024, 5, 1, 12, 0, 0, 123000, tzinfo=UTC)
+    assert (grace.is_active, joan.is_active) == (False, True)
+    assert joan.password_hash is None
+    assert await can_log_in(pool, taken) == {"ada@example.com", "grace@example.com"}
+    assert taken.refused == {4: ("hash_unsupported", "password")}
+    assert taken.left_behind == {
+        "anonymous accounts": 1,
+        "phone numbers": 1,
+        "second factors": 1,
+        "social logins": 2,
+    }
+
+
 # Django.
 
 
