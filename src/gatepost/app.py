@@ -120,7 +120,7 @@ def assemble(settings: Settings) -> FastAPI:
     app.router.routes.extend((RouteIndex(app.router.routes), *_routes(settings.api_v1_str)))
     app.state.auth_folders = (f"{settings.api_v1_str}/auth", "/auth")
     app.state.readiness_checks = {"schema": schema_is_current}
-    install_problem_handlers(app)
+    install_problem_handlers(app, settings.auth_schemes)
     describe(app, settings)
     return app
 

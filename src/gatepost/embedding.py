@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
 from starlette.routing import Match, Mount
@@ -33,7 +33,7 @@ from gatepost.hosting.stand_ins import Replaced, StandIn, find_stand_in
 from gatepost.runtime import Runtime
 from gatepost.settings import Settings
 from gatepost.web.dependencies import origin_of
-from gatepost.web.problems import REQUEST_ID, passing_problem
+from gatepost.web.problems import REQUEST_ID, name_schemes, passing_problem
 from gatepost.work import begin_work
 
 T = TypeVar("T")
@@ -154,7 +154,10 @@ class Gatepost:
         connection.scope.setdefault(REQUEST_ID, uuid4().hex)
         try:
             yield _request_of(connection)
+        except HTTPException:
+            raise  # what replaces the caller in a test has refused
         except Problem as problem:
+            name_schemes(problem, self.settings.auth_schemes)
             raise refused(connection, problem, self._refusal) from problem
         except (SQLAlchemyError, OSError) as error:
             passing = passing_problem(error)

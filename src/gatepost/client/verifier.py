@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, HTTPException, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, HTTPException, WebSocket, WebSocketException
+from fastapi.security import HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketState
 
 from gatepost.client.callers import never_injected, schema_of_caller
 from gatepost.client.jwks import KeysUnavailable, RemoteKeys
@@ -24,10 +27,23 @@ from gatepost.client.jwt import (
     secret_key,
     verify,
 )
+from gatepost.client.schemes import BEARER, challenge, is_taken, read_schemes
 
 _LARGEST_ID: Final = 2**63 - 1
 
-_bearer = HTTPBearer(scheme_name="Gatepost", bearerFormat="JWT", auto_error=False)
+
+class _Documented(HTTPBearer):
+    """Describes in OpenAPI how the token is sent; `TokenVerifier` reads it, from WebSockets too."""
+
+    async def __call__(self, _: HTTPConnection) -> None:
+        return None
+
+
+_bearer = _Documented(scheme_name="Gatepost", bearerFormat="JWT")
+
+_CLOSED_AS = {401: 3000, 403: 3003}
+"""By status: the code with which a WebSocket is closed (IANA's list)."""
+_TRY_AGAIN_LATER = 1013
 
 
 @never_injected
@@ -60,7 +76,8 @@ class TokenVerifier:
     default: any of them, each key with its own only), or `secret`, for one that signs with
     HS256 (the default), HS384 or HS512. `max_age`, `cool_down` and `timeout` are in seconds: how
     long fetched keys stay fresh, the least time between two fetches, and the longest a fetch may
-    take. Raises `ValueError` for arguments that do not go together, or are not safe.
+    take. `schemes` are the words that may stand before the token in `Authorization`. Raises
+    `ValueError` for arguments that do not go together, or are not safe.
 
     What it cannot know: whether the session has ended since. Only the issuer's own API refuses a
     token at once; here it stays good until it expires.
@@ -77,11 +94,13 @@ class TokenVerifier:
         max_age: float = 300,
         cool_down: float = 10,
         timeout: float = 5,
+        schemes: Collection[str] = BEARER,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not issuer or not audience:
             raise ValueError("an issuer and an audience are needed")
         self._issuer, self._audience, self._clock = issuer, audience, clock
+        self._schemes = read_schemes([schemes] if isinstance(schemes, str) else schemes)
         self._remote: RemoteKeys | None = None
         self._shared: Mapping[str | None, Key] = {}
         if secret is not None and jwks_url is None:
@@ -117,40 +136,63 @@ class TokenVerifier:
         return self._read(token, self._shared)
 
     async def __call__(
-        self,
-        request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        self, connection: HTTPConnection, _: Annotated[None, Depends(_bearer)] = None
     ) -> Claims:
         """The FastAPI dependency, `Depends(verifier)`: the caller's claims or a refusal.
 
         401 with the challenge of RFC 6750 (section 3), which names an error only if there was a
         token; 503 with `Retry-After` while there are no keys to judge by. Two `Authorization`
-        fields are a bad token: a proxy may have looked at the other one.
+        fields are a bad token: a proxy may have looked at the other one. A WebSocket that cannot be
+        answered so is closed, with 3000, 3003 for 403, or 1013 for 503.
         """
-        if credentials is None:
-            raise HTTPException(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
-        if len(request.headers.getlist("authorization")) > 1:
-            raise _refusal()
-        try:
-            return await self.verify(credentials.credentials)
-        except InvalidToken as error:
-            raise _refusal() from error
-        except KeysUnavailable as error:
-            retry = {"Retry-After": str(error.retry_after)}
-            raise HTTPException(503, "Access tokens cannot be verified now", retry) from error
+        return await self._verify_token(connection, self._token_of(connection))
 
-    def require_role(self, *roles: str) -> Callable[[Claims], Awaitable[Claims]]:
+    async def optional(
+        self, connection: HTTPConnection, _: Annotated[None, Depends(_bearer)] = None
+    ) -> Claims | None:
+        """The same, `Depends(verifier.optional)`, with None where no token was sent."""
+        token = self._token_of(connection)
+        return None if token is None else await self._verify_token(connection, token)
+
+    def require_role(self, *roles: str) -> Callable[..., Awaitable[Claims]]:
         """Make a dependency that refuses, with 403, callers whose role is none of `roles`."""
         if not roles:
             raise ValueError("name a role at least")
 
-        async def require(claims: Annotated[Claims, Depends(self)]) -> Claims:
+        async def require(
+            connection: HTTPConnection, claims: Annotated[Claims, Depends(self)]
+        ) -> Claims:
             if claims.role not in roles:
-                challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
-                raise HTTPException(403, "This role may not do that", challenge)
+                asks = challenge(self._schemes, "insufficient_scope")
+                raise _refusal(connection, 403, "This role may not do that", _asking(asks))
             return claims
 
         return require
+
+    def _token_of(self, connection: HTTPConnection) -> str | None:
+        """The token that was sent, by one of the schemes; None if there is none."""
+        headers = connection.headers.getlist("authorization")
+        if len(headers) > 1:
+            raise self._bad_token(connection)
+        scheme, token = get_authorization_scheme_param(headers[0] if headers else None)
+        return token if is_taken(scheme, self._schemes) else None
+
+    async def _verify_token(self, connection: HTTPConnection, token: str | None) -> Claims:
+        if not token:
+            asks = challenge(self._schemes)
+            raise _refusal(connection, 401, "Not authenticated", _asking(asks))
+        try:
+            return await self.verify(token)
+        except InvalidToken as error:
+            raise self._bad_token(connection) from error
+        except KeysUnavailable as error:
+            retry = {"Retry-After": str(error.retry_after)}
+            sentence = "Access tokens cannot be verified now"
+            raise _refusal(connection, 503, sentence, retry) from error
+
+    def _bad_token(self, connection: HTTPConnection) -> Exception:
+        asks = challenge(self._schemes, "invalid_token")
+        return _refusal(connection, 401, "The access token is not valid", _asking(asks))
 
     def _read(self, token: str, keys: Mapping[str | None, Key]) -> Claims:
         return _claims(
@@ -210,6 +252,20 @@ def _user_id(subject: str) -> int:
     return int(subject)
 
 
-def _refusal() -> HTTPException:
-    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    return HTTPException(401, "The access token is not valid", challenge)
+def _asking(value: str) -> dict[str, str]:
+    return {"WWW-Authenticate": value}
+
+
+def _refusal(
+    connection: HTTPConnection, status: int, sentence: str, headers: dict[str, str]
+) -> Exception:
+    """What the framework answers with this status, or closes a WebSocket by."""
+    if not isinstance(connection, WebSocket) or _is_answerable(connection):
+        return HTTPException(status, sentence, headers)
+    return WebSocketException(_CLOSED_AS.get(status, _TRY_AGAIN_LATER), sentence)
+
+
+def _is_answerable(socket: WebSocket) -> bool:
+    """Whether it is not yet accepted, and the server sends answers in place of a handshake."""
+    is_new = socket.application_state is WebSocketState.CONNECTING
+    return is_new and "websocket.http.response" in (socket.scope.get("extensions") or {})

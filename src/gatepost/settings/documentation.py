@@ -103,6 +103,8 @@ def _written(field: FieldInfo) -> str:
         return str(field.default).lower()
     if isinstance(field.default, frozenset):
         return ",".join(sorted(field.default))
+    if isinstance(field.default, tuple) and all(isinstance(each, str) for each in field.default):
+        return ",".join(field.default)
     if isinstance(field.default, str | int):
         return str(field.default)
     return described(field).stands_for

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
+from gatepost.client.schemes import BEARER, read_schemes
 from gatepost.settings.base import Described, SettingsGroup, refuse
 from gatepost.settings.values import read_field_names, read_list, read_origins
 
@@ -21,6 +22,15 @@ class TransportSettings(SettingsGroup):
     ] = Field(
         default=frozenset({"bearer", "cookie"}),
         description="How a request may prove who it is from.",
+    )
+    auth_schemes: Annotated[
+        tuple[str, ...],
+        BeforeValidator(read_list),
+        Described(takes="words such as Bearer or Token, separated by commas"),
+    ] = Field(
+        default=BEARER,
+        description="The schemes with which `Authorization` may bring an access token. Leave "
+        "`Bearer` among them for `/docs` and other OAuth2 clients.",
     )
     cookie_secure: bool = Field(
         default=True, description="Send cookies over HTTPS only (and to localhost)."
@@ -63,6 +73,14 @@ class TransportSettings(SettingsGroup):
         if not value:
             refuse("names no transport", "Give it bearer, cookie or both.")
         return value
+
+    @field_validator("auth_schemes")
+    @classmethod
+    def _schemes_are_of_tokens(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return read_schemes(value)
+        except ValueError as error:
+            refuse(str(error), "Give it words such as Bearer,Token; not Basic, Digest or DPoP.")
 
     @field_validator("cookie_samesite", mode="before")
     @classmethod

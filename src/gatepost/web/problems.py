@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from gatepost.client.schemes import BEARER
 from gatepost.db.diagnosis import explain_failure, is_passing
 from gatepost.errors import Problem, ValidationFailed
 
@@ -148,8 +149,17 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
     return str(scope.get(REQUEST_ID, ""))
 
 
-def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every refusal of this application, the framework's own included, as a problem."""
+def install_problem_handlers(app: FastAPI, schemes: tuple[str, ...]) -> None:
+    """Answer every refusal of this application, the framework's own included, as a problem.
+
+    Those that ask for a token name these schemes.
+    """
+
+    async def answer_problem(request: Request, problem: Exception) -> JSONResponse:
+        assert isinstance(problem, Problem)  # noqa: S101 - Starlette's handlers are typed for any
+        name_schemes(problem, schemes)
+        return problem_response(problem, request_id_of(request.scope))
+
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_invalid_input)
     app.add_exception_handler(HTTPException, _answer_framework_refusal)
@@ -158,9 +168,12 @@ def install_problem_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, _answer_passing_error)
 
 
-async def answer_problem(request: Request, problem: Exception) -> JSONResponse:
-    assert isinstance(problem, Problem)  # noqa: S101 - Starlette's handlers are typed for any
-    return problem_response(problem, request_id_of(request.scope))
+def name_schemes(problem: Problem, schemes: tuple[str, ...]) -> None:
+    """Let a problem that asks for a token name every scheme, and not `Bearer` alone."""
+    asks = problem.headers.get("WWW-Authenticate")
+    if asks is not None and schemes != BEARER:
+        parameters = asks.removeprefix("Bearer")
+        problem.headers["WWW-Authenticate"] = ", ".join(each + parameters for each in schemes)
 
 
 async def _answer_invalid_input(request: Request, error: Exception) -> JSONResponse:

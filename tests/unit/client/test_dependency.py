@@ -5,10 +5,11 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, WebSocket
 
 from gatepost.client import Claims, TokenVerifier
 from gatepost.security import tokens
+from tests.support.asgi import open_websocket
 from tests.unit.client.conftest import SetClock
 from tests.unit.client.forge import AUDIENCE, ISSUER, claims, key_of
 from tests.unit.client.jwks_server import JwksServer
@@ -30,11 +31,44 @@ def app(jwks: JwksServer, clock: SetClock) -> FastAPI:
     def read_staff(claims: Annotated[Claims, Depends(staff)]) -> str:
         return claims.role
 
+    @app.get("/anybody")
+    async def read_anybody(
+        claims: Annotated[Claims | None, Depends(verifier.optional)],
+    ) -> int | None:
+        return claims.user_id if claims else None
+
+    add_websockets(app, verifier)
+    sub = FastAPI()
+    app.mount("/sub", sub)
+
+    @sub.get("/me")
+    async def read_me_in_sub(claims: Annotated[Claims, Depends(verifier)]) -> int:
+        return claims.user_id
+
     @app.get("/both", dependencies=[Depends(staff)])
     def read_both(claims: Annotated[Claims, Depends(verifier)]) -> str:
         return claims.role
 
     return app
+
+
+def add_websockets(app: FastAPI, verifier: TokenVerifier) -> None:
+    staff = verifier.require_role("moderator", "admin")
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket, claims: Annotated[Claims, Depends(verifier)]) -> None:
+        await socket.accept()
+        await socket.send_text(str(claims.user_id))
+
+    @app.websocket("/staff/live")
+    async def live_of_staff(socket: WebSocket, claims: Annotated[Claims, Depends(staff)]) -> None:
+        await socket.accept()
+        await socket.send_text(claims.role)
+
+    @app.websocket("/late")
+    async def late(socket: WebSocket) -> None:
+        await socket.accept()
+        await verifier(socket)
 
 
 @pytest.fixture
@@ -123,6 +157,103 @@ async def test_the_routes_declare_the_bearer_scheme(app: FastAPI) -> None:
     assert document["components"]["securitySchemes"] == {"Gatepost": scheme}
     for path in ("/me", "/staff", "/both"):
         assert {"Gatepost": []} in document["paths"][path]["get"]["security"]
+
+
+async def test_in_a_mounted_application_too(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/sub/me", headers=bearing())).json() == 42
+    answer = await client.get("/sub/me")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+async def test_an_optional_token_is_none_where_none_was_sent(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/anybody", headers=bearing())).json() == 42
+    for headers in ({}, {"Authorization": "Basic YTpi"}):
+        assert (await client.get("/anybody", headers=headers)).json() is None
+    for value in ("Bearer", "Bearer a.b.c", bearing(exp=1)["Authorization"]):
+        answer = await client.get("/anybody", headers={"Authorization": value})
+        assert answer.status_code == 401, value
+    two = [("Authorization", "Basic YTpi"), ("Authorization", bearing()["Authorization"])]
+    assert (await client.get("/anybody", headers=two)).status_code == 401
+
+
+def field(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+async def test_a_websocket_is_let_in_by_its_token(app: FastAPI) -> None:
+    said = await open_websocket(app, "/live", field(bearing()))
+    assert said[1]["text"] == "42"
+    said = await open_websocket(app, "/staff/live", field(bearing(role="admin")))
+    assert said[1]["text"] == "admin"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "code"),
+    [
+        ("/live", {}, 401, 3000),
+        ("/live", {"Authorization": "Bearer a.b.c"}, 401, 3000),
+        ("/staff/live", bearing(role="user"), 403, 3003),
+    ],
+)
+async def test_a_websocket_is_refused_or_closed(
+    app: FastAPI, path: str, headers: dict[str, str], status: int, code: int
+) -> None:
+    said = await open_websocket(app, path, field(headers))
+    assert (said[0]["type"], said[0]["status"]) == ("websocket.http.response.start", status)
+    assert b"www-authenticate" in dict(said[0]["headers"])
+    (closed,) = await open_websocket(app, path, field(headers), extensions=None)
+    assert (closed["type"], closed["code"]) == ("websocket.close", code)
+
+
+async def test_a_websocket_that_was_accepted_is_closed(app: FastAPI) -> None:
+    _, closed = await open_websocket(app, "/late")
+    assert (closed["type"], closed["code"]) == ("websocket.close", 3000)
+
+
+async def test_other_schemes_bring_a_token_where_they_are_named(
+    jwks: JwksServer, clock: SetClock
+) -> None:
+    app = FastAPI()
+    verifier = TokenVerifier(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        jwks_url=jwks.url,
+        clock=clock,
+        schemes=("Token", "JWT", "token"),
+    )
+
+    @app.get("/me")
+    async def read_me(claims: Annotated[Claims, Depends(verifier)]) -> int:
+        return claims.user_id
+
+    @app.get("/staff", dependencies=[Depends(verifier.require_role("admin"))])
+    async def read_staff() -> None:
+        pass
+
+    token = bearing()["Authorization"].removeprefix("Bearer ")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        for value, path, status, challenge in (
+            (f"Token {token}", "/me", 200, None),
+            (f"jwt {token}", "/me", 200, None),
+            (f"Bearer {token}", "/me", 401, "Token, JWT"),
+            ("Token a", "/me", 401, 'Token error="invalid_token", JWT error="invalid_token"'),
+            (
+                f"Token {token}",
+                "/staff",
+                403,
+                'Token error="insufficient_scope", JWT error="insufficient_scope"',
+            ),
+        ):
+            answer = await client.get(path, headers={"Authorization": value})
+            assert answer.status_code == status
+            assert answer.headers.get("WWW-Authenticate") == challenge
+
+
+@pytest.mark.parametrize("schemes", [(), ("",), ("Bea rer",), ("Basic",), ("Bearer", "dpop")])
+def test_schemes_of_other_credentials_are_refused(schemes: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="scheme"):
+        TokenVerifier(issuer=ISSUER, audience=AUDIENCE, secret="s" * 32, schemes=schemes)
 
 
 def test_a_role_has_to_be_named() -> None:

@@ -153,7 +153,7 @@ async def _end_session(request: Request, work: Work) -> None:
     """A browser whose access token has run out can still log out: it holds the refresh cookie."""
     cookie = _refresh_cookie(request, work)
     try:
-        token, by_cookie = find_access_token(request, work.runtime.settings.auth_transports)
+        token, by_cookie = find_access_token(request, work.runtime.settings)
     except NotAuthenticated:
         if cookie is None:
             raise

@@ -10,21 +10,28 @@ from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from gatepost.client.schemes import is_taken
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.cache import CachedSession
 from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.features.sessions.principal import Principal
 from gatepost.runtime import Runtime
+from gatepost.settings import TransportSettings
 from gatepost.web.cookies import ACCESS_COOKIE, TwoCookiesError, sent_cookie
 from gatepost.web.csrf import refuse_cross_site
 from gatepost.web.dependencies import CurrentRuntime, origin_of
 from gatepost.work import Work, begin_work
 
+
 # For the OpenAPI document: Swagger UI's Authorize button logs in with the password form.
 # `web.openapi` puts in where. A host's own scheme of this class goes by the class's name.
-password_form = OAuth2PasswordBearer(
-    tokenUrl="auth/login", scheme_name="GatepostLogin", auto_error=False
-)
+# `find_access_token` reads what is sent, whatever connection it comes by.
+class _PasswordForm(OAuth2PasswordBearer):
+    async def __call__(self, _: HTTPConnection) -> None:
+        return None
+
+
+password_form = _PasswordForm(tokenUrl="auth/login", scheme_name="GatepostLogin")
 
 
 async def get_principal(
@@ -56,7 +63,7 @@ async def find_session(
         if stand_in is not None:
             return stand_in, False
     settings = runtime.settings
-    token, by_cookie = find_access_token(request, settings.auth_transports)
+    token, by_cookie = find_access_token(request, settings)
     if by_cookie:
         refuse_cross_site(request, settings)
     session = sessions.recall(runtime, token)
@@ -70,7 +77,7 @@ async def find_session(
     return session, by_cookie
 
 
-def find_access_token(request: HTTPConnection, transports: frozenset[str]) -> tuple[str, bool]:
+def find_access_token(request: HTTPConnection, settings: TransportSettings) -> tuple[str, bool]:
     """The token sent and whether it came by cookie; the header wins (RFC 6750 section 2.1).
 
     Raises `NotAuthenticated` where there is none, and `InvalidToken` for two headers, of which a
@@ -80,7 +87,8 @@ def find_access_token(request: HTTPConnection, transports: frozenset[str]) -> tu
     if len(headers) > 1:
         raise InvalidToken
     scheme, token = get_authorization_scheme_param(headers[0] if headers else None)
-    if "bearer" in transports and scheme.lower() == "bearer":
+    transports = settings.auth_transports
+    if "bearer" in transports and is_taken(scheme, settings.auth_schemes):
         return token, False
     cookie = find_token_cookie(request.scope, ACCESS_COOKIE, transports)
     if cookie is not None:

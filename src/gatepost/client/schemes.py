@@ -1,0 +1,47 @@
+"""Which words may stand before a token in `Authorization`, and in its challenge (RFC 9110, 11)."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+BEARER: Final = ("Bearer",)
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._~+-]{0,31}")
+_OF_OTHER_CREDENTIALS: Final = frozenset(
+    {"basic", "digest", "dpop", "hoba", "mutual", "negotiate", "ntlm", "vapid"}
+)
+
+
+def read_schemes(schemes: Iterable[str]) -> tuple[str, ...]:
+    """The schemes as they were written, each once in whatever case.
+
+    Raises `ValueError` for none, for what is no scheme, and for schemes of other credentials: a
+    password is no token, and a DPoP token asks for a proof that nobody would look at.
+    """
+    read: dict[str, str] = {}
+    for place, scheme in enumerate(schemes, start=1):
+        if not _SCHEME.fullmatch(scheme):
+            raise ValueError(f"has an entry that is not a scheme (number {place})")
+        if scheme.lower() in _OF_OTHER_CREDENTIALS:
+            raise ValueError(f"has an entry that is a scheme of other credentials (number {place})")
+        read.setdefault(scheme.lower(), scheme)
+    if not read:
+        raise ValueError("names no scheme")
+    return tuple(read.values())
+
+
+def is_taken(scheme: str, schemes: tuple[str, ...]) -> bool:
+    """Whether a token that is sent with this scheme is read; case does not matter."""
+    return scheme.lower() in _lowered(schemes)
+
+
+@lru_cache(maxsize=32)
+def _lowered(schemes: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(scheme.lower() for scheme in schemes)
+
+
+def challenge(schemes: tuple[str, ...], error: str | None = None) -> str:
+    """The value of `WWW-Authenticate` (RFC 6750, section 3): each scheme, with the error."""
+    parameters = f' error="{error}"' if error else ""
+    return ", ".join(scheme + parameters for scheme in schemes)
