@@ -138,6 +138,38 @@ def test_a_file_of_ones_own_may_hold_hashes_as_other_systems_write_them(
     assert answers == [200] * len(TEXTS)
 
 
+def test_a_hash_that_could_never_match_is_mended_or_refused(
+    anywhere: Gatepost, tmp_path: Path
+) -> None:
+    bcrypt = TEXTS["pwdlib bcrypt"]
+    noisy = bcrypt[:28] + chr(ord(bcrypt[28]) + 1) + bcrypt[29:59] + chr(ord(bcrypt[59]) + 1)
+    argon2 = TEXTS["pwdlib Argon2"]
+    spoiled = [
+        argon2.replace("t=1", "t=0"),
+        argon2.replace("p=4", "p=0"),
+        argon2.replace("m=64", "m=31"),
+        argon2.replace("m=64", "m=064"),
+        argon2.replace("m=64,t=1", "t=1,m=64"),
+        argon2.replace("p=4", "p=4,keyid=AAAA"),
+        argon2[:-1] + chr(ord(argon2[-1]) + 1),
+        argon2.replace("9AlFmol+Gbpm0hbw0Aaesw", "9AlFmol+Gb"),
+        "$pbkdf2-sha256$0$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43,
+        "$scrypt$ln=16,r=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43,
+        "scrypt:1000:8:1$salt$" + "00" * 32,
+        "$5$rounds=10$saltstring$" + "A" * 43,
+        "$6$saltstring$" + "A" * 86,
+        "$y$j9T$." + "$" + "." * 43,
+        "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+    ]
+    hashes = [noisy, *spoiled]
+    rows = [{"email": f"{n}@example.com", "password_hash": each} for n, each in enumerate(hashes)]
+    told = imported(anywhere, write_rows(tmp_path / "users.jsonl", rows), status=1)
+    assert (told["made"], told["reasons"]) == (1, {"hash_unsupported": len(spoiled)})
+    assert asyncio.run(logins(anywhere.environ["DATABASE_URL"], ["0@example.com"], PASSWORD)) == [
+        200
+    ]
+
+
 def test_an_import_that_is_run_again_changes_nothing(anywhere: Gatepost, exports: Path) -> None:
     for source, system in (("keycloak-3.json", "keycloak"), ("auth0-users.csv", "auth0")):
         first = take_over(anywhere, exports / source, system)

@@ -56,7 +56,7 @@ class System(ABC):
         """Return the stored form that `make` returns, if it can be verified; raises `BadRow`."""
         try:
             made = make()
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
             made = ""
         if made is None or self.options.recognises_hash(made):
             return made

@@ -49,14 +49,19 @@ _ARGON2_LEAST_KIB_A_LANE = 8
 
 # Argon2's own code takes numbers without leading zeros, in this order and nothing beside them, and
 # base64 without stray bits in its last digit. It takes salts from 8 bytes on.
-_FOUR = "[A-Za-z0-9+/]{4}"
-_THREE = "[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]"
-_TWO = "[A-Za-z0-9+/][AQgw]"
+_DIGIT = "[A-Za-z0-9+/]"
+_LAST_OF_TWO = "[AQgw]"
+_LAST_OF_THREE = "[AEIMQUYcgkosw048]"
+_REST = f"(?:{_DIGIT}{{2}}{_LAST_OF_THREE}|{_DIGIT}{_LAST_OF_TWO})?"
+_USUAL_SIZES = rf"{_DIGIT}{{21}}{_LAST_OF_TWO}\${_DIGIT}{{42}}{_LAST_OF_THREE}"
+_ANY_SIZES = (
+    rf"(?:{_DIGIT}{{10}}{_LAST_OF_THREE}|(?:{_DIGIT}{{4}}){{3,32}}{_REST})"
+    rf"\$(?:{_DIGIT}{{4}}){{4,32}}{_REST}"
+)
 _ARGON2_HASH = re.compile(
     r"\$argon2(?:id|i|d)\$v=(?:16|19)"
     r"\$(m=[1-9][0-9]{0,8},t=[1-9][0-9]{0,8},p=[1-9][0-9]{0,2})"
-    rf"\$(?:(?:{_FOUR}){{2}}{_THREE}|(?:{_FOUR}){{3,32}}(?:{_THREE}|{_TWO})?)"
-    rf"\$(?:{_FOUR}){{4,32}}(?:{_THREE}|{_TWO})?",
+    rf"\$(?:{_USUAL_SIZES}|{_ANY_SIZES})",
     re.ASCII,
 )
 _ARGON2_HASHES = re.compile(f"^{_ARGON2_HASH.pattern}$", re.ASCII | re.MULTILINE)

@@ -153,3 +153,15 @@ def test_auth0s_texts_may_be_in_ascii() -> None:
     custom["password"] = {"encoding": "utf16le"}
     with pytest.raises(BadRow):
         begin("auth0").read({**ADA, "custom_password_hash": custom})
+
+
+def test_a_cost_without_an_end_is_a_refused_row() -> None:
+    for cost in (float("inf"), float("nan"), 10**400, "9" * 5000):
+        custom = {
+            "algorithm": "scrypt",
+            "cost": cost,
+            "hash": {"value": "x"},
+            "salt": {"value": "x"},
+        }
+        with pytest.raises(BadRow):
+            begin("auth0").read({**ADA, "custom_password_hash": custom})
