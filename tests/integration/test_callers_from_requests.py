@@ -10,7 +10,15 @@ import httpx
 import pydantic
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, Form, Query, WebSocket
-from pydantic import BaseModel, Json, RootModel, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Json,
+    RootModel,
+    SkipValidation,
+    TypeAdapter,
+    ValidationError,
+)
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
@@ -75,6 +83,16 @@ class Wish(BaseModel):
 class Tree(BaseModel):
     leaves: "list[Tree]" = []
     owner: User | None = None
+
+
+class Later(BaseModel):
+    model_config = ConfigDict(defer_build=True)
+
+    users: "list[User | Later]" = []
+
+
+class Unchecked(BaseModel):
+    user: SkipValidation[User]
 
 
 class Envelope(BaseModel, Generic[T]):
@@ -151,6 +169,9 @@ MISTAKES: list[Any] = [
     list[Tree],
     Envelope[User],
     Everybody,
+    Later,
+    Unchecked,
+    Annotated[Later, Form()],
     Typed,
     Named,
     Plain,

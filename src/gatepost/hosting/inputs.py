@@ -1,7 +1,8 @@
 """Refuses to start a host whose routes read the caller from what the client sends."""
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from fastapi.dependencies.models import Dependant
 from pydantic import TypeAdapter
@@ -27,11 +28,14 @@ class CallerFromRequest(TypeError):  # noqa: N818 - named for the fact, as every
 
 def refuse_callers_in_requests(routes: Sequence[BaseRoute]) -> None:
     """Raise `CallerFromRequest` where any route, however deep, reads a caller from its request."""
-    places = [
-        f"{route.name}: `{name}` takes {caller}"
-        for route in routes_of(routes)
-        for name, caller in _callers_of(route.dependant)
-    ]
+    with warnings.catch_warnings():
+        # Of models that are built only now: FastAPI keeps pydantic's to itself in the same way.
+        warnings.simplefilter("ignore")
+        places = [
+            f"{route.name}: `{name}` takes {caller}"
+            for route in routes_of(routes)
+            for name, caller in _callers_of(route.dependant)
+        ]
     if places:
         raise CallerFromRequest(list(dict.fromkeys(places)))
 
@@ -54,14 +58,12 @@ def _fields(dependant: Dependant) -> Iterator[Any]:
     yield from dependant.body_params
 
 
-_PLAIN = frozenset({str, int, float, bool, bytes})
-
-
 def _callers_in(field: Any) -> Iterator[str]:  # noqa: ANN401 - FastAPI keeps its type to itself
-    info = field.field_info
-    if info.annotation not in _PLAIN:
-        read: Any = Annotated[info.annotation, info]
-        yield from dict.fromkeys(_marks(TypeAdapter(read).core_schema))
+    # What FastAPI validates with is at hand; it keeps that to itself too, and may rename it.
+    adapter = getattr(field, "_type_adapter", None)
+    if adapter is None:
+        adapter = TypeAdapter(field.field_info.annotation)
+    yield from dict.fromkeys(_marks(adapter.core_schema))
 
 
 def _marks(schema: object) -> Iterator[str]:
@@ -72,7 +74,7 @@ def _marks(schema: object) -> Iterator[str]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, dict):
+        if isinstance(part, Mapping):  # pydantic's own kind of one, where a model is built later
             metadata = part.get("metadata")
             if isinstance(metadata, dict) and CALLER in metadata:
                 yield metadata[CALLER]
