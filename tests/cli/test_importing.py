@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -280,27 +281,184 @@ def test_a_line_of_ten_megabytes_is_refused_and_the_next_is_not(
     file.write_text(f"{long}\n{json.dumps(a_row(2))}\n", encoding="utf-8")
     assert imported(gatepost, str(file), status=1)["reasons"] == {"row_too_long": 1}
     assert len(exported(gatepost)) == 1
-    assert (tmp_path / "users.jsonl.rejects.jsonl").stat().st_size < 100_000
+    (entry,) = rejected(tmp_path / "users.jsonl.rejects.jsonl")
+    assert entry["original"] == long
 
 
-def test_a_quote_that_never_ends_takes_no_more_than_its_share(
+@pytest.mark.parametrize("size", [2_000, 60_000])
+def test_every_line_that_a_quote_swallows_is_refused_and_can_be_mended(
+    gatepost: Gatepost, tmp_path: Path, size: int
+) -> None:
+    lines = [f"user{n}@example.com,User {n},a note that is of no use" for n in range(size)]
+    lines[10] = 'user10@example.com,User 10,"open'
+    file, header = tmp_path / "users.csv", "email,full_name,notes"
+    file.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+    told = imported(gatepost, str(file), status=1)
+    assert told["made"] + told["refused"] == told["rows"] == size
+    assert told["reasons"].keys() <= {"row_unreadable", "row_too_long"}
+    entries = rejected(tmp_path / "users.csv.rejects.jsonl")
+    assert [entry["original"] for entry in entries] == lines[10:]
+    assert "look at its quotes" in entries[0]["detail"] or "bytes" in entries[0]["detail"]
+
+    mended = [header, *(entry["original"].replace('"open', "closed") for entry in entries)]
+    (tmp_path / "mended.csv").write_text("\n".join(mended), encoding="utf-8")
+    assert imported(gatepost, str(tmp_path / "mended.csv"))["made"] == size - 10
+
+
+def test_a_quote_that_closes_by_chance_swallows_nobody(gatepost: Gatepost, tmp_path: Path) -> None:
+    lines = [f"user{n}@example.com,note {n}" for n in range(1_000)]
+    lines[10] = 'user10@example.com,"open'
+    lines[500] = 'user500@example.com,closed"'
+    lines[600] = 'user600@example.com,"two\nlines"'
+    file = tmp_path / "users.csv"
+    file.write_text("\n".join(["email,notes", *lines, ""]), encoding="utf-8")
+    told = imported(gatepost, str(file), status=1)
+    assert (told["made"], told["refused"]) == (509, 491)
+    kept = [entry["original"] for entry in rejected(tmp_path / "users.csv.rejects.jsonl")]
+    assert kept == lines[10:501]
+
+
+BROKEN: dict[str, tuple[str, bytes, int, int]] = {
+    "a line of JSON that is broken in two": ("jsonl", b'{"email": "x@\nexample.com"}', 3, 2),
+    "two objects in a line": (
+        "jsonl",
+        b'{"email": "x@example.com"}{"email": "y@example.com"}',
+        3,
+        1,
+    ),
+    "a NUL": ("jsonl", b'{"email": "x@example.com\0"}', 3, 1),
+    "nothing but NULs": ("jsonl", bytes(100), 3, 1),
+    "another encoding": (
+        "jsonl",
+        '{"email": "x@example.com", "full_name": "Zoë"}'.encode("latin-1"),
+        3,
+        1,
+    ),
+    "UTF-16 in the middle": ("jsonl", '{"email": "x@example.com"}'.encode("utf-16"), 3, 1),
+    "a surrogate": ("jsonl", b'{"email": "x@example.com", "full_name": "\\ud800"}', 3, 1),
+    "deep JSON": (
+        "jsonl",
+        b'{"email": "x@example.com", "a": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        3,
+        1,
+    ),
+    "a NUL in CSV": ("csv", b"x@example.com\0,", 3, 1),
+    "another encoding in CSV": ("csv", "x@example.com,Zoë".encode("latin-1"), 3, 1),
+    "a carriage return in CSV": ("csv", b"x@example.com,a\ry@example.com,b", 3, 1),
+    "a long cell": ("csv", b"x@example.com," + b"x" * 1_100_000, 3, 1),
+    "a broken object in an array": ("array", b'{"email": "x@example.com" "full_name": 7}', 3, 1),
+    "no object in an array": ("array", b"[7]", 3, 1),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_row_is_refused_whole_and_spoils_no_other(
+    gatepost: Gatepost, tmp_path: Path, what: str
+) -> None:
+    kind, broken, made, refused = BROKEN[what]
+    good = [f"user{n}@example.com" for n in range(3)]
+    if kind == "csv":
+        lines = [b"email,full_name", *(f"{email},".encode() for email in good)]
+        content = b"\n".join([*lines[:2], broken, *lines[2:]])
+    else:
+        rows = [json.dumps({"email": email}).encode() for email in good]
+        joined = (b",\n" if kind == "array" else b"\n").join([rows[0], broken, *rows[1:]])
+        content = b"[" + joined + b"]" if kind == "array" else joined
+    file = tmp_path / f"users.{kind.replace('array', 'jsonl')}"
+    file.write_bytes(content)
+    told = imported(gatepost, str(file), status=1)
+    assert (told["made"], told["refused"], told["unread"]) == (made, refused, None)
+    originals = [
+        each if isinstance(each := entry["original"], str) else each["email"] + ","
+        for entry in rejected(Path(f"{file}.rejects.jsonl"))
+    ]
+    assert "\n".join(originals) == broken.decode(errors="backslashreplace")
+
+
+CUT_SHORT: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "a gzip": ("users.jsonl.gz", lambda rows: gzip.compress(rows)[:-300], "not whole"),
+    "a gzip without its end": (
+        "users.jsonl.gz",
+        lambda rows: gzip.compress(rows)[:-4],
+        "not whole",
+    ),
+    "a gzip with something behind": (
+        "users.jsonl.gz",
+        lambda rows: gzip.compress(rows) + b"rubbish",
+        "goes on",
+    ),
+    "a damaged gzip": (
+        "users.jsonl.gz",
+        lambda rows: gzip.compress(rows)[:-8] + bytes(8),
+        "damaged",
+    ),
+    "a gzip of CSV": ("users.csv.gz", lambda rows: gzip.compress(as_csv(rows))[:-300], "not whole"),
+    "an array": (
+        "users.jsonl",
+        lambda rows: (b"[" + b",".join(rows.splitlines()))[:-10],
+        "not whole",
+    ),
+    "a line without an end": ("users.jsonl", lambda rows: rows + b"x" * 17_000_000, "more than"),
+}
+
+
+def as_csv(rows: bytes) -> bytes:
+    emails = [json.loads(row)["email"] for row in rows.splitlines()]
+    return "\n".join(["email", *emails, ""]).encode()
+
+
+@pytest.mark.parametrize("what", CUT_SHORT)
+def test_a_file_that_breaks_off_is_imported_up_to_there_and_told(
+    gatepost: Gatepost, tmp_path: Path, what: str
+) -> None:
+    name, cut, reason = CUT_SHORT[what]
+    rows = [json.dumps({"email": f"user{n}@example.com"}).encode() for n in range(12_000)]
+    file = tmp_path / name
+    file.write_bytes(cut(b"\n".join([*rows, b""])))
+    rehearsed = imported(gatepost, str(file), "--dry-run", status=1)
+    told = imported(gatepost, str(file), status=1)
+    assert reason in told["unread"]
+    assert told["refused"] == 0
+    assert 8_000 < told["made"] == told["rows"] == rehearsed["made"] <= 12_000
+    assert len(exported(gatepost)) == told["made"]
+    again = gatepost.run("import-users", str(file))
+    assert again.exit_code == 1
+    assert f"Its first {told['made']:,} rows were read" in again.stderr
+    assert reason in again.stderr
+
+
+def test_lines_may_end_in_carriage_returns_alone(gatepost: Gatepost, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_bytes(b"email,full_name\ra@example.com,Ann\rb@example.com,Bob")
+    assert imported(gatepost, str(tmp_path / "users.csv"))["made"] == 2
+    (tmp_path / "users.jsonl").write_bytes(
+        b'{"email": "c@example.com"}\r{"email": "d@example.com"}\r'
+    )
+    assert imported(gatepost, str(tmp_path / "users.jsonl"))["made"] == 2
+
+
+def test_a_batch_of_long_rows_is_no_larger_than_another(tmp_path: Path, gatepost: Gatepost) -> None:
+    rows = [a_row(n, notes="x" * 900_000) for n in range(100)]
+    file = write_rows(tmp_path / "users.jsonl", rows)
+    assert imported(gatepost, file)["made"] == 100
+
+
+def test_no_more_than_a_thousand_unknown_columns_are_remembered(
     gatepost: Gatepost, tmp_path: Path
 ) -> None:
-    file = tmp_path / "users.csv"
-    file.write_text(
-        'email,notes\nada@example.com,"open\n' + "x\n" * 100_000 + "bob@example.com,\n",
-        encoding="utf-8",
-    )
-    told = imported(gatepost, str(file), status=1)
-    assert told["reasons"]["row_too_long"] == 1
-    assert [user["email"] for user in exported(gatepost)] == ["bob@example.com"]
+    rows = [a_row(n, **{f"new {n} {'x' * 1_000}": 1, "phone": 1}) for n in range(3_000)]
+    file = write_rows(tmp_path / "users.jsonl", rows)
+    told = imported(gatepost, file)
+    assert (len(told["ignored_columns"]), told["more_ignored_columns"]) == (10, True)
+    assert max(map(len, told["ignored_columns"])) == 40
+    assert " and others." in gatepost.run("import-users", file, "--restart").stderr
 
 
 def test_a_file_that_is_no_file_of_rows_is_misuse_or_told(
     gatepost: Gatepost, tmp_path: Path
 ) -> None:
-    (tmp_path / "users.xlsx").write_bytes(b"PK")
+    (tmp_path / "users.xlsx").write_bytes(b"PK\x03\x04")
     assert "--format" in gatepost.refused("import-users", "users.xlsx", status=2)
+    assert "ZIP archive" in gatepost.refused("import-users", "users.xlsx", "--format", "csv")
     assert "cannot be read" in gatepost.refused("import-users", "none.jsonl", status=2)
     assert "cannot be read" in gatepost.refused("import-users", ".", "--format", "csv", status=2)
     (tmp_path / "wide.csv").write_text("email\n", encoding="utf-16")

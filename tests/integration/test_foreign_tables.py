@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatepost.features.accounts.roles import Role
-from gatepost.files.framing import BrokenFile
+from gatepost.files.rows import BrokenFile
 from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.settings import DatabaseSettings
 from tests.support.databases import Kind

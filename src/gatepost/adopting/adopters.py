@@ -1,41 +1,47 @@
 """The systems whose users can be taken over, and in what forms each of them hands them out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from gatepost.adopting import better_auth, django, sources
 from gatepost.adopting.auth0 import Auth0
 from gatepost.adopting.fastapi_users import FastApiUsers
-from gatepost.adopting.firebase import CSV_COLUMNS, Firebase
+from gatepost.adopting.firebase import Firebase, columns_of
 from gatepost.adopting.keycloak import Keycloak
 from gatepost.adopting.options import Options
-from gatepost.adopting.sources import LINES_OR_ARRAY, Shape
+from gatepost.adopting.sources import LINES_OR_ARRAY, Shape, Source
 from gatepost.adopting.supabase import Supabase
 from gatepost.adopting.system import System
 from gatepost.db.foreign_tables import ForeignTable
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser
-from gatepost.files.framing import BrokenFile, Row, Unreadable
+from gatepost.files.rows import BrokenFile, Meter, Row, Unreadable
+
+_FIRST_ROWS = 100
+_SHOWN_COLUMNS = 20
+_SHOWN_DETAILS = 2
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Adopter:
     """One system: who reads its rows, the shape of its files, and its table if it has one."""
 
-    system: Callable[[Options], System]
+    system: type[System]
     shape: Shape = LINES_OR_ARRAY
     table: ForeignTable | None = None
 
 
 ADOPTERS: Mapping[str, Adopter] = {
-    "auth0": Adopter(Auth0),
+    "auth0": Adopter(Auth0, Shape(separators=",\t")),
     "better-auth": Adopter(better_auth.BetterAuth, table=better_auth.TABLE),
     "django": Adopter(django.Django, table=ForeignTable(django.TABLE)),
     "fastapi-users": Adopter(FastApiUsers, table=ForeignTable("user")),
-    "firebase": Adopter(Firebase, Shape(object_path="users.item", csv_columns=CSV_COLUMNS)),
+    "firebase": Adopter(Firebase, Shape(object_path="users.item", columns_of=columns_of)),
     "full-stack-template": Adopter(FastApiUsers, table=ForeignTable("user")),
     "keycloak": Adopter(Keycloak, Shape(object_path="users.item", array_path="item.users.item")),
     "supabase": Adopter(Supabase, table=ForeignTable("users", schema="auth")),
@@ -52,24 +58,31 @@ class Adoption:
         self._options = options
         self._system = self._adopter.system(options)
         self.known_columns = self._system.known_columns
+        self.meter = Meter()
+        self._source = Source(self._adopter.shape, self._is_address, self.meter)
 
     @property
     def left_behind(self) -> Counter[str]:
         """What could not be taken over so far, by its name in the plural."""
         return self._system.left_behind
 
+    def knows(self, column: str) -> bool:
+        """Whether a column has a meaning."""
+        return self._system.name_here(column) in self.known_columns
+
     def read(self, row: Mapping[str, object]) -> ImportedUser:
         """The account of a row; raises `BadRow`."""
+        row = self._named_as_here(row)
         self._system.not_an_account(row)  # which raises where the row does not tell it
         return self._system.read(row)
 
     def rows_of_file(self, file: BinaryIO) -> Iterator[Row]:
         """The rows of an open file, in whichever of the system's formats; raises `BrokenFile`."""
-        return self._accounts(sources.rows_of_file(file, self._adopter.shape))
+        return self._accounts(self._source.rows_of_file(file))
 
     def rows_of_folder(self, folder: Path) -> Iterator[Row]:
         """The rows of all JSON files in a folder, in the order of their names."""
-        return self._accounts(sources.rows_of_folder(folder, self._adopter.shape))
+        return self._accounts(self._source.rows_of_folder(folder))
 
     @contextmanager
     def rows_of_table(self, url: str) -> Iterator[Iterator[Row]]:
@@ -81,12 +94,15 @@ class Adoption:
             )
         if self._options.table is not None:
             wanted = wanted.called(self._options.table)
-        with sources.rows_of_table(url, wanted, self.known_columns) as rows:
+        known = self.known_columns
+        with sources.rows_of_table(url, wanted, known, self.meter) as rows:
             yield self._accounts(rows)
 
     def _accounts(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Without the rows that are no accounts: the others keep their numbers from run to run."""
-        for row in rows:
+        first = list(islice(rows, _FIRST_ROWS))
+        self._look_at(first)
+        for row in chain(first, rows):
             kind = None if isinstance(row, Unreadable) else self._no_account(row)
             if kind is None:
                 yield row
@@ -95,6 +111,55 @@ class Adoption:
 
     def _no_account(self, row: Mapping[str, object]) -> str | None:
         try:
-            return self._system.not_an_account(row)
+            return self._system.not_an_account(self._named_as_here(row))
         except BadRow:
             return None  # told when it is read
+
+    def _named_as_here(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The row with the names that its columns have here, those first that have them already."""
+        known = self.known_columns
+        if row.keys() <= known:
+            return row
+        name_here = self._system.name_here
+        return {name_here(name): value for name, value in row.items() if name not in known} | {
+            name: value for name, value in row.items() if name in known
+        }
+
+    def _is_address(self, column: str) -> bool:
+        return self._system.name_here(column) in self._system.addresses
+
+    def _look_at(self, rows: Sequence[Row]) -> None:
+        """Raise `BrokenFile` if these first rows tell that this is no export of the system's."""
+        readable = [row for row in rows if not isinstance(row, Unreadable)]
+        if rows and not readable:
+            raise BrokenFile(f"has no rows of this system's: {_details(rows)}")
+        as_there = {name for row in readable for name in self._system.columns(row)}
+        columns = {self._system.name_here(name) for name in as_there}
+        is_known = not as_there.isdisjoint(self._system.hallmarks)
+        if not is_known and (others := _whose(as_there)):
+            raise BrokenFile(f"looks like an export of another system: --from {others}")
+        may_lack = is_known and not self._system.leaves_out_nothing
+        if readable and not may_lack and columns.isdisjoint(self._system.addresses):
+            raise BrokenFile(f"has no column of addresses (email), but these: {_shown(as_there)}")
+
+
+def _whose(columns: Set[str]) -> str:
+    """The systems that have such columns, as `--from` names them."""
+    names = [
+        name
+        for name, adopter in ADOPTERS.items()
+        if not columns.isdisjoint(adopter.system.hallmarks)
+    ]
+    return " or ".join(names)
+
+
+def _details(rows: Sequence[Row]) -> str:
+    details = {row.detail: None for row in rows if isinstance(row, Unreadable)}
+    return ". ".join(list(details)[:_SHOWN_DETAILS])
+
+
+def _shown(columns: Iterable[str]) -> str:
+    names = sorted(
+        name[:_LONGEST_NAME] for name in columns if name.isprintable() and "@" not in name
+    )
+    return ", ".join(names[:_SHOWN_COLUMNS])

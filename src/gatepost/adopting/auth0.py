@@ -1,5 +1,8 @@
 """Auth0's exports: of user profiles, of password hashes, and its own format for imports."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from gatepost.adopting import fields
 from gatepost.adopting.fields import Row
 from gatepost.adopting.system import PHONE_NUMBERS, SECOND_FACTORS, SOCIAL_LOGINS, System
@@ -23,6 +26,15 @@ class Auth0(System):
             *("multifactor", "mfa_factors", "phone_number"),
         }
     )
+
+    hallmarks = frozenset(
+        {
+            *("_id", "user_id", "tenant", "custom_password_hash", "app_metadata"),
+            *("identities", "identifiers"),
+        }
+    )
+    addresses = frozenset({"email", "identifiers"})
+    other_names: ClassVar[Mapping[str, str]] = {"id": "user_id"}
 
     def read(self, row: Row) -> ImportedUser:
         row = _with_identifier(row)

@@ -56,6 +56,13 @@ class BetterAuth(System):
         }
     )
 
+    hallmarks = frozenset(
+        {
+            *("account", "accounts", "displayUsername", "display_username"),
+            *("twoFactorEnabled", "two_factor_enabled", "banExpires", "ban_expires"),
+        }
+    )
+
     def not_an_account(self, row: Row) -> str | None:
         is_anonymous = fields.truth(_renamed(row), "isAnonymous", default=False)
         return "anonymous accounts" if is_anonymous else None

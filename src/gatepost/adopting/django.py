@@ -1,5 +1,7 @@
 """Django's users: `auth_user` or a table like it, or what `manage.py dumpdata` writes of it."""
 
+from collections.abc import Collection
+
 from gatepost.adopting import fields
 from gatepost.adopting.fields import Row
 from gatepost.adopting.system import System
@@ -22,6 +24,15 @@ class Django(System):
             *("last_login", "groups", "user_permissions"),
         }
     )
+
+    hallmarks = frozenset({"model", "pk", "is_staff", "date_joined"})
+
+    def columns(self, row: Row) -> Collection[str]:
+        if not _is_dumped(row):
+            return row.keys()
+        # Of other models there are rows, too, which have no address.
+        fields_of = row["fields"] if isinstance(row["fields"], dict) else {}
+        return {*row, *fields_of} | ({"email"} if self.not_an_account(row) else set())
 
     def not_an_account(self, row: Row) -> str | None:
         if not _is_dumped(row):

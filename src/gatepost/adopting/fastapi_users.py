@@ -18,6 +18,8 @@ class FastApiUsers(System):
         }
     )
 
+    hallmarks = frozenset({"hashed_password"})
+
     def read(self, row: Row) -> ImportedUser:
         address = fields.email(row)
         is_admin = fields.truth(row, "is_superuser", default=False)

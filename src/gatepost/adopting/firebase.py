@@ -2,26 +2,68 @@
 
 import re
 from base64 import b64decode
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from gatepost.adopting import fields
 from gatepost.adopting.fields import Row
 from gatepost.adopting.options import Options
-from gatepost.adopting.system import PHONE_NUMBERS, SOCIAL_LOGINS, System
+from gatepost.adopting.system import PHONE_NUMBERS, SECOND_FACTORS, SOCIAL_LOGINS, System
 from gatepost.features.accounts.imported_user import ImportedUser
-from gatepost.files.framing import BrokenFile
+from gatepost.files.rows import BrokenFile
 from gatepost.security.legacy_hashes import firebase
 
-_PROVIDERS = ("google", "facebook", "twitter", "github")
+_PROVIDERS = (
+    *("google", "facebook", "twitter", "github"),
+    *("apple", "microsoft", "gameCenter", "playGames", "linkedin", "yahoo"),
+)
+_OLDEST_PROVIDERS = 4
 _OF_A_PROVIDER = ("Id", "Email", "DisplayName", "PhotoUrl")
 
-CSV_COLUMNS = (
-    *("localId", "email", "emailVerified", "passwordHash", "salt", "displayName", "photoUrl"),
-    *(f"{provider}{what}" for provider in _PROVIDERS for what in _OF_A_PROVIDER),
-    *("createdAt", "lastSignedInAt", "phoneNumber", "disabled", "customAttributes"),
-    "",  # each line ends with a comma
+
+def _of_provider(name: str) -> tuple[str, ...]:
+    return tuple(f"{name}{what}" for what in _OF_A_PROVIDER)
+
+
+_BEFORE = ("localId", "email", "emailVerified", "passwordHash", "salt", "displayName", "photoUrl")
+_BEHIND = ("createdAt", "lastSignedInAt", "phoneNumber", "disabled", "customAttributes")
+_CSV_COLUMNS = (
+    *_BEFORE,
+    *chain.from_iterable(map(_of_provider, _PROVIDERS[:_OLDEST_PROVIDERS])),
+    *_BEHIND,
+    *chain.from_iterable(map(_of_provider, _PROVIDERS[_OLDEST_PROVIDERS:])),
 )
-"""The columns of the CSV file, which has no line that names them."""
+"""Of the CSV file, which has no line that names them; later versions have added providers."""
+
+_ADDED = "provider"
+_OF_PROVIDERS = {*_PROVIDERS, _ADDED}
+_ID, _DIGITS = "Id", "0123456789"
+_SHORTEST = len(_CSV_COLUMNS) - len(_OF_A_PROVIDER) * (len(_PROVIDERS) - _OLDEST_PROVIDERS)
+_TRUTHS = {"true", "false", ""}
+
+
+def columns_of(cells: Sequence[str]) -> Sequence[str] | None:
+    """The columns of a line of the CSV file; None if it is none.
+
+    Each line ends with a comma. Behind the columns that have been there from the beginning there
+    are four for each provider that was added, however many. No comma inside of a cell that was
+    written without quotes may pass for one more provider's, and move the others.
+    """
+    count = len(cells) - 1
+    count_of_more, rest = divmod(count - len(_CSV_COLUMNS), len(_OF_A_PROVIDER))
+    if count < _SHORTEST - 1 or cells[-1] or (rest and count != _SHORTEST - 1):
+        return None
+    more = (f"{_ADDED}{number}" for number in range(max(count_of_more, 0)))
+    names = (*_CSV_COLUMNS, *chain.from_iterable(map(_of_provider, more)))[:count]
+    row = dict(zip(names, cells, strict=False))
+    is_one = {row["emailVerified"], row["disabled"]} <= _TRUTHS and all(
+        not row[name] or row[name].isdecimal() for name in ("createdAt", "lastSignedInAt")
+    )
+    # Of what is longer than any that is known, more has to be right than that nothing is wrong.
+    is_sure = row["createdAt"] or count in (_SHORTEST - 1, _SHORTEST, len(_CSV_COLUMNS))
+    return (*names, "") if is_one and is_sure else None
+
 
 _PARAMETER = re.compile(r"^\s*(\w+)\s*:\s*([^\s,]+)\s*,?\s*$", re.MULTILINE)
 _LONGEST_CONFIG = 10_000
@@ -31,7 +73,9 @@ _NEEDED = "copy the password hash parameters from the console into a file: --has
 class Firebase(System):
     """Accounts with an address; hashes are Firebase's own scrypt."""
 
-    known_columns = frozenset({*CSV_COLUMNS, "providerUserInfo"})
+    known_columns = frozenset({*_CSV_COLUMNS, "", "providerUserInfo", "mfaInfo"})
+    hallmarks = frozenset({"localId"})
+    leaves_out_nothing = False
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -39,7 +83,7 @@ class Firebase(System):
 
     def not_an_account(self, row: Row) -> str | None:
         has_somebody = any(row.get(name) for name in ("email", "phoneNumber", "providerUserInfo"))
-        known = has_somebody or any(row.get(f"{provider}Id") for provider in _PROVIDERS)
+        known = has_somebody or any(_provider_ids(row))
         return None if known else "anonymous accounts"
 
     def read(self, row: Row) -> ImportedUser:
@@ -58,8 +102,9 @@ class Firebase(System):
         )
 
     def _count(self, row: Row) -> None:
-        in_csv = sum(bool(row.get(f"{provider}Id")) for provider in _PROVIDERS)
+        in_csv = len(list(_provider_ids(row)))
         self.leave(SOCIAL_LOGINS, in_csv + len(fields.entries(row, "providerUserInfo")))
+        self.leave(SECOND_FACTORS, len(fields.entries(row, "mfaInfo")))
         self.leave(PHONE_NUMBERS, bool(row.get("phoneNumber")))
 
     def _hash(self, row: Row) -> str | None:
@@ -67,6 +112,13 @@ class Firebase(System):
         return self.hash(
             "passwordHash", lambda: None if digest is None else self._config.stored(digest, salt)
         )
+
+
+def _provider_ids(row: Row) -> Iterator[str]:
+    """Who the user is elsewhere, in CSV."""
+    for name, value in row.items():
+        if name.endswith(_ID) and name.removesuffix(_ID).rstrip(_DIGITS) in _OF_PROVIDERS and value:
+            yield str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ class Keycloak(System):
         }
     )
 
+    hallmarks = frozenset({"createdTimestamp", "credentials", "requiredActions", "realmRoles"})
+    leaves_out_nothing = False
+
     def not_an_account(self, row: Row) -> str | None:
         return "service accounts" if row.get("serviceAccountClientId") else None
 

@@ -1,23 +1,22 @@
 """Where rows come from: a file in any of a system's formats, a folder of files, or a table."""
 
-import io
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy.engine import URL
 
 from gatepost.db.foreign_tables import ForeignRow, ForeignTable, UnreadableTable, open_table
-from gatepost.files.framing import BrokenFile, Row, csv_rows, json_lines, unpacked
+from gatepost.files.content import told_by_text, unpacked
+from gatepost.files.csv_files import ColumnsOf, CsvForm, csv_rows
 from gatepost.files.json_arrays import json_items
+from gatepost.files.lines import json_lines
+from gatepost.files.rows import BrokenFile, Meter, Row
 from gatepost.settings import DatabaseSettings, SettingsError
-
-_BOM = b"\xef\xbb\xbf"
-_LOOKED_AT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,47 +24,58 @@ class Shape:
     """Where the users stand in a system's files.
 
     In a document that is an array at `array_path`; in one that is an object at `object_path`, or
-    without one an object a line. CSV has a line of names unless `csv_columns` gives them.
+    without one an object a line. CSV has a line of names unless `columns_of` tells them.
     """
 
     array_path: str = "item"
     object_path: str | None = None
-    csv_columns: Sequence[str] | None = None
+    separators: str = ","
+    columns_of: ColumnsOf | None = None
 
 
 LINES_OR_ARRAY = Shape()
 """An array of users, or one a line."""
 
 
-def rows_of_file(file: BinaryIO, shape: Shape) -> Iterator[Row]:
-    """The rows of an open file; its first character tells the format. Raises `BrokenFile`."""
-    content = unpacked(file)
-    if not isinstance(content, io.BufferedReader):
-        content = io.BufferedReader(cast("io.RawIOBase", content))  # one that cannot be looked into
-    if content.peek(len(_BOM)).startswith(_BOM):
-        content.read(len(_BOM))
-    beginning = content.peek(_LOOKED_AT).lstrip()[:1]
-    if beginning == b"[":
-        return json_items(content, shape.array_path)
-    if beginning == b"{":
-        path = shape.object_path
-        return json_lines(content) if path is None else json_items(content, path)
-    return csv_rows(content, columns=shape.csv_columns)
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A system's files: their shape, which names of columns are addresses', and what was read."""
 
+    shape: Shape
+    is_address: Callable[[str], bool]
+    meter: Meter
 
-def rows_of_folder(folder: Path, shape: Shape) -> Iterator[Row]:
-    """The rows of all JSON files in a folder, users-2 before users-10; raises `BrokenFile`."""
-    files = sorted(folder.glob("*.json"), key=lambda path: _by_number(path.name))
-    if not files:
-        raise BrokenFile("has no JSON file in it")
-    for path in files:
-        with path.open("rb") as file:
-            yield from rows_of_file(file, shape)
+    def rows_of_file(self, file: BinaryIO) -> Iterator[Row]:
+        """The rows of an open file; its first character tells the format. Raises `BrokenFile`."""
+        return self._rows(file, needs_array=True)
+
+    def rows_of_folder(self, folder: Path) -> Iterator[Row]:
+        """The rows of all JSON files in a folder, users-2 before users-10; raises `BrokenFile`."""
+        files = sorted(folder.glob("*.json"), key=lambda path: _by_number(path.name))
+        if not files:
+            raise BrokenFile("has no JSON file in it")
+        for path in files:
+            with path.open("rb") as file:
+                yield from self._rows(file, needs_array=False)
+
+    def _rows(self, file: BinaryIO, *, needs_array: bool) -> Iterator[Row]:
+        content, shape = unpacked(file, self.meter), self.shape
+        first = content.beginning.lstrip()[:1]
+        if first == b"[":
+            return json_items(content, shape.array_path, needs_array=needs_array)
+        if first == b"{" and shape.object_path is not None:
+            return json_items(content, shape.object_path, needs_array=needs_array)
+        if first == b"{":
+            return json_lines(content)
+        reason = told_by_text(content.beginning) if first else "is empty"
+        if reason is not None:
+            raise BrokenFile(reason)
+        return csv_rows(content, CsvForm(self.is_address, shape.separators, shape.columns_of))
 
 
 @contextmanager
 def rows_of_table(
-    url: str, wanted: ForeignTable, columns: Collection[str]
+    url: str, wanted: ForeignTable, columns: Collection[str], meter: Meter
 ) -> Iterator[Iterator[Row]]:
     """The rows of a table, for whoever reads them in whatever thread; raises `BrokenFile`.
 
@@ -77,13 +87,17 @@ def rows_of_table(
         opening = portal.wrap_async_context_manager(open_table(address, wanted, columns))
         with _telling_what_is_unreadable():
             batches = stack.enter_context(opening)
-        yield _rows_of(portal, batches)
+        yield _rows_of(portal, batches, meter)
 
 
-def _rows_of(portal: BlockingPortal, batches: AsyncIterator[list[ForeignRow]]) -> Iterator[Row]:
+def _rows_of(
+    portal: BlockingPortal, batches: AsyncIterator[list[ForeignRow]], meter: Meter
+) -> Iterator[Row]:
     with _telling_what_is_unreadable(), suppress(StopAsyncIteration):
         while True:
-            yield from portal.call(batches.__anext__)
+            for row in portal.call(batches.__anext__):
+                meter.count += sum(len(value) for value in row.values() if isinstance(value, str))
+                yield row
 
 
 @contextmanager

@@ -22,6 +22,10 @@ class Supabase(System):
         }
     )
 
+    hallmarks = frozenset(
+        {"encrypted_password", "raw_app_meta_data", "raw_user_meta_data", "email_confirmed_at"}
+    )
+
     def not_an_account(self, row: Row) -> str | None:
         if _is_past(row, "deleted_at"):
             return "deleted accounts"

@@ -1,14 +1,19 @@
 """What every system's module has to tell, and what all of them share."""
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, lru_cache
 from typing import ClassVar
 
 from gatepost.adopting.fields import Row
 from gatepost.adopting.options import Options
 from gatepost.features.accounts.identity import canonical_username
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser, Reason
+
+_LONGEST_NAME = 100
+_SIGNS = re.compile(r"[^a-z0-9]")
 
 SOCIAL_LOGINS = "social logins"
 SECOND_FACTORS = "second factors"
@@ -20,6 +25,14 @@ class System(ABC):
 
     known_columns: ClassVar[frozenset[str]]
     """The columns that are looked at, even if only to count what cannot be taken over."""
+    hallmarks: ClassVar[frozenset[str]] = frozenset()
+    """Columns that no other system has: they tell whose users these are."""
+    addresses: ClassVar[frozenset[str]] = frozenset({"email"})
+    """Columns that may have the address."""
+    other_names: ClassVar[Mapping[str, str]] = {}
+    """What columns are called elsewhere, in lower case and without signs, and here."""
+    leaves_out_nothing: ClassVar[bool] = True
+    """Whether rows have all their columns, also those without a value."""
 
     def __init__(self, options: Options) -> None:
         """Raise `BrokenFile` if the options lack what this system needs."""
@@ -29,6 +42,15 @@ class System(ABC):
     @abstractmethod
     def read(self, row: Row) -> ImportedUser:
         """Return the account of a row; raises `BadRow`."""
+
+    @classmethod
+    def name_here(cls, name: str) -> str:
+        """What a column is called here: `Given Name` is `given_name`, if that is known."""
+        return name if name in cls.known_columns else _name_here(cls, name)
+
+    def columns(self, row: Row) -> Collection[str]:
+        """The columns of a row, by which one knows whose it is."""
+        return row.keys()
 
     def not_an_account(self, row: Row) -> str | None:
         """Say what a row is that is no account at all, in the plural; None if it is one.
@@ -65,3 +87,23 @@ class System(ABC):
             return None
         detail = "It is no hash, of bearable cost, that a password can be compared with"
         raise BadRow(Reason.HASH_UNSUPPORTED, field, detail)
+
+
+def _name_here(system: type[System], name: str) -> str:
+    return name if len(name) > _LONGEST_NAME else _find_name(system, name)
+
+
+@lru_cache(maxsize=1_000)  # a file may make up any number of names
+def _find_name(system: type[System], name: str) -> str:
+    return _names(system).get(_bare(name), name)
+
+
+@cache
+def _names(system: type[System]) -> Mapping[str, str]:
+    """The names that a system's columns have here, by their bare ones."""
+    known = {_bare(name): name for name in sorted(system.known_columns, reverse=True)}
+    return {**known, **system.other_names}
+
+
+def _bare(name: str) -> str:
+    return _SIGNS.sub("", name.lower())

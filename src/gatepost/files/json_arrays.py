@@ -1,27 +1,217 @@
 """Cuts the array inside a JSON document into rows: a document of any size in little memory."""
 
+import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from enum import Enum, auto
 
-import ijson
+from pydantic_core import from_json
 
-from gatepost.files.framing import BrokenFile, Fault, Row, Unreadable
+from gatepost.files.content import Content
+from gatepost.files.lines import row_of
+from gatepost.files.rows import LONGEST_PIECE, BrokenFile, Row
 
-_PIECE = 64 * 1024
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_TOKEN = re.compile(rb"\s*+([\[\]{},:]|" + _STRING + rb'|[^\s\[\]{},:"]++)', re.DOTALL)
+_SPACE = re.compile(rb"\s*+")
+_PLAIN = rb'[^"{}\[\]]++|' + _STRING
+_TO_A_BRACKET = re.compile(rb"(?:" + _PLAIN + rb")*+", re.DOTALL)
 
 
-def json_items(file: BinaryIO, path: str) -> Iterator[Row]:
-    """The objects at `path`, such as `users.item`; raises `BrokenFile` where it is no JSON.
+def _brackets(depth: int) -> bytes:
+    inside = _PLAIN if depth == 1 else _PLAIN + rb"|" + _brackets(depth - 1)
+    return rb"[{\[](?:" + inside + rb")*+[}\]]"
 
-    Nothing tells where the next row would begin behind a mistake, so the rows end there.
+
+# Nearly every row is no deeper: one look finds its end.
+_SHALLOW = re.compile(_brackets(5), re.DOTALL)
+
+_SIGNS = (b"[", b"]", b"{", b"}", b",", b":")
+_OPENING = b"{["
+_QUOTE = ord('"')
+_DEEPEST = 1_000
+
+_ITEM = "item"
+_NAMED = "."
+_NO_JSON = "cannot be read any further: it is no JSON"
+_NOT_WHOLE = "cannot be read to its end: its JSON is not whole"
+_TOO_WIDE = f"cannot be read any further: something in it has more than {LONGEST_PIECE} bytes"
+
+
+def json_items(content: Content, path: str, *, needs_array: bool = True) -> Iterator[Row]:
+    """The objects at `path`, such as `users.item`; raises `BrokenFile`.
+
+    A mistake inside of an object spoils that one only. Where it is none but the brackets that are
+    wrong, nothing tells where the next object would begin, and the rows end there.
     """
-    try:
-        for value in ijson.items(file, path, buf_size=_PIECE):
-            if isinstance(value, dict):
-                yield value
+    document = _Document(_Cursor(content), path)
+    yield from document.rows()
+    if needs_array and not document.has_array:
+        raise BrokenFile(f"has no array of users in it (looked for at {path})")
+
+
+class _Expected(Enum):
+    """What may come next."""
+
+    VALUE = auto()
+    FIRST_VALUE = auto()
+    NAME = auto()
+    FIRST_NAME = auto()
+    MORE = auto()
+
+
+_NAMES = (_Expected.NAME, _Expected.FIRST_NAME)
+_VALUES = (_Expected.VALUE, _Expected.FIRST_VALUE)
+
+
+class _Document:
+    """Where in the document one is: the names of what is open, outermost first."""
+
+    def __init__(self, cursor: "_Cursor", path: str) -> None:
+        self._cursor = cursor
+        self._wanted = [_ITEM if name == _ITEM else _NAMED + name for name in path.split(".")]
+        self._open: list[str] = []
+        self.has_array = False
+
+    def rows(self) -> Iterator[Row]:
+        """All that is in such arrays, also where another document follows."""
+        yield from self._rows_of_one()
+        while not self._cursor.is_at_the_end():
+            if not (self._cursor.is_next(b"{") or self._cursor.is_next(b"[")):
+                raise BrokenFile("goes on behind the end of its JSON, with something else")
+            yield from self._rows_of_one()
+
+    def _rows_of_one(self) -> Iterator[Row]:
+        expected = _Expected.VALUE
+        while self._open or expected is not _Expected.MORE:
+            if self._open == self._wanted and self._has_row_next(expected):
+                yield row_of(self._cursor.value())
+                expected = _Expected.MORE
             else:
-                yield Unreadable(Fault.UNREADABLE, "It is no JSON object", "")
-    except (ijson.JSONError, UnicodeDecodeError, RecursionError):
-        raise BrokenFile(
-            "cannot be read to its end: it is no JSON in UTF-8, or it is not whole"
-        ) from None
+                expected = self._step(expected, self._cursor.token())
+
+    def _has_row_next(self, expected: _Expected) -> bool:
+        self.has_array = True
+        if expected is _Expected.MORE:  # rows go on, though a comma may be missing between them
+            return self._cursor.is_next(b"{")
+        return not self._cursor.is_next(b"]")
+
+    def _step(self, expected: _Expected, token: bytes) -> _Expected:
+        """Go past a token outside of the rows."""
+        following = None
+        if token in (b"]", b"}"):
+            following = self._close(expected, token)
+        elif expected is _Expected.MORE and token == b",":
+            following = _Expected.VALUE if self._open[-1] == _ITEM else _Expected.NAME
+        elif expected in _NAMES and token.startswith(b'"'):
+            self._open[-1] = _NAMED + _text(token)
+            following = _Expected.VALUE if self._cursor.token() == b":" else None
+        elif expected in _VALUES:
+            following = self._begin(token)
+        if following is None:
+            raise BrokenFile(_NO_JSON)
+        return following
+
+    def _close(self, expected: _Expected, token: bytes) -> _Expected | None:
+        if expected in (_Expected.VALUE, _Expected.NAME):
+            return None
+        is_array = self._open.pop() == _ITEM
+        return _Expected.MORE if is_array == (token == b"]") else None
+
+    def _begin(self, token: bytes) -> _Expected | None:
+        if token == b"[":
+            self._enter(_ITEM)
+            return _Expected.FIRST_VALUE
+        if token == b"{":
+            self._enter(_NAMED)
+            return _Expected.FIRST_NAME
+        return None if token in _SIGNS else _Expected.MORE
+
+    def _enter(self, name: str) -> None:
+        if len(self._open) > _DEEPEST:
+            raise BrokenFile(_NO_JSON)
+        self._open.append(name)
+
+
+def _text(token: bytes) -> str:
+    try:
+        return str(from_json(token))
+    except ValueError:
+        raise BrokenFile(_NO_JSON) from None
+
+
+class _Cursor:
+    """A place in the content, with as much of it at hand as is needed."""
+
+    def __init__(self, content: Content) -> None:
+        self._pieces = content.pieces()
+        self._text = b""
+        self._at = 0
+
+    def token(self) -> bytes:
+        """The next sign, string or word."""
+        while True:
+            found = _TOKEN.match(self._text, self._at)
+            if found is not None and found.end() < len(self._text):
+                break
+            if not self._read_on():
+                break
+        if found is None:
+            raise BrokenFile(_NOT_WHOLE)
+        self._at = found.end()
+        return found[1]
+
+    def value(self) -> bytes:
+        """The whole of the next value: to the bracket that closes it, whatever is in it."""
+        if not (self.is_next(b"{") or self.is_next(b"[")):
+            token = self.token()
+            if token in _SIGNS:
+                raise BrokenFile(_NO_JSON)
+            return token
+        whole = _SHALLOW.match(self._text, self._at)
+        if whole is not None:
+            self._at = whole.end()
+            return whole[0]
+        return self._deep_value()
+
+    def _deep_value(self) -> bytes:
+        """The whole of a value of any depth, or one that is not all at hand."""
+        depth, end = 0, self._at
+        while True:
+            found = _TO_A_BRACKET.match(self._text, end)
+            end = end if found is None else found.end()
+            if end == len(self._text) or self._text[end] == _QUOTE:
+                end -= self._at
+                if not self._read_on():
+                    raise BrokenFile(_NOT_WHOLE)
+                continue
+            depth += 1 if self._text[end] in _OPENING else -1
+            end += 1
+            if depth == 0:
+                value, self._at = self._text[self._at : end], end
+                return value
+
+    def is_next(self, sign: bytes) -> bool:
+        """Whether this is what comes after white space."""
+        self._pass_space()
+        return self._text.startswith(sign, self._at)
+
+    def is_at_the_end(self) -> bool:
+        self._pass_space()
+        return self._at == len(self._text)
+
+    def _pass_space(self) -> None:
+        while True:
+            found = _SPACE.match(self._text, self._at)
+            self._at = self._at if found is None else found.end()
+            if self._at < len(self._text) or not self._read_on():
+                return
+
+    def _read_on(self) -> bool:
+        """Have more at hand, which begins with what is not dealt with; False at the end."""
+        if len(self._text) - self._at > LONGEST_PIECE:
+            raise BrokenFile(_TOO_WIDE)
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        self._text, self._at = self._text[self._at :] + piece, 0
+        return True

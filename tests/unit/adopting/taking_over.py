@@ -9,7 +9,7 @@ from typing import Any
 from gatepost.adopting.adopters import Adoption
 from gatepost.adopting.options import Options
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser
-from gatepost.files.framing import Row, Unreadable
+from gatepost.files.rows import Row, Unreadable
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.passwords import Passwords
 from tests.support.foreign_hashes import SIGNER_KEY

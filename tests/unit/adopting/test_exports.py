@@ -1,6 +1,8 @@
 """The exports of other systems are read as they are: who comes over, and what stays behind."""
 
+import csv
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ import pytest
 
 from gatepost.adopting.adopters import ADOPTERS
 from gatepost.features.accounts.roles import Role
-from gatepost.files.framing import BrokenFile, Unreadable
+from gatepost.files.rows import BrokenFile, Unreadable
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.passwords import Passwords
 from tests.support.foreign_hashes import PASSWORD, SIGNER_KEY
@@ -169,6 +171,44 @@ async def test_auth0s_own_format_for_imports_brings_hashes_of_several_kinds(
     assert taken.left_behind == {"second factors": 1}
 
 
+EXTENSION = {
+    "Id": "auth0|5dea9f9c82dd7c0e76e4ec93",
+    "Given Name": "Ada",
+    "Family Name": "Lovelace",
+    "Nickname": "ada",
+    "Name": "ada@example.com",
+    "Email": "ada@example.com",
+    "Email Verified": True,
+    "Picture": "https://example.com/a.png",
+    "Connection": "Username-Password-Authentication",
+    "Created At": "2019-12-06T18:36:12.412Z",
+    "Updated At": "2020-01-02T03:04:05.006Z",
+}
+
+
+def separated(by: str) -> str:
+    text = io.StringIO(newline="")
+    values = [str(value).lower() if value is True else value for value in EXTENSION.values()]
+    csv.writer(text, delimiter=by, quoting=csv.QUOTE_ALL).writerows([EXTENSION, values])
+    return text.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [json.dumps(EXTENSION), json.dumps([EXTENSION]), separated("\t"), separated(",")],
+)
+def test_the_default_columns_of_auth0s_extension_are_read(content: str) -> None:
+    adoption = begin("auth0")
+    ada = take(adoption, adoption.rows_of_file(io.BytesIO(content.encode()))).users[
+        "ada@example.com"
+    ]
+    assert (ada.full_name, ada.email_verified, ada.is_active) == ("Ada Lovelace", True, True)
+    assert ada.created_at == datetime(2019, 12, 6, 18, 36, 12, 412000, tzinfo=UTC)
+    assert ada.updated_at == datetime(2020, 1, 2, 3, 4, 5, 6000, tzinfo=UTC)
+    assert not adoption.knows("Picture")
+    assert adoption.knows("Given Name")
+
+
 # Keycloak.
 
 
@@ -249,6 +289,42 @@ def test_firebases_users_come_without_passwords_where_that_is_asked_for() -> Non
     assert taken.left_behind["passwords"] == 2
 
 
+def with_more_providers(count: int) -> bytes:
+    """The sample CSV as versions of the command write it that know more providers, or fewer."""
+    text = io.StringIO(newline="")
+    for cells in csv.reader((EXPORTS / "firebase.csv").read_text().splitlines()):
+        more = ["7", "ada@example.com", "Ada, L.", "https://example.com/a,b"] * (cells[0] == "e")
+        csv.writer(text).writerow([*cells[:28], *[""] * (count - 33), *more, ""][:count])
+    return text.getvalue().encode()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("count", [33, 53, 57, 93])
+async def test_firebases_csv_may_have_the_columns_of_more_providers(
+    pool: HashPool, count: int
+) -> None:
+    adoption = begin("firebase", hash_config=HASH_CONFIG)
+    taken = take(adoption, adoption.rows_of_file(io.BytesIO(with_more_providers(count))))
+    of_the_sample = take_over("firebase", "firebase.csv", hash_config=HASH_CONFIG)
+    assert list(taken.users) == list(of_the_sample.users)
+    assert taken.users["grace@example.com"].is_active is False
+    assert taken.users["ada@example.com"].role is Role.ADMIN
+    assert taken.left_behind["social logins"] == of_the_sample.left_behind["social logins"] + 1
+    assert await can_log_in(pool, taken) == {"ada@example.com", "grace@example.com"}
+
+
+@pytest.mark.parametrize("commas", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("count", [29, 53])
+def test_a_comma_without_quotes_moves_no_cell_of_firebases_csv(commas: int, count: int) -> None:
+    cells = ["x", "x@example.com", "true", "", "", "X", "https://example.com/a" + "," * commas]
+    cells += [*[""] * 16, "1600000000000", "1600000000000", "", "true", "", *[""] * (count - 28)]
+    lines = ",".join(cells).encode() + b"\n" + with_more_providers(53)
+    adoption = begin("firebase", hash_config=HASH_CONFIG)
+    first, *rest = adoption.rows_of_file(io.BytesIO(lines))
+    assert isinstance(first, Unreadable)
+    assert not any(isinstance(row, Unreadable) for row in rest)
+
+
 # Supabase.
 
 
@@ -292,6 +368,79 @@ def test_no_value_of_any_field_is_more_than_a_refused_row(name: str) -> None:
         for reason in ("field_invalid", "field_missing", "hash_unsupported")
         for column in adoption.known_columns
     }
+
+
+OF_ANOTHER_KIND: dict[bytes, str] = {
+    b"": "is empty",
+    b"\n \n": "is empty",
+    b"PK\x03\x04" + bytes(30): "ZIP",
+    b"\xd0\xcf\x11\xe0" + bytes(30): "Excel",
+    b"SQLite format 3\0" + bytes(30): "SQLite",
+    b"PGDMP" + bytes(30): "dump of PostgreSQL",
+    b"BZh91AY": "packed in another way",
+    "\ufeffid,email\n1,a@example.com\n".encode("utf-16"): "UTF-16",
+    "id,email\n1,ada@example.com\n".encode("utf-16-le"): "UTF-16",
+    b"<!DOCTYPE html><html>": "HTML",
+    b"--\n-- PostgreSQL database dump\n--\n": "is SQL",
+    b"INSERT INTO users VALUES (1, 'ada@example.com');": "is SQL",
+    b"COPY auth.users (id, email) FROM stdin;": "is SQL",
+    b"id;email;name\n1;ada@example.com;Ada\n": "semicolons",
+    b"id|email|name\n1|ada@example.com|Ada\n": "vertical bars",
+    b"id,mail,name\n1,ada@example.com,Ada\n": "no column email, but these: id, mail, name",
+    b"1,ada@example.com,Ada\n2,bob@example.com,Bob\n": "no column email",
+    b"hello": "no column email",
+    b'{"mail": "ada@example.com"}\n' * 200: r"no column of addresses \(email\), but these: mail",
+    b'[{"mail": "ada@example.com"}]': "no column of addresses",
+    b'{\n  "email": "ada@example.com"\n}\n': "no rows of this system",
+    b"{" * 100: "no rows of this system",
+}
+
+
+@pytest.mark.parametrize("name", sorted(ADOPTERS.keys() - {"firebase", "keycloak"}))
+@pytest.mark.parametrize("content", OF_ANOTHER_KIND)
+def test_a_file_without_addresses_is_told_as_such_at_once(name: str, content: bytes) -> None:
+    adoption = begin(name, drops_unknown_hashes=True)
+    with pytest.raises(BrokenFile, match=OF_ANOTHER_KIND[content]):
+        next(adoption.rows_of_file(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("name", ["firebase", "keycloak"])
+@pytest.mark.parametrize("content", OF_ANOTHER_KIND)
+def test_so_it_is_where_a_document_is_expected(name: str, content: bytes) -> None:
+    adoption = begin(name, drops_unknown_hashes=True)
+    with pytest.raises(BrokenFile):
+        next(adoption.rows_of_file(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("by", ["\t", "\\t"])
+@pytest.mark.parametrize("name", ["django", "fastapi-users", "supabase"])
+def test_tabs_are_told_where_the_system_writes_none(name: str, by: str) -> None:
+    content = by.join(["id", "email"]) + "\n" + by.join(["1", "ada@example.com"])
+    with pytest.raises(BrokenFile, match="no column email"):
+        next(begin(name).rows_of_file(io.BytesIO(content.encode())))
+
+
+SAMPLES = {
+    "auth0": ["auth0-hashes.ndjson", "auth0-users.ndjson", "auth0-import.json"],
+    "django": ["django.json", "django.jsonl"],
+    "fastapi-users": ["fastapi-users.csv", "full-stack-template.jsonl"],
+    "firebase": ["firebase.json"],
+    "keycloak": ["keycloak-3.json", "keycloak/acme-users-2.json"],
+    "supabase": ["supabase.csv"],
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("other", SAMPLES)
+def test_an_export_of_another_system_is_told_as_such(name: str, other: str) -> None:
+    for sample in SAMPLES[other]:
+        adoption = begin(name, drops_unknown_hashes=True)
+        content = (EXPORTS / sample).read_bytes()
+        if name == other:
+            assert next(adoption.rows_of_file(io.BytesIO(content)))
+        else:
+            with pytest.raises(BrokenFile):
+                next(adoption.rows_of_file(io.BytesIO(content)))
 
 
 @pytest.mark.parametrize("name", ["firebase", "keycloak", "django"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatepost.features.accounts.imported_user import BadRow
-from gatepost.files.framing import Unreadable
+from gatepost.files.rows import Unreadable
 from gatepost.files.times import ENDLESS_FUTURE, ENDLESS_PAST
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.legacy_hashes import phc

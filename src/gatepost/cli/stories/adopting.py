@@ -14,7 +14,7 @@ from gatepost.adopting.options import Options
 from gatepost.features.accounts.import_batches import Reading
 from gatepost.features.accounts.import_columns import one_by_one
 from gatepost.features.accounts.roles import Role
-from gatepost.files.framing import Row
+from gatepost.files.rows import Row
 from gatepost.runtime import Runtime
 
 
@@ -55,7 +55,7 @@ class Foreign:
 def reading_of(adoption: Adoption, name: str, file: BinaryIO | None) -> Iterator[Reading]:
     """What an import reads: the open file, or without one a database's table or a folder."""
     with _rows(adoption, name, file) as rows:
-        yield Reading(rows, one_by_one(adoption.read), adoption.known_columns)
+        yield Reading(rows, one_by_one(adoption.read), adoption.knows, adoption.meter)
 
 
 def is_url(name: str) -> bool:

@@ -20,7 +20,7 @@ from gatepost.cli.transfers import Format
 from gatepost.features.accounts import exporting
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.roles import Role
-from gatepost.files.framing import guarded
+from gatepost.files.csv_files import guarded
 from gatepost.runtime import Runtime
 
 _OWNER_ONLY = 0o600

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.cli.output import note, print_counts, say
-from gatepost.features.accounts.import_batches import Refusal
+from gatepost.cli.output import fail, note, print_counts, say
+from gatepost.features.accounts.import_batches import Ignored, Refusal
 from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.importing import Outcome, Tally
 from gatepost.files.rejects import Rejects
@@ -15,7 +15,7 @@ _SHOWN_COLUMNS = 10
 _LONGEST_COLUMN = 40
 
 _REMARKS: Mapping[str, str] = {
-    Reason.ROW_UNREADABLE: "no row of this format, or not in UTF-8",
+    Reason.ROW_UNREADABLE: "no row of this format, behind a wrong quote, or not in UTF-8",
     Reason.ROW_TOO_LONG: "longer than any row may be",
     Reason.FIELD_MISSING: "without an address",
     Reason.FIELD_INVALID: "a value that registration would refuse too",
@@ -32,7 +32,7 @@ class Found:
     """What an import came to, and what it had no use for."""
 
     outcome: Outcome
-    ignored: Mapping[str, int]
+    ignored: Ignored
     left_behind: Mapping[str, int]
 
 
@@ -70,7 +70,8 @@ def tell(report: Report, refused: Sequence[Refusal]) -> None:
             place = f"{each.field}: " if each.field else ""
             note(f"  row {each.number:,}: {place}{each.detail}.")
     if ignored := _columns(report.found.ignored):
-        note(f"Columns without a meaning here were ignored: {', '.join(ignored)}.")
+        others = " and others" if _has_more_columns(report.found.ignored) else ""
+        note(f"Columns without a meaning here were ignored: {', '.join(ignored)}{others}.")
     if left := report.found.left_behind:
         said = ", ".join(f"{what} ({count:,})" for what, count in sorted(left.items()))
         note(f"Not taken over: {said}.")
@@ -122,7 +123,9 @@ def document(report: Report) -> dict[str, Any]:
         "refused": tally.refused_count,
         "reasons": dict(sorted(tally.refused.items())),
         "rejects": report.rejects,
+        "unread": outcome.broken,
         "ignored_columns": _columns(report.found.ignored),
+        "more_ignored_columns": _has_more_columns(report.found.ignored),
         "not_taken_over": dict(sorted(report.found.left_behind.items())),
         "resumed_after": outcome.resumed_after,
         "finished_before_at": None if finished_at is None else finished_at.isoformat(),
@@ -130,7 +133,27 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def _columns(ignored: Mapping[str, int]) -> list[str]:
+def tell_broken(report: Report) -> None:
+    """Tell people how far a file was read that breaks off."""
+    tally, would = report.outcome.tally, "would be " if report.is_rehearsal else ""
+    counts = ", ".join(f"{count:,} {would}{what}" for what, count in _parts(tally))
+    lines = [f"Its first {tally.row_count:,} rows were read: {counts}. What follows was not."]
+    if report.rejects:
+        lines.append(f"The refused rows are in {report.rejects}, secrets included.")
+    fail(f"{report.source} {report.outcome.broken}.", *lines)
+
+
+def _parts(tally: Tally) -> Iterator[tuple[str, int]]:
+    yield "made", tally.made
+    yield "already there", tally.already_there
+    yield "refused", tally.refused_count
+
+
+def _columns(ignored: Ignored) -> list[str]:
     """The columns that were passed over, shortened: a row may make up any."""
-    names = [name[:_LONGEST_COLUMN] for name in sorted(ignored) if name.isprintable()]
+    names = sorted({name[:_LONGEST_COLUMN] for name in ignored.counts if name.isprintable()})
     return names[:_SHOWN_COLUMNS]
+
+
+def _has_more_columns(ignored: Ignored) -> bool:
+    return ignored.has_others or len(ignored.counts) > _SHOWN_COLUMNS

@@ -2,12 +2,12 @@
 
 import gc
 import hashlib
+import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,18 +40,20 @@ from gatepost.db.diagnosis import explain_failure
 from gatepost.features.accounts import importing, own_rows
 from gatepost.features.accounts.import_batches import Reading, Refusal
 from gatepost.features.accounts.importing import ImportStopped, Outcome, Plan, Tally
-from gatepost.files.framing import BrokenFile, Framing, csv_rows, json_lines, unpacked
+from gatepost.files.content import Content, unpacked
+from gatepost.files.csv_files import CsvForm, csv_rows
+from gatepost.files.json_arrays import json_items
+from gatepost.files.lines import json_lines
 from gatepost.files.rejects import Rejects
+from gatepost.files.rows import BrokenFile, Meter, Row
 from gatepost.runtime import Runtime
 
 _PIECE = 1024 * 1024
 _LONGEST_TURN = 0.0005
 _AGAIN = "Run it again with the same file to go on."
 
-_FRAMINGS: Mapping[Format, Framing] = {
-    Format.JSONL: json_lines,
-    Format.CSV: partial(csv_rows, needs="email"),
-}
+_CSV = CsvForm(is_address="email".__eq__)
+_ARRAY_OF_OBJECTS = re.compile(rb"\s*\[\s*[{\]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,11 @@ def import_users(
     report = Report(source.shown, source.told, kept, found, seconds, dry_run)
     if json:
         print_json(import_report.document(report))
+    elif found.outcome.broken is not None:
+        import_report.tell_broken(report)
     else:
         import_report.tell(report, refused)
-    if found.outcome.tally.refused_count:
+    if found.outcome.tally.refused_count or found.outcome.broken is not None:
         leave(REFUSED)
 
 
@@ -194,9 +198,19 @@ def _story(
 
 
 def _own_reading(source: Input, file: BinaryIO | None) -> Reading:
-    framing = _FRAMINGS[format_of(source.name, source.given_format)]
-    rows = iter(()) if file is None else framing(unpacked(file))
-    return Reading(rows, own_rows.read_own_rows, own_rows.COLUMNS)
+    assert file is not None  # noqa: S101 - only other systems have users elsewhere
+    meter = Meter()
+    is_csv = format_of(source.name, source.given_format) is Format.CSV
+    rows = _own_rows(unpacked(file, meter), is_csv=is_csv)
+    return Reading(rows, own_rows.read_own_rows, own_rows.COLUMNS.__contains__, meter)
+
+
+def _own_rows(content: Content, *, is_csv: bool) -> Iterator[Row]:
+    if is_csv:
+        return csv_rows(content, _CSV)
+    if _ARRAY_OF_OBJECTS.match(content.beginning):
+        return json_items(content, "item")
+    return json_lines(content)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, islice, pairwise
 from typing import Any
@@ -10,9 +10,16 @@ from typing import Any
 from gatepost.features.accounts.import_columns import BadRows, ColumnReader, is_empty
 from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.judging import Judge, NewRow
-from gatepost.files.framing import Row, Unreadable
+from gatepost.files.rows import LONGEST_ROW, BrokenFile, Meter, Row, Unreadable
 
 _ROWS = 10_000
+_BYTES = 32 * LONGEST_ROW
+"""Of the file: a batch of long rows has fewer of them."""
+_STEP = 16
+"""Rows that are taken before their size is looked at."""
+
+_MOST_NAMES = 1_000
+_LONGEST_NAME = 100
 
 _PASSWORDS = 256
 """To be hashed in one batch: each takes longer than a thousand rows do."""
@@ -96,22 +103,69 @@ class Batch:
             after = last
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Ignored:
+    """Columns without a meaning, and how many rows have each: no more names than are worth it."""
+
+    counts: Counter[str] = dataclasses.field(default_factory=Counter)
+    has_others: bool = False
+
+    def add(self, names: Iterable[str]) -> None:
+        """Count the names of some rows' columns, each as often as it comes."""
+        for name, count in Counter(names).items():
+            short = name[:_LONGEST_NAME]
+            if short in self.counts or len(self.counts) < _MOST_NAMES:
+                self.counts[short] += count
+            else:
+                self.has_others = True
+
+
+@dataclass(slots=True)
 class Reading:
-    """How the rows of a file are to be taken; what it has of no use is counted in `ignored`."""
+    """How the rows of a file are to be taken; what it has of no use is counted in `ignored`.
+
+    Where the file breaks off behind its first row, the rows end, and `broken` tells why.
+    """
 
     rows: Iterator[Row]
     read: ColumnReader
-    known_columns: frozenset[str] | None
-    ignored: Counter[str] = dataclasses.field(default_factory=Counter)
+    knows: Callable[[str], bool]
+    meter: Meter = dataclasses.field(default_factory=Meter)
+    ignored: Ignored = dataclasses.field(default_factory=Ignored)
+    broken: BrokenFile | None = None
 
     def batches(self, judge: Judge, done: int) -> Iterator[Batch]:
-        """Batches of what comes after the first `done` rows."""
-        for some in _pieces(islice(self.rows, done)):
+        """Batches of what comes after the first `done` rows; raises `BrokenFile` if none comes."""
+        rows = self._to_the_break()
+        for some in self._pieces(islice(rows, done)):
             self._note_columns(_readable(some))
-        for some in _pieces(self.rows):
+        for some in self._pieces(rows):
             yield from self._batch(judge, done, some).parts()
             done += len(some)
+
+    def _to_the_break(self) -> Iterator[Row]:
+        has_rows = False
+        try:
+            for row in self.rows:
+                has_rows = True
+                yield row
+        except BrokenFile as broken:
+            if not has_rows:
+                raise
+            self.broken = broken
+
+    def _pieces(self, rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
+        """Some rows at a time, which are neither many nor large."""
+        some: list[Row] = []
+        begun_at, length = self.meter.count, -1
+        while len(some) > length:
+            length = len(some)
+            some.extend(islice(rows, min(_STEP, _ROWS - length)))
+            if len(some) == _ROWS or self.meter.count - begun_at > _BYTES:
+                yield some
+                some, begun_at, length = [], self.meter.count, -1
+        if some:
+            yield some
 
     def _batch(self, judge: Judge, done: int, some: Sequence[Row]) -> Batch:
         numbers: Sequence[int] = range(done + 1, done + len(some) + 1)
@@ -136,16 +190,9 @@ class Reading:
         return batch
 
     def _note_columns(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        if self.known_columns is None:
-            return
-        if unknown := set().union(*rows) - self.known_columns:
-            counts = Counter(chain.from_iterable(rows))
-            self.ignored.update({name: counts[name] for name in unknown})
-
-
-def _pieces(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
-    while some := list(islice(rows, _ROWS)):
-        yield some
+        unknown = {name for name in set().union(*rows) if not self.knows(name)}
+        if unknown:
+            self.ignored.add(name for name in chain.from_iterable(rows) if name in unknown)
 
 
 def _readable(rows: Sequence[Row]) -> list[Mapping[str, Any]]:

@@ -66,12 +66,14 @@ class Outcome:
     """What an import has come to.
 
     `resumed_after` is how many rows earlier runs had dealt with; `finished_at` when one of them had
-    finished, so that this one had nothing to do.
+    finished, so that this one had nothing to do. `broken` says why the file could not be read to
+    its end: what comes behind the rows of the tally is unknown.
     """
 
     tally: Tally
     resumed_after: int = 0
     finished_at: datetime | None = None
+    broken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,9 @@ class Plan:
 
 
 async def import_users(runtime: Runtime, origin: Origin, plan: Plan) -> Outcome:
-    """Make an account of every row that can be one; raises `ImportStopped`.
+    """Make an account of every row that can be one; raises `ImportStopped`, or `BrokenFile`.
+
+    A file that breaks off behind its first row is imported up to there, and not finished.
 
     Hosts' hooks hear of the import, not of each account. Nothing is held while passwords are
     hashed, and others register meanwhile: the constraints decide who gets an address.
@@ -114,8 +118,10 @@ async def import_users(runtime: Runtime, origin: Origin, plan: Plan) -> Outcome:
             # Where some addresses were taken, more will be: look before inserting.
             is_careful = tally.made - before.made < len(batch.rows)
             plan.tell(tally)
-    await _finish(runtime, origin, plan, tally)
-    return Outcome(tally, resumed_after)
+    broken = _broken(plan)
+    if broken is None:
+        await _finish(runtime, origin, plan, tally)
+    return Outcome(tally, resumed_after, broken=broken)
 
 
 async def rehearse_import(
@@ -141,7 +147,11 @@ async def rehearse_import(
                     show(refusal)
                 tally = _add(tally, batch, fates, refused, plan.rejected)
                 plan.tell(tally)
-    return Outcome(tally)
+    return Outcome(tally, broken=_broken(plan))
+
+
+def _broken(plan: Plan) -> str | None:
+    return None if plan.reading.broken is None else str(plan.reading.broken)
 
 
 def _judge(runtime: Runtime, plan: Plan, now: datetime) -> Judge:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gatepost.features.accounts import import_batches
 from gatepost.features.accounts.import_batches import Batch, Reading
 from gatepost.features.accounts.own_rows import COLUMNS, read_own_rows
-from gatepost.files.framing import Fault, Row, Unreadable
+from gatepost.files.rows import Fault, Row, Unreadable
 from tests.cli.transfers import HASH
 from tests.unit.features.accounts.test_import_columns import JUDGE
 
@@ -48,7 +48,7 @@ def rows_of(kinds: Sequence[str]) -> list[Row]:
 
 
 def batches_of(rows: Sequence[Row], done: int = 0) -> list[Batch]:
-    return list(Reading(iter(rows), read_own_rows, COLUMNS).batches(JUDGE, done))
+    return list(Reading(iter(rows), read_own_rows, COLUMNS.__contains__).batches(JUDGE, done))
 
 
 def outcomes(batches: Sequence[Batch]) -> dict[int, tuple[str | None, bool]]:

@@ -1,0 +1,154 @@
+"""The bytes of a file that should hold rows: out of gzip, counted, and told where it holds none."""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from gatepost.files.rows import BrokenFile, Meter
+
+_PIECE = 256 * 1024
+_LOOKED_AT = 64 * 1024
+_BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+
+_SAVE_AS_CSV = "save it as CSV in UTF-8"
+_OTHERWISE_PACKED = "is packed in another way than gzip: unpack it"
+_GIVE_THE_URL = "give the URL of the database"
+
+_BY_BEGINNING = {
+    b"PK\x03\x04": f"is a ZIP archive, as .xlsx is one: unpack it, or {_SAVE_AS_CSV}",
+    b"PK\x05\x06": "is an empty ZIP archive",
+    b"\xd0\xcf\x11\xe0": f"is an Excel file: {_SAVE_AS_CSV}",
+    b"SQLite format 3\0": "is an SQLite database: give it as sqlite:///PATH, with --from",
+    b"PGDMP": f"is a dump of PostgreSQL's: restore it, and {_GIVE_THE_URL}",
+    b"BZh": _OTHERWISE_PACKED,
+    b"\xfd7zXZ\0": _OTHERWISE_PACKED,
+    b"\x28\xb5\x2f\xfd": _OTHERWISE_PACKED,
+    b"7z\xbc\xaf\x27\x1c": _OTHERWISE_PACKED,
+    b"%PDF-": "is a PDF",
+}
+
+_UTF16 = "cannot be read: it is in UTF-16, save it as UTF-8"
+_UTF32 = "cannot be read: it is in UTF-32, save it as UTF-8"
+_WIDE_BOMS = {
+    b"\xff\xfe\0\0": _UTF32,
+    b"\0\0\xfe\xff": _UTF32,
+    b"\xff\xfe": _UTF16,
+    b"\xfe\xff": _UTF16,
+}
+_SAMPLE = 512
+_LEAST_SAMPLE = 16
+
+_SQL = re.compile(
+    rb"\s*(?:--|/\*|(?:INSERT\s+INTO|REPLACE\s+INTO|CREATE\s+(?:TABLE|DATABASE|SCHEMA|TYPE)|DROP\s+TABLE"
+    rb"|COPY\s[^\n]*\sFROM\s+stdin|SET\s+[\w.@]+\s*=|PRAGMA\s|BEGIN\s*;|BEGIN\s+TRANSACTION"
+    rb"|START\s+TRANSACTION|LOCK\s+TABLES|USE\s+`))",
+    re.IGNORECASE,
+)
+
+
+class Content:
+    """What an open file holds, a piece at a time; raises `BrokenFile` where that ends early."""
+
+    def __init__(self, file: BinaryIO, meter: Meter | None = None) -> None:
+        """Read the beginning, out of gzip if it is in it."""
+        self._meter = meter or Meter()
+        self._broken: BrokenFile | None = None
+        self._file: Any = file  # buffered, as all that `open` returns: it has `read1`
+        beginning = self._begin()
+        if beginning.startswith(_GZIP):
+            self._file = _gunzipped(beginning, file)
+            beginning = self._begin()
+        self.beginning = beginning.removeprefix(_BOM)
+        """Up to 64 KiB, without a byte order mark."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, the beginning included, once."""
+        piece = self.beginning
+        while piece:
+            self._meter.count += len(piece)
+            yield piece
+            piece = b"" if self._broken is not None else self._read()
+        if self._broken is not None:
+            raise self._broken
+
+    def _begin(self) -> bytes:
+        beginning = b""
+        try:
+            while len(beginning) < _LOOKED_AT and (piece := self._read()):
+                beginning += piece
+        except BrokenFile as broken:
+            self._broken = broken  # told when what came before has been taken
+        return beginning
+
+    def _read(self) -> bytes:
+        try:
+            # Not `read`, which would lose what it has read before it fails.
+            piece: bytes = self._file.read1(_PIECE)
+        except EOFError:
+            raise BrokenFile("cannot be read to its end: the gzip is not whole") from None
+        except gzip.BadGzipFile as error:
+            if str(error).startswith("Not a gzipped file"):
+                raise BrokenFile(
+                    "goes on behind the end of its gzip, with something else"
+                ) from None
+            raise BrokenFile("cannot be read to its end: the gzip is damaged") from None
+        except zlib.error:
+            raise BrokenFile("cannot be read to its end: the gzip is damaged") from None
+        return piece
+
+
+def unpacked(file: BinaryIO, meter: Meter | None = None) -> Content:
+    """The file's content; raises `BrokenFile` if its first bytes tell that it holds no rows."""
+    content = Content(file, meter)
+    reason = _told_by_bytes(content.beginning)
+    if reason is not None:
+        raise BrokenFile(reason)
+    return content
+
+
+def told_by_text(beginning: bytes) -> str | None:
+    """What a text is that begins like this and is neither JSON nor CSV, for a `BrokenFile`."""
+    if beginning.lstrip().startswith(b"<"):
+        return "is HTML or XML"
+    return (
+        f"is SQL: load it into a database, and {_GIVE_THE_URL}" if _SQL.match(beginning) else None
+    )
+
+
+def _told_by_bytes(beginning: bytes) -> str | None:
+    for marks in (_BY_BEGINNING, _WIDE_BOMS):
+        for mark, reason in marks.items():
+            if beginning.startswith(mark):
+                return reason
+    return _UTF16 if _is_wide(beginning[:_SAMPLE]) else None
+
+
+def _is_wide(sample: bytes) -> bool:
+    """Whether it looks like UTF-16 without a mark: every other byte is a NUL, and no others are."""
+    halves = sorted((sample[::2].count(0), sample[1::2].count(0)))
+    half = len(sample) // 2
+    return len(sample) >= _LEAST_SAMPLE and halves[0] == 0 and halves[1] >= half * 0.9
+
+
+def _gunzipped(beginning: bytes, rest: Any) -> gzip.GzipFile:  # noqa: ANN401 - see `Content`
+    return gzip.GzipFile(fileobj=io.BufferedReader(_Joined(beginning, rest)))
+
+
+class _Joined(io.RawIOBase):
+    """What has been read of a file, and then the rest of it."""
+
+    def __init__(self, beginning: bytes, rest: Any) -> None:  # noqa: ANN401 - see `Content`
+        self._beginning = io.BytesIO(beginning)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
+        piece = self._beginning.read(len(buffer)) or self._rest.read1(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
