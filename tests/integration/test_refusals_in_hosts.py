@@ -27,6 +27,7 @@ from gatepost import (
     install,
     require_role,
 )
+from gatepost.features.accounts.errors import UserNotFound
 from tests.support.asgi import open_websocket
 from tests.support.hosts import ADA, Host, running, settings_for
 from tests.support.service import bearer
@@ -400,9 +401,12 @@ async def test_a_refusal_may_lead_to_the_login_page(app: FastAPI, tmp_path: Path
         assert "www-authenticate" not in answer.headers
 
 
-async def test_each_instance_has_refusals_of_its_own(app: FastAPI, tmp_path: Path) -> None:
-    first = install(app, settings_for(f"sqlite:///{tmp_path}/a.db"), "/a", refusal=as_text)
-    second = install(app, settings_for(f"sqlite:///{tmp_path}/b.db"), "/b")
+@pytest.mark.parametrize("refusals", [(as_text, None), (None, as_text)])
+async def test_each_instance_has_refusals_of_its_own(
+    app: FastAPI, tmp_path: Path, refusals: tuple[Any, Any]
+) -> None:
+    first = install(app, settings_for(f"sqlite:///{tmp_path}/a.db"), "/a", refusal=refusals[0])
+    second = install(app, settings_for(f"sqlite:///{tmp_path}/b.db"), "/b", refusal=refusals[1])
 
     @app.get("/first")
     async def of_first(_: Annotated[User, Depends(first.user)]) -> None:
@@ -413,5 +417,29 @@ async def test_each_instance_has_refusals_of_its_own(app: FastAPI, tmp_path: Pat
         pass
 
     async with running(app, first) as host:
-        assert (await host.client.get("/first")).text.startswith("not_authenticated: ")
-        expect(await host.client.get("/second"), 401, "not_authenticated")
+        for path, refusal in zip(("/first", "/second"), refusals, strict=True):
+            answer = await host.client.get(path)
+            if refusal is None:
+                expect(answer, 401, "not_authenticated")
+            else:
+                assert answer.text.startswith("not_authenticated: ")
+
+
+def test_what_makes_refusals_is_a_function(app: FastAPI, tmp_path: Path) -> None:
+    wrong: Any = "a page"
+    with pytest.raises(TypeError, match="refusal"):
+        install(app, settings_for(f"sqlite:///{tmp_path}/a.db"), refusal=wrong)
+
+
+async def test_a_problem_of_a_hosts_own_route_looks_as_it_says(
+    app: FastAPI, tmp_path: Path
+) -> None:
+    gatepost = install(app, settings_for(f"sqlite:///{tmp_path}/a.db"), refusal=as_text)
+
+    @app.get("/users/9")
+    async def read_user() -> int:
+        raise UserNotFound
+
+    async with running(app, gatepost) as host:
+        answer = await host.client.get("/users/9")
+        assert (answer.status_code, answer.text[:11]) == (404, "not_found: ")

@@ -94,7 +94,7 @@ async def _answer(
         if connection.application_state is not WebSocketState.DISCONNECTED:
             await connection.close(_CLOSED_AS.get(error.status, _POLICY_VIOLATION), error.code)
         return None
-    refusal = getattr(error, "refusal", None) or refusal
+    refusal = getattr(error, "refusal", refusal)  # that of the instance that refused, if one did
     if refusal is None:
         return problem_response(error, request_id_of(connection.scope))
     answer: Response = await _call(refusal, connection, error)
