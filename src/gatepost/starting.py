@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.diagnosis import describe_database, explain_failure, will_pass
-from gatepost.db.engine import open_engine
+from gatepost.db.engine import WRITES, open_engine
 from gatepost.db.probe import ask
 from gatepost.errors import Problem
 from gatepost.features.accounts import passwords
@@ -20,6 +20,8 @@ from gatepost.features.accounts.errors import EmailTaken
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.errors import SigningKeysUnreadable
 from gatepost.migrations.exclusive import MigrationBusy
+from gatepost.migrations.obstacles import Obstacle, find_obstacle
+from gatepost.migrations.resuming import MigrationChanged
 from gatepost.migrations.revisions import (
     UnknownRevision,
     current_revision,
@@ -134,23 +136,38 @@ async def migrate(engine: AsyncEngine) -> bool:
 
     The engine is a patient one.
     """
-    if await current_revision(engine) == head_revision():
+    if await schema_revision(engine) == head_revision():
         return False
     from gatepost.migrations.runner import upgrade
 
+    name = describe_database(engine.url)
     try:
         return await upgrade(engine)
     except UnknownRevision as error:
         raise _foreign(error.revision) from error
+    except Obstacle as obstacle:
+        raise SchemaMismatch(f"Cannot migrate {name}. {obstacle}") from obstacle
     except MigrationBusy as error:
         raise SchemaMismatch(
             "Another process is migrating the database, and has been for minutes. Try again later."
         ) from error
+    except MigrationChanged as error:
+        raise SchemaMismatch(
+            f"Another migration of {name} was interrupted than the one that this version would go "
+            "on with. Run the version that began it, or restore the database as it was before."
+        ) from error
+    except (SQLAlchemyError, OSError) as error:
+        reason = explain_failure(error)
+    # Outside the `except`: what the driver says may hold more than is for everybody.
+    raise SchemaMismatch(
+        f"Cannot migrate {name}: {reason}. Mend that, and run `gatepost migrate`: it "
+        "begins anew, or goes on where it stopped."
+    )
 
 
 async def migrate_patiently(runtime: Runtime) -> bool:
     """The same as `migrate`, by connections whose statements take the time that they need."""
-    if await current_revision(runtime.engine) == head_revision():
+    if await schema_revision(runtime.engine) == head_revision():
         return False
     engine = open_engine(runtime.settings, is_patient=True)
     try:
@@ -161,13 +178,34 @@ async def migrate_patiently(runtime: Runtime) -> bool:
 
 async def check_schema(engine: AsyncEngine) -> str:
     """The revision of a schema that is at head; raises `SchemaMismatch` for any other."""
-    current, head = await current_revision(engine), head_revision()
+    current, head = await schema_revision(engine), head_revision()
     if current is not None and not is_known(current):
         raise _foreign(current)
     if current != head:
         state = f"is at {current} and has to be at {head}" if current else "has not been made yet"
-        raise SchemaMismatch(f"The database's schema {state}. Run `gatepost migrate`.")
+        advice = await _obstacle(engine) or "Run `gatepost migrate`."
+        raise SchemaMismatch(f"The database's schema {state}. {advice}")
     return head
+
+
+async def schema_revision(engine: AsyncEngine) -> str | None:
+    """The schema's revision, None where there is no schema; raises `SchemaMismatch`."""
+    try:
+        return await current_revision(engine)
+    except (SQLAlchemyError, OSError) as error:
+        reason = explain_failure(error)
+    raise SchemaMismatch(
+        f"The revision of the schema in {describe_database(engine.url)} cannot be read: {reason}."
+    )
+
+
+async def _obstacle(engine: AsyncEngine) -> str | None:
+    """Why a migration would fail, where that can be seen without trying."""
+    try:
+        async with engine.execution_options(**{WRITES: False}).connect() as connection:
+            return await connection.run_sync(find_obstacle)
+    except (SQLAlchemyError, OSError):
+        return None  # the migration itself will tell
 
 
 def _open_file(path: str) -> None:

@@ -128,19 +128,18 @@ async def test_all_the_way_down_leaves_nothing_and_up_again_works(migrated: Asyn
     assert await current_revision(migrated) == head_revision()
 
 
-async def test_the_migrations_make_what_the_models_say(migrated: AsyncEngine) -> None:
-    def differences(connection: Connection) -> list[Any]:
-        options = {
-            "compare_type": compare_type,
-            "compare_server_default": True,
-            "version_table": VERSION_TABLE,
-        }
-        return list(
-            compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
-        )
+def differences_to_models(connection: Connection) -> list[Any]:
+    options = {
+        "compare_type": compare_type,
+        "compare_server_default": True,
+        "version_table": VERSION_TABLE,
+    }
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
+
+async def test_the_migrations_make_what_the_models_say(migrated: AsyncEngine) -> None:
     async with migrated.connect() as connection:
-        assert await connection.run_sync(differences) == []
+        assert await connection.run_sync(differences_to_models) == []
 
 
 def names_in(connection: Connection) -> set[str]:

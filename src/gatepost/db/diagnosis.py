@@ -1,12 +1,16 @@
 """Names databases and their failures for people, without a secret and in our own words."""
 
+import re
 import socket
 import sqlite3
+import ssl
 from collections.abc import Iterator
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+_NO_TLS = "it offers no TLS, which the URL demands, or it is another kind of server"
 
 _BY_TYPE: dict[type[BaseException], str] = {
     ConnectionRefusedError: "nothing listens there",
@@ -25,6 +29,9 @@ _NO_RIGHT = "this user lacks the right to it"
 # PostgreSQL's SQLSTATE and MariaDB's error number.
 _BY_CODE = {
     "28000": "it refuses the user",
+    "3F000": "its search_path names no schema that is there",
+    "42P07": "what is to be made is there already",
+    "42704": "what is looked for is not there",
     "28P01": "it refuses the user or the password",
     "3D000": "it has no database of that name",
     "25006": _READ_ONLY,
@@ -38,6 +45,16 @@ _BY_CODE = {
     "1040": _NO_CONNECTION,
     "1044": "it refuses the user",
     "1045": "it refuses the user or the password",
+    "1050": "what is to be made is there already",
+    "1071": "its pages are too small for our keys: innodb_page_size is to be 16k",
+    "1129": "it has blocked this host after too many failures",
+    "1130": "it lets nobody in from this host",
+    "1227": _NO_RIGHT,
+    "1251": "it wants a way to log in that our driver does not know",
+    "1820": "the user's password has expired",
+    "1862": "the user's password has expired",
+    "3118": "the user's account is locked",
+    "4151": "the user's account is locked",
     "1047": "its node is cut off from its cluster",
     "1049": "it has no database of that name",
     "1114": "a table or its disk is full",
@@ -52,6 +69,12 @@ _BY_CODE = {
     "1836": _READ_ONLY,
     "1969": _TOO_SLOW,
     "3024": _TOO_SLOW,
+}
+
+# Whose own words tell more and hold no value of a row: a right, a name, who connects from where.
+_TELLING_CODES = {
+    *("28000", "3D000", "3F000", "42501", "42P07", "42704", "53300", "57P03", "08P01"),
+    *("1044", "1049", "1050", "1130", "1142", "1143", "1227"),
 }
 
 _PASSING_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaierror)
@@ -75,6 +98,12 @@ _SPOILING_CODES = {"25006", "1047", "1290", "1792", "1836"}
 
 # Another transaction was in the way: a deadlock, a lock not had in time, a row that has changed.
 _IN_THE_WAY_CODES = {"40P01", "40001", "1213", "1205", "1020"}
+
+# What is to be made is there already, or what is to be dropped is there no more.
+_DONE_CODES = {"42P07", "42710", "23505"} | {
+    *("1005", "1017", "1050", "1051", "1054", "1060", "1061", "1062", "1068", "1091", "1146"),
+    "1826",
+}
 
 _BY_SQLITE_CODE = {
     sqlite3.SQLITE_BUSY: "another program keeps the file locked",
@@ -108,11 +137,48 @@ def explain_failure(error: Exception) -> str:
     """Why a connection failed, as the end of a sentence that begins with the database."""
     chain = list(_chain(error))
     for each in chain:
-        known = _BY_TYPE.get(type(each)) or _BY_CODE.get(_code(each)) or _by_sqlite(each)
+        known = _by_tls(each) or _BY_TYPE.get(type(each)) or _by_code(each) or _by_sqlite(each)
         if known:
             return known
-    cause = chain[-1]
-    return f"it answers with {type(cause).__name__} {_code(cause)}".rstrip()
+    cause = next((each for each in chain if _code(each)), chain[-1])
+    answer = f"it answers with {type(cause).__name__} {_code(cause)}".rstrip()
+    # Of a statement's error the text may hold a row; of a connection's there is no row.
+    is_of_a_statement = any(getattr(each, "statement", None) for each in chain)
+    words = "" if is_of_a_statement else _words(cause)
+    return f"{answer} ({words})" if words else answer
+
+
+def _by_code(error: BaseException) -> str | None:
+    """What the code means, and in the server's own words where these tell more."""
+    code = _code(error)
+    known = _BY_CODE.get(code)
+    words = _words(error) if code in _TELLING_CODES else ""
+    return f"{known} ({words})" if known and words else known
+
+
+def _by_tls(error: BaseException) -> str | None:
+    """Why no encrypted connection came about."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message.rstrip('.')})"
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return _NO_TLS
+    if isinstance(error, ssl.SSLError):
+        return f"the two do not come to terms about TLS ({(error.reason or 'no reason').lower()})"
+    text = str(error.args[-1]) if error.args else ""
+    if "root certificate file" in text:
+        return f"the file of its authority's certificate cannot be read ({_words(error)})"
+    return _NO_TLS if _REFUSES_TLS.search(text) else None
+
+
+_REFUSES_TLS = re.compile(r"rejected SSL upgrade|SSL is required but the server doesn't support it")
+
+_MOST_WORDS = 200
+
+
+def _words(error: BaseException) -> str:
+    """What the server said, in one line."""
+    text = " ".join(str(error.args[-1] if error.args else "").split())
+    return text[:_MOST_WORDS].rstrip(".")
 
 
 def will_pass(error: Exception) -> bool:
@@ -125,6 +191,11 @@ def will_pass(error: Exception) -> bool:
 def was_in_the_way(error: Exception) -> bool:
     """Whether a transaction failed only because of another one: done again, it may succeed."""
     return any(_code(each) in _IN_THE_WAY_CODES for each in _chain(error))
+
+
+def was_done_by_another(error: Exception) -> bool:
+    """Whether a change of the schema failed as it does where another process makes the same."""
+    return any(_code(each) in _DONE_CODES | _IN_THE_WAY_CODES for each in _chain(error))
 
 
 def is_passing(error: Exception) -> bool:

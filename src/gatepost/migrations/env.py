@@ -10,12 +10,15 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from gatepost.db.base import UtcDateTime
+from gatepost.db.base import PREFIX, UtcDateTime
+from gatepost.db.diagnosis import explain_failure
 from gatepost.db.engine import open_engine
 from gatepost.migrations.comparing import compare_type
 from gatepost.migrations.exclusive import connect_exclusively
 from gatepost.migrations.models import metadata
+from gatepost.migrations.resuming import STEPS_TABLE, resuming
 from gatepost.migrations.revisions import VERSION_TABLE
 from gatepost.settings import DatabaseSettings, SettingsError
 
@@ -23,7 +26,7 @@ from gatepost.settings import DatabaseSettings, SettingsError
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 - Alembic's own
     """Write our time type by its name; all else as Alembic would."""
     if kind == "type" and isinstance(item, UtcDateTime):
-        autogen.imports.add("from gatepost.db.base import UtcDateTime")
+        autogen.imports.add("from gatepost.db.base import PREFIX, UtcDateTime")
         return "UtcDateTime()"
     return False
 
@@ -39,23 +42,31 @@ def write_no_empty_revision(
         sys.stdout.write("The models and the schema are the same: there is nothing to migrate.\n")
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave out the tables of a host in the same database, and the note of an interrupted run."""
+    return kind != "table" or ((name or "").startswith(PREFIX) and name != STEPS_TABLE)
+
+
 def run(connection: Connection) -> None:
     """Run the command's migrations on a connection."""
     is_sqlite = connection.dialect.name == "sqlite"
-    context.configure(
-        connection=connection,
-        target_metadata=metadata,
-        version_table=VERSION_TABLE,
-        render_as_batch=is_sqlite,
-        # Not by Python's driver, but by our own BEGIN.
-        transactional_ddl=True if is_sqlite else None,
-        compare_type=compare_type,
-        compare_server_default=True,
-        render_item=render_item,
-        process_revision_directives=write_no_empty_revision,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
+    with resuming(connection) as end_revision:
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            version_table=VERSION_TABLE,
+            include_name=is_ours,
+            render_as_batch=is_sqlite,
+            # Not by Python's driver, but by our own BEGIN.
+            transactional_ddl=True if is_sqlite else None,
+            compare_type=compare_type,
+            compare_server_default=True,
+            render_item=render_item,
+            process_revision_directives=write_no_empty_revision,
+            on_version_apply=lambda **_: end_revision(),
+        )
+        with context.begin_transaction():
+            context.run_migrations()
 
 
 async def connect_and_run() -> None:
@@ -78,6 +89,9 @@ def run_by_command_line() -> None:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    except (DBAPIError, OSError) as error:
+        sys.stderr.write(f"The database cannot be migrated: {explain_failure(error)}.\n")
+        sys.exit(1)
 
 
 if context.is_offline_mode():

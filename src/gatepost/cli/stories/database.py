@@ -10,11 +10,10 @@ from gatepost.cli.stories.running import (
     telling_refusals,
 )
 from gatepost.db.engine import open_engine
-from gatepost.migrations.revisions import current_revision
 from gatepost.purging import purge_all
 from gatepost.settings import DatabaseSettings
 from gatepost.starting import migrate as bring_to_head
-from gatepost.starting import reach_database
+from gatepost.starting import reach_database, schema_revision
 
 
 def migrate(json: bool) -> None:
@@ -47,8 +46,8 @@ async def _migrate(settings: DatabaseSettings) -> tuple[str | None, str | None]:
     engine = open_engine(settings, is_patient=True)
     try:
         await reach_database(engine)
-        before = await current_revision(engine)
+        before = await schema_revision(engine)
         await bring_to_head(engine)
-        return before, await current_revision(engine)
+        return before, await schema_revision(engine)
     finally:
         await engine.dispose()

@@ -36,6 +36,7 @@ OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
+    "mysql_row_format": "DYNAMIC",
 }
 
 

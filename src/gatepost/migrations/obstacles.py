@@ -1,0 +1,187 @@
+"""Finds out, before the first statement of a migration, what would stop it half-way."""
+
+import re
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, TextClause, bindparam, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from gatepost.db.base import PREFIX
+from gatepost.migrations.models import metadata
+from gatepost.migrations.resuming import was_interrupted
+from gatepost.migrations.revisions import VERSION_TABLE, read_revision
+
+
+class Obstacle(Exception):  # noqa: N818 - read as the fact that it tells
+    """Why a migration cannot be done, and what to do about it, in sentences. No secret is in it."""
+
+
+def refuse_obstacles(connection: Connection) -> None:
+    """Raise `Obstacle` for the first that there is; change nothing."""
+    obstacle = find_obstacle(connection)
+    if obstacle is not None:
+        raise Obstacle(obstacle)
+
+
+def find_obstacle(connection: Connection) -> str | None:
+    """What would stop a migration of this database, in sentences; None where nothing is seen."""
+    look = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}.get(
+        connection.dialect.name, _on_mariadb
+    )
+    return next(look(connection), None)
+
+
+def _on_postgresql(connection: Connection) -> Iterator[str]:
+    found = connection.execute(_POSTGRESQL).one()
+    if found.encoding != "UTF8":
+        yield (
+            f"The database keeps text as {found.encoding}, which lacks characters that names and "
+            "addresses have. Make another one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE "
+            "template0."
+        )
+    if found.may_only_be_read:
+        yield (
+            "The database may only be read: it is a replica, or its user's transactions are set to "
+            "read only. Name the database that is written to."
+        )
+    if found.schema is None:
+        yield (
+            f"There is no schema to make tables in: search_path is {found.search_path}, and none "
+            f"of these is there and open to the user {found.user}. Create one, or set search_path."
+        )
+    if not found.may_create:
+        yield (
+            f"The user {found.user} may not make tables in the schema {found.schema}. Let its "
+            f"owner run: GRANT CREATE ON SCHEMA {found.schema} TO {found.user};"
+        )
+    if found.schema_of_ours not in {None, found.schema}:
+        yield (
+            f"Gatepost's tables are in the schema {found.schema_of_ours}, but search_path begins "
+            f"with {found.schema}, where new ones would be made. Correct search_path."
+        )
+    yield from _in_the_way(connection, _POSTGRESQL_NAMES)
+    if found.not_owned is not None:
+        yield (
+            f"The user {found.user} does not own {found.not_owned}, and so may not change it. "
+            "Migrate as the user who made the tables."
+        )
+
+
+_POSTGRESQL = text(f"""
+SELECT current_setting('server_encoding') AS encoding,
+       current_setting('transaction_read_only') = 'on' AS may_only_be_read,
+       current_schema()::text AS schema,
+       current_user::text AS "user",
+       current_setting('search_path') AS search_path,
+       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+       (SELECT nspname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE pg_class.oid = to_regclass('{VERSION_TABLE}')) AS schema_of_ours,
+       (SELECT min(relname)::text FROM pg_class
+        JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE relname LIKE :ours AND relkind = 'r' AND nspname = current_schema()
+          AND NOT pg_has_role(relowner, 'USAGE')) AS not_owned
+""").bindparams(ours=PREFIX.replace("_", r"\_") + "%")  # noqa: S608 - names of our own
+
+_POSTGRESQL_NAMES = text("""
+SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'f' THEN 'foreign table'
+                    WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                    WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'index' END, relname::text
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = current_schema() AND relname IN :names
+UNION ALL
+SELECT 'type', typname::text FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace
+WHERE nspname = current_schema() AND typname IN :names AND typrelid = 0
+""").bindparams(bindparam("names", expanding=True))
+
+
+def _on_mariadb(connection: Connection) -> Iterator[str]:
+    yield from _without_rights(connection)
+    if not was_interrupted(connection):
+        yield from _in_the_way(connection, _MARIADB_NAMES)
+
+
+def _without_rights(connection: Connection) -> Iterator[str]:
+    """What the user may not do, as far as the grants tell; those of roles may tell more."""
+    grants = [str(row[0]) for row in connection.execute(text("SHOW GRANTS"))]
+    found = [_GRANT.match(grant) for grant in grants]
+    if not all(found) or _everybody_has_rights(connection):
+        return
+    database = connection.engine.url.database or ""
+    rights = {
+        right.strip()
+        for grant in found
+        if grant and _is_of(database, grant["where"])
+        for right in grant["what"].split(",")
+    }
+    missing = [right for right in _RIGHTS if right not in rights]
+    if missing and "ALL PRIVILEGES" not in rights:
+        yield (
+            f"The database's user may not {', '.join(missing)} in {database}. Let an administrator "
+            f"run: GRANT {', '.join(_RIGHTS)} ON `{database}`.* TO that user;"
+        )
+
+
+def _everybody_has_rights(connection: Connection) -> bool:
+    """Whether the role PUBLIC, which MariaDB has from 10.11 on, adds to the user's own grants."""
+    try:
+        return bool(connection.execute(text("SHOW GRANTS FOR PUBLIC")).all())
+    except DBAPIError:
+        return False  # there is no such role
+
+
+_RIGHTS = (
+    *("SELECT", "INSERT", "UPDATE", "DELETE"),
+    *("CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"),
+)
+_GRANT = re.compile(r"GRANT (?P<what>[A-Z ,]+) ON (?P<where>`.+`\.\S+|\*\.\*) TO ")
+
+
+def _is_of(database: str, where: str) -> bool:
+    """Whether a grant is of all databases, or of those whose pattern this one's name fits."""
+    if where == "*.*":
+        return True
+    pattern = where.rpartition(".")[0].strip("`").replace(r"\_", "_").replace(r"\%", "%")
+    return pattern == database or "%" in pattern or "_" in pattern
+
+
+# Within a database the names of foreign keys are unique, too.
+_MARIADB_NAMES = text("""
+SELECT CASE table_type WHEN 'VIEW' THEN 'view' WHEN 'SEQUENCE' THEN 'sequence' ELSE 'table' END,
+       table_name
+FROM information_schema.tables WHERE table_schema = database() AND table_name IN :names
+UNION ALL
+SELECT 'foreign key', constraint_name FROM information_schema.referential_constraints
+WHERE constraint_schema = database() AND constraint_name IN :names
+""").bindparams(bindparam("names", expanding=True))
+
+
+def _on_sqlite(connection: Connection) -> Iterator[str]:
+    yield from _in_the_way(connection, _SQLITE_NAMES)
+
+
+_SQLITE_NAMES = text(
+    "SELECT type, name FROM sqlite_master WHERE lower(name) IN :names ORDER BY name"
+).bindparams(bindparam("names", expanding=True))
+
+
+def _in_the_way(connection: Connection, query: TextClause) -> Iterator[str]:
+    """What has a name that we need, while no table says that Gatepost made it."""
+    if read_revision(connection) is not None:
+        return
+    for kind, name in connection.execute(query, {"names": sorted(_names(connection))}):
+        yield (
+            f"The {kind} {name} is there already, and not of Gatepost's making: the database has "
+            f"no revision in {VERSION_TABLE}. Rename it, drop it, or name another database."
+        )
+
+
+def _names(connection: Connection) -> set[str]:
+    """Every name that our tables, and what belongs to them, will take."""
+    names = set()
+    for table in metadata.sorted_tables:
+        names |= {table.name, f"{table.name}_id_seq"}
+        names |= {str(index.name) for index in table.indexes}
+        names |= {str(constraint.name) for constraint in table.constraints}
+    # A schema that was taken down leaves its empty table of revisions behind.
+    is_kept = inspect(connection).has_table(VERSION_TABLE)
+    return names if is_kept else names | {VERSION_TABLE, f"{VERSION_TABLE}_pkc"}

@@ -1,0 +1,206 @@
+"""Lets a migration go on from where it was killed, where each change of a table is committed alone.
+
+That is so on MariaDB and MySQL. A table of one row, which is there only while there is something to
+do, says how many statements of a revision are done. A second run skips that many. A kill may come
+between a change and the note of it: the first statement that is not skipped may have been done, and
+then the server's "it is there already" is success, unless it said so before, too.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    delete,
+    event,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.schema import CreateTable, DropTable
+
+from gatepost.db.base import PREFIX, TABLE_OPTIONS
+from gatepost.migrations.revisions import VERSION_TABLE, read_revision
+
+STEPS_TABLE = f"{PREFIX}migration_steps"
+
+_STEPS = Table(
+    STEPS_TABLE,
+    MetaData(),
+    Column("revision", String(32), primary_key=True),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# As Alembic would make it, but in the engine that has transactions, whatever the server's default.
+_VERSIONS = Table(
+    VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True), **TABLE_OPTIONS
+)
+
+_ASKS = re.compile(r"\s*(?:SELECT|SHOW|SET|DESC|DESCRIBE|EXPLAIN)\b", re.IGNORECASE)
+_MAKES_VERSIONS = re.compile(rf"\s*CREATE TABLE `?{VERSION_TABLE}\b")
+_IS_OF_OURS = re.compile(rf"\b(?:{STEPS_TABLE}|{VERSION_TABLE})\b")
+
+# What the server answers where a change was made before: a table, a column, a key or a constraint
+# is there already, or is there no more.
+_DONE_ALREADY = {1005, 1017, 1050, 1051, 1054, 1060, 1061, 1068, 1091, 1146, 1826}
+
+
+class MigrationChanged(Exception):  # noqa: N818 - read as the fact that it tells
+    """Another migration was interrupted here than the one that is to go on."""
+
+
+def was_interrupted(connection: Connection) -> bool:
+    """Whether a migration of this database has begun and not ended."""
+    return inspect(connection).has_table(STEPS_TABLE)
+
+
+def steps_done(connection: Connection) -> int | None:
+    """How many statements of the revision under way are done; None where none is under way."""
+    if not was_interrupted(connection):
+        return None
+    return connection.scalar(select(_STEPS.c.done))
+
+
+def forget_steps(connection: Connection) -> None:
+    """Leave no note behind, once the schema is at head."""
+    if was_interrupted(connection):
+        connection.execute(DropTable(_STEPS))
+
+
+@contextmanager
+def resuming(connection: Connection) -> Iterator[Callable[[], None]]:
+    """Skip within the block what was done before; only on MariaDB and MySQL is there such a thing.
+
+    What is given is to be called after each revision, in the transaction that notes it.
+    The block raises `MigrationChanged` where what was done before is not how this migration begins.
+    """
+    if connection.dialect.name != "mysql":
+        yield lambda: None
+        return
+    steps = _Steps(connection)
+    hooks: dict[str, Callable[..., bool]] = {
+        "do_execute": steps.execute,
+        "do_execute_no_params": steps.execute_without_parameters,
+        "do_executemany": steps.execute_many,
+    }
+    for name, hook in hooks.items():
+        event.listen(connection.engine, name, hook)
+    try:
+        yield steps.end_revision
+        steps.forget()
+    finally:
+        for name, hook in hooks.items():
+            event.remove(connection.engine, name, hook)
+
+
+class _Steps:
+    """Counts the statements of a revision that change something, and notes each once it is done."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._has_begun = False
+        self._is_resumed = False
+        self._done, self._wanted = 0, ""
+        self._count, self._digest = 0, ""
+
+    def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401 - SQLAlchemy's arguments
+        return self._run(cursor, statement, context, lambda text: cursor.execute(text, parameters))
+
+    def execute_without_parameters(self, cursor: Any, statement: str, context: Any) -> bool:  # noqa: ANN401 - SQLAlchemy's arguments
+        return self._run(cursor, statement, context, cursor.execute)
+
+    def execute_many(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401 - SQLAlchemy's arguments
+        return self._run(
+            cursor, statement, context, lambda text: cursor.executemany(text, parameters)
+        )
+
+    def end_revision(self) -> None:
+        """Begin to count anew: the next statements are another revision's."""
+        if self._count < self._done:
+            raise MigrationChanged
+        self._has_begun = self._is_resumed = False
+        self._done, self._wanted = 0, ""
+        self._count, self._digest = 0, ""
+        if was_interrupted(self._connection):
+            self._connection.execute(delete(_STEPS))
+
+    def forget(self) -> None:
+        """Leave nothing behind, now that all is done."""
+        forget_steps(self._connection)
+
+    def _run(
+        self,
+        cursor: Any,  # noqa: ANN401 - the driver's own
+        statement: str,
+        context: Any,  # noqa: ANN401 - SQLAlchemy's argument
+        send: Callable[[str], object],
+    ) -> bool:
+        """Send a statement, or skip it; False leaves it to SQLAlchemy."""
+        if context.root_connection is not self._connection or _ASKS.match(statement):
+            return False
+        if _MAKES_VERSIONS.match(statement):
+            send(str(CreateTable(_VERSIONS).compile(dialect=self._connection.dialect)))
+            return True
+        if _IS_OF_OURS.search(statement):
+            return False
+        if not self._has_begun:
+            self._begin()
+        self._count += 1
+        self._digest = hashlib.sha256(f"{self._digest}{statement}".encode()).hexdigest()
+        if self._count == self._done and self._digest != self._wanted:
+            raise MigrationChanged
+        if self._count > self._done:
+            self._send(cursor, statement, send)
+        return True
+
+    def _begin(self) -> None:
+        """Read how far this revision has come, or note that it begins."""
+        self._has_begun = True
+        _STEPS.create(self._connection, checkfirst=True)
+        revision = read_revision(self._connection) or ""
+        row = self._connection.execute(
+            select(_STEPS.c.done, _STEPS.c.failed, _STEPS.c.digest).where(
+                _STEPS.c.revision == revision
+            )
+        ).one_or_none()
+        if row is None:
+            self._connection.execute(delete(_STEPS))
+            self._connection.execute(
+                insert(_STEPS).values(revision=revision, done=0, failed=0, digest="")
+            )
+            return
+        self._done, self._wanted = row.done, row.digest
+        self._is_resumed = row.failed != row.done + 1
+
+    def _send(self, cursor: Any, statement: str, send: Callable[[str], object]) -> None:  # noqa: ANN401 - the driver's own
+        try:
+            send(statement)
+        except Exception as error:
+            if not (self._is_resumed and _is_done_already(error)):
+                self._note_failure(cursor)
+                raise
+        self._is_resumed = False
+        note = update(_STEPS).where(_STEPS.c.done < self._count)
+        self._connection.execute(note.values(done=self._count, digest=self._digest))
+
+    def _note_failure(self, cursor: Any) -> None:  # noqa: ANN401 - the driver's own
+        """Let the next run know that this statement was not done."""
+        with suppress(Exception):  # the connection may be lost: the first error is told
+            cursor.execute(f"UPDATE {STEPS_TABLE} SET failed = {self._count}")  # noqa: S608 - our own name and a number
+            cursor.execute("COMMIT")
+
+
+def _is_done_already(error: Exception) -> bool:
+    return bool(error.args) and error.args[0] in _DONE_ALREADY
