@@ -13,7 +13,7 @@ from gatepost.db.engine import open_engine
 from gatepost.migrations.revisions import head_revision
 from gatepost.settings import DatabaseSettings
 from tests.cli.running import Gatepost
-from tests.support.databases import _execute
+from tests.support.databases import Kind, _execute
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_hosts_foreign_key_in_the_way_is_told(empty: Gatepost) -> None:
 @contextmanager
 def a_user_of(server: str, url: str, *grants: str) -> Iterator[str]:
     """The URL by which a user connects who may do no more than this."""
-    kind = "postgresql" if url.startswith("postgresql") else "mariadb"
+    kind: Kind = "postgresql" if url.startswith("postgresql") else "mariadb"
     name = f"gp_{secrets.token_hex(4)}"
     made = {
         "postgresql": (f"CREATE ROLE {name} LOGIN PASSWORD 's3cret'",),
