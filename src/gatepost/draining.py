@@ -41,6 +41,8 @@ _SECONDS_TO_END = 15.0
 
 _LOOK_AGAIN_SECONDS = 1.0
 
+_LOADED_BY = os.getpid(), os.getppid()
+
 _LONGEST_MOMENT = 2.0
 """Seconds at most for those who were let in last to say what they want."""
 
@@ -114,11 +116,11 @@ def end_with_parent(seconds: float) -> None:
     However that ended: killed outright, it tells nobody. `seconds` is how long the process may
     drain. Nothing happens where no supervisor started it. To be called when it serves.
     """
-    parent, pid = multiprocessing.parent_process(), os.getppid()
+    parent = multiprocessing.parent_process()
     if parent is not None:
         watch = partial(_follow, parent.join, seconds)
     elif "gunicorn.arbiter" in sys.modules:
-        watch = partial(_follow, partial(_outwait, pid), seconds)
+        watch = partial(_follow, partial(_outwait, _parent_at_first()), seconds)
     else:
         return
     threading.Thread(target=watch, name="gatepost-parent", daemon=True).start()
@@ -130,6 +132,12 @@ def _follow(wait: Callable[[], object], seconds: float) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(seconds + _SECONDS_TO_END)
     os._exit(1)
+
+
+def _parent_at_first() -> int:
+    """Who started this process, who may have ended while it started."""
+    process, parent = _LOADED_BY
+    return parent if process == os.getpid() else os.getppid()  # it was loaded before the fork
 
 
 def _outwait(parent: int) -> None:
