@@ -5,8 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import typer
 from sqlalchemy import text
 
+from gatepost.cli.stories.developing import write_env_file
 from gatepost.db import engine, scratch
 from gatepost.db.engine import open_engine
 from gatepost.db.scratch import Scratch
@@ -80,3 +82,17 @@ def test_what_an_import_puts_aside_is_kept_in_memory(monkeypatch: pytest.MonkeyP
 def open_files() -> list[str]:
     folder = Path("/proc/self/fd")
     return [str(each.readlink()) for each in folder.iterdir() if each.is_symlink()]
+
+
+def test_a_place_where_nothing_can_be_written_is_told_in_a_sentence(gatepost: Gatepost) -> None:
+    no_folder = gatepost.folder / "file"
+    no_folder.write_text("")
+    said = gatepost.refused("export-users", str(no_folder / "users.csv"))
+    assert said.endswith("cannot be written: Not a directory.\n")
+
+
+def test_dev_tells_where_it_cannot_write_its_settings(tmp_path: Path) -> None:
+    no_folder = tmp_path / "file"
+    no_folder.write_text("")
+    with pytest.raises(typer.Exit):
+        write_env_file(no_folder / ".env")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,8 @@ def write_env_file(path: Path) -> bool:
     else:
         return True
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing is there
+            draft.unlink()
 
 
 async def _set_up(settings: Settings) -> Admin | None:

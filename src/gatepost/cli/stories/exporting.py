@@ -104,7 +104,8 @@ def _opened(name: str) -> Iterator[BinaryIO]:
     except OSError as error:
         fail(f"{name} cannot be written: {error.strerror}.")
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing is there
+            part.unlink()
 
 
 @contextmanager
