@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 from uuid import uuid4
@@ -10,8 +11,8 @@ from uuid import uuid4
 from fastapi import Depends, FastAPI, HTTPException, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
-from starlette.routing import Match, Mount
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Match, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.app import assemble, auth_at_root, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
@@ -32,6 +33,7 @@ from gatepost.hosting.refusals import Refusal, answering, refused
 from gatepost.hosting.stand_ins import Replaced, StandIn, find_stand_in
 from gatepost.runtime import Runtime
 from gatepost.settings import Settings
+from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import origin_of
 from gatepost.web.problems import REQUEST_ID, name_schemes, passing_problem
 from gatepost.work import begin_work
@@ -290,21 +292,52 @@ def _look_at_routes(app: FastAPI, gatepost: Gatepost) -> None:
         return
     refuse_callers_in_requests(app.routes)
     for each in (app, *applications_of(app.routes)):
-        _tell_where_to_log_in(each, gatepost.prefix)
+        _tell_where_to_log_in(each, gatepost.prefix, is_host=each is app)
 
 
-def _tell_where_to_log_in(app: FastAPI, prefix: str) -> None:
+def _tell_where_to_log_in(app: FastAPI, prefix: str, *, is_host: bool = True) -> None:
     """Let the Authorize button of an application's own documentation log in here."""
-    if not isinstance(app.openapi, _Description):
-        app.openapi = _Description(app.openapi, prefix)  # type: ignore[method-assign] # FastAPI documents this way to extend it
+    if isinstance(app.openapi, _Description):
+        return
+    folder = (app.openapi_url or "").rpartition("/")[0]
+    app.openapi = _Description(app.openapi, prefix, folder)  # type: ignore[method-assign] # FastAPI documents this way to extend it
+    for route in app.routes:
+        if isinstance(route, Route) and route.path == app.openapi_url:
+            route.app = _telling_the_mount(route.app, is_host=is_host)
+
+
+_mount: ContextVar[str] = ContextVar("gatepost_host_mount", default="")
+"""Where the host is whose document is being asked for."""
+
+
+def _telling_the_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
+    """What is mounted in the host has the host where the server's own root path is."""
+
+    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+        root = scope.get("root_path", "")
+        token = _mount.set(mount_of({"root_path": root if is_host else scope["app_root_path"]}))
+        try:
+            await app(scope, receive, send)
+        finally:
+            _mount.reset(token)
+
+    return tell
 
 
 class _Description:
     """Describes an application as before, but for the address in our own scheme."""
 
-    def __init__(self, describe: Callable[[], dict[str, Any]], prefix: str) -> None:
+    def __init__(self, describe: Callable[[], dict[str, Any]], prefix: str, folder: str) -> None:
         self._describe = describe
-        self._login = f"{prefix}/login".lstrip("/")
+        self._path = f"{prefix.rstrip('/')}/login"
+        self._is_at_the_root = not folder
+
+    @property
+    def _login(self) -> str:
+        """From the root of the host's name, where the document is not there itself."""
+        if mount := _mount.get():
+            return mount + self._path
+        return self._path.lstrip("/") if self._is_at_the_root else self._path
 
     def __call__(self) -> dict[str, Any]:
         document = self._describe()

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gatepost import create_app, install
+from gatepost import CurrentUser, create_app, install
 from tests.support.service import PASSWORD, make_settings
 
 pytestmark = pytest.mark.anyio
@@ -223,3 +223,31 @@ async def test_at_the_root_a_host_keeps_its_own_routes(url: str) -> None:
         assert (await browser.get("/nowhere")).json() == {"detail": "Not Found"}
         assert (await browser.put("/auth/login")).json()["code"] == "method_not_allowed"
         assert (await browser.options("/items/")).json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("document", ["/openapi.json", "/api/v1/openapi.json"])
+@pytest.mark.parametrize("root", ["", "/x"])
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn, granian, gunicorn"])
+async def test_the_hosts_own_documentation_logs_in_below_a_root_path(
+    url: str, server: str, root: str, document: str
+) -> None:
+    """By the rule of Swagger UI: relative to the server it names, else to the document."""
+    host, sub = FastAPI(openapi_url=document), FastAPI()
+    install(host, make_settings(url, migrate_on_start=True), prefix="/accounts")
+    for app in (host, sub):
+        app.add_api_route("/hello", hello)
+    host.mount("/v2", sub)
+    async with browsing(behind(host, SERVERS[server], root, cut=True), host) as browser:
+        # What is mounted in a host is found by the framework where the path has the root path.
+        places = (document, "/v2/openapi.json") if server == "uvicorn" else (document,)
+        for place in places:
+            asked = httpx.URL(f"https://host.test{root}{place}")
+            told = (await browser.get(asked)).json()
+            [scheme] = told["components"]["securitySchemes"].values()
+            base = asked.join(told["servers"][0]["url"]) if "servers" in told else asked
+            login = base.join(scheme["flows"]["password"]["tokenUrl"])
+            assert login == f"https://host.test{root}/accounts/login"
+
+
+async def hello(user: CurrentUser) -> str:
+    return user.email
