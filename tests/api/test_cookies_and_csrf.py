@@ -1,12 +1,15 @@
 """Cookies and the sites that may use them: attributes, precedence, and forged requests."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
+from gatepost.features.audit.models import AuditEvent
 from tests.api.conftest import MakeService
 from tests.support.asgi import speak
 from tests.support.service import BASE_URL, PASSWORD, Account, Service, log_in, register, sign_up
@@ -502,3 +505,115 @@ async def test_white_space_and_semicolons_around_a_cookie_mean_nothing(
 ) -> None:
     sent = {"Cookie": field.replace("{}", account.access_token)}
     assert (await client.get("/users/me", headers=sent)).status_code == 200
+
+
+# Leaving.
+
+
+def cleared_paths(answer: httpx.Response, name: str) -> set[str]:
+    """The paths at which an answer clears a cookie."""
+    found = set()
+    for line in answer.headers.get_list("set-cookie"):
+        jar: SimpleCookie = SimpleCookie(line)
+        if name in jar and jar[name]["max-age"] == "0" and jar[name].value == "":
+            found.add(jar[name]["path"])
+    return found
+
+
+def clears_all(answer: httpx.Response) -> bool:
+    access, refresh = (cleared_paths(answer, name) for name in ("access_token", "refresh_token"))
+    return access == {"/"} and refresh == {"/auth", "/api/v1/auth"}
+
+
+@pytest.mark.parametrize("path", ["/auth/logout", "/api/v1/auth/logout", "/auth/logout-all"])
+async def test_leaving_clears_the_cookies_of_a_session_that_is_over(
+    client: httpx.AsyncClient, account: Account, path: str
+) -> None:
+    live = sent(access_token=account.access_token, refresh_token=account.refresh_token)
+    assert (await client.post("/auth/logout", headers=live)).status_code == 200
+    for cookies in (
+        live,
+        sent(access_token="junk", refresh_token="junk"),
+        sent(access_token="junk"),
+        sent(refresh_token="junk"),
+        {"Cookie": "access_token=a; access_token=b"},
+        {"Cookie": "refresh_token=a; refresh_token=b"},
+        {},
+        {"Authorization": "Bearer junk"},
+    ):
+        answer = await client.post(path, headers=cookies)
+        assert answer.status_code == 401, cookies
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert clears_all(answer), cookies
+
+
+async def test_another_site_clears_nobodys_cookies(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    """A browser takes cookies from the answer to a form, though it sent none with it."""
+    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    for path in ("/auth/logout", "/auth/logout-all", "/auth/refresh"):
+        for cookies in ({}, sent(access_token="junk", refresh_token="junk")):
+            answer = await client.post(path, headers=foreign | cookies)
+            assert answer.status_code in {401, 403}
+            assert "set-cookie" not in answer.headers
+    assert (await client.get("/users/me", headers=account.headers)).status_code == 200
+
+
+async def test_a_refresh_that_is_refused_for_good_clears_the_cookies(
+    service: Service, client: httpx.AsyncClient, account: Account
+) -> None:
+    junk = await client.post("/auth/refresh", headers=sent(refresh_token="junk"))
+    assert (junk.status_code, clears_all(junk)) == (401, True)
+
+    first = sent(refresh_token=account.refresh_token)
+    assert (await client.post("/auth/refresh", headers=first)).status_code == 200
+    service.clock.advance(timedelta(minutes=1))
+    replayed = await client.post("/auth/refresh", headers=first)
+    assert (replayed.status_code, clears_all(replayed)) == (401, True)
+    async with service.work() as work:
+        replays = AuditEvent.event == "session.replayed"
+        assert await work.db.scalar(select(func.count()).where(replays)) == 1
+
+
+async def test_a_refresh_that_may_be_tried_again_leaves_the_cookies(
+    make_service: MakeService,
+) -> None:
+    async with (
+        make_service(rate_limit_refresh="1/3600") as service,
+        service.open_client() as client,
+    ):
+        account = await sign_up(client)
+        # Too early by a clock that lags, as another server's may.
+        service.clock.step(timedelta(minutes=-5))
+        early = await client.post(
+            "/auth/refresh", headers=sent(refresh_token=account.refresh_token)
+        )
+        assert (early.status_code, "set-cookie" in early.headers) == (401, False)
+        service.clock.step(timedelta(minutes=5))
+        limited = await client.post("/auth/refresh", headers=sent(refresh_token="junk"))
+        assert (limited.status_code, "set-cookie" in limited.headers) == (429, False)
+
+
+async def test_a_token_in_the_body_that_is_refused_leaves_the_cookies(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    for path in ("/auth/refresh", "/api/v1/auth/refresh"):
+        answer = await client.post(
+            path,
+            json={"refresh_token": "junk"},
+            headers=sent(refresh_token=account.refresh_token),
+        )
+        assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+    none = await client.post("/auth/refresh")
+    assert (none.status_code, "set-cookie" in none.headers) == (401, False)
+
+
+async def test_logins_in_two_folders_leave_one_refresh_cookie(service: Service) -> None:
+    async with service.open_client() as browser:
+        await register(browser)
+        for path in ("/api/v1/auth/login", "/auth/login", "/login", "/api/v1/auth/login"):
+            assert (await browser.post(path, json=CREDENTIALS)).status_code == 200
+            assert [each.name for each in browser.cookies.jar].count("refresh_token") == 1
+        assert (await browser.post("/api/v1/auth/refresh")).status_code == 200

@@ -22,6 +22,7 @@ from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
 
+FORM_TYPE = {"content-type": "application/x-www-form-urlencoded"}
 EMAIL = "ada@example.com"
 FORM = "application/x-www-form-urlencoded"
 PATHS = ["/api/v1/auth/login", "/auth/login", "/login", "/users/code"]
@@ -115,6 +116,41 @@ async def test_what_swagger_ui_adds_to_the_form_is_taken(client: httpx.AsyncClie
     assert answer.status_code == 200, answer.text
 
 
+async def test_the_documentations_login_sets_no_cookies(client: httpx.AsyncClient) -> None:
+    await register(client, EMAIL)
+    form = {"grant_type": "password", "username": EMAIL, "password": PASSWORD, "scope": ""}
+    for path in ("/api/v1/auth/login", "/auth/login", "/login"):
+        answer = await client.post(path, data=form)
+        assert answer.status_code == 200
+        assert answer.json().keys() >= {"access_token", "refresh_token"}
+        assert "set-cookie" not in answer.headers
+    asked = await client.post("/auth/login", data=form | {"transport": "cookie"})
+    assert {"access_token", "refresh_token"} <= client.cookies.keys()
+    assert asked.json() == {"token_type": "cookie", "expires_in": 900}
+
+
+async def test_a_form_ignores_parameters_that_it_does_not_know(client: httpx.AsyncClient) -> None:
+    await register(client, EMAIL)
+    form = {
+        "grant_type": "password",
+        "username": EMAIL,
+        "password": PASSWORD,
+        "audience": "https://api.example",
+        "resource": "https://api.example",
+        "client_assertion": "a.b.c",
+        "client_assertion_type": "urn:x",
+        "role": "admin",
+        "email": "",
+        "transport": "",
+    }
+    for path in PATHS:
+        assert (await client.post(path, data=form)).status_code == 200, path
+        twice = await client.post(path, content=b"x=1&x=1&username=a&password=b", headers=FORM_TYPE)
+        assert (twice.status_code, twice.json()["errors"][0]["type"]) == (422, "form_repeated")
+        body = {"username": EMAIL, "password": PASSWORD, "audience": "x"}
+        assert (await client.post(path, json=body)).status_code == 422, path
+
+
 async def test_a_username_that_is_anothers_address_would_not_be_one(
     client: httpx.AsyncClient,
 ) -> None:
@@ -171,7 +207,8 @@ WRONG_CREDENTIALS = (
     {"username": "ada", "password": "not the right one"},
     {"email": EMAIL, "password": "nul \0 byte"},
     {"email": EMAIL, "password": ""},
-    {"email": EMAIL, "password": "\U0001f600" * 4096},
+    {"email": EMAIL, "password": "\U0001f600" * 2000},
+    {"email": EMAIL, "password": "p" + "\u0301" * 2000},
     {"email": "nobody@example.com", "password": PASSWORD},
     {"username": "nobody", "password": PASSWORD},
     {"username": "' OR 1=1; --", "password": PASSWORD},
@@ -300,9 +337,9 @@ NO_JSON_LOGINS = [
     b'{"email": "\xff", "password": "x"}',
     b'\xef\xbb\xbf{"email": "ada@example.com", "password": "x"}',
     '{"email": "ada@example.com", "password": "x"}'.encode("utf-16"),
-    b"[" * 100_000,
-    b"[" * 100_000 + b"]" * 100_000,
-    b'{"email":' * 50_000,
+    b"[" * 8000,
+    b"[" * 4000 + b"]" * 4000,
+    b'{"email":' * 900,
 ]
 
 
@@ -323,13 +360,14 @@ async def test_a_body_that_is_no_login_is_refused(client: httpx.AsyncClient, pat
         "username=eve&username=ada%40example.com&password=correct+horse+battery+staple",
         "username=ada%40example.com&password=x&password=correct+horse+battery+staple",
         "username=ada%40example.com&email=ada%40example.com&password=correct+horse+battery+staple",
-        "username=ada%40example.com&password=correct+horse+battery+staple&role=admin",
+        "username=ada%40example.com&password=",
+        "grant_type=password&audience=a&audience=b&username=ada%40example.com&password=battery",
         "grant_type=client_credentials&username=ada%40example.com&password=correct+horse",
         "username=ada%40example.com&password=%ff",
         "username=ada%40example.com&password=%ed%a0%80",
         "username=%c0%af&password=x",
         "%ff=1",
-        "&".join(f"a{n}=1" for n in range(5000)),
+        "&".join(f"a{n}" for n in range(1000)),
         '{"email": "ada@example.com", "password": "correct horse battery staple"}',
     ],
     ids=lambda form: form[:40],

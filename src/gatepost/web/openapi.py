@@ -178,11 +178,13 @@ def _describe_schemas(schemas: dict[str, Any]) -> None:
 
 
 def _describe_authentication(schemes: dict[str, Any], settings: Settings) -> None:
-    for scheme in schemes.values():
-        if "password" in scheme.get("flows", {}):
+    for name, scheme in list(schemes.items()):
+        if "bearer" not in settings.auth_transports:
+            del schemes[name]
+        elif "password" in scheme.get("flows", {}):
             scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}/auth/login"
             scheme["description"] = "Logs in, and sends the access token as a bearer token."
-    if schemes and "cookie" in settings.auth_transports:
+    if "cookie" in settings.auth_transports:
         schemes[COOKIE_SCHEME] = {
             "type": "apiKey",
             "in": "cookie",
@@ -209,6 +211,8 @@ def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
 def _describe_security(operation: Operation, settings: Settings) -> None:
     if "security" not in operation:
         return
+    if "bearer" not in settings.auth_transports:
+        operation["security"] = []
     if "cookie" in settings.auth_transports:
         operation["security"].append({COOKIE_SCHEME: []})
 

@@ -14,28 +14,31 @@ from gatepost.web.strict_json import read_json
 Sent = TypeVar("Sent", bound=Credentials)
 
 _FORM = "application/x-www-form-urlencoded"
-_OAUTH2_FIELDS = frozenset({"grant_type", "scope", "client_id", "client_secret"})
 _MOST_FIELDS = 32
 
 
 async def read_login(request: Request) -> LoginRequest:
     """The login in this request's body; raises `ValidationFailed`."""
-    return _validated(LoginRequest, await _fields_of(request))
+    return _validated(LoginRequest, await _fields_of(request, LoginRequest))
 
 
 async def read_credentials(request: Request) -> Credentials:
     """The credentials in this request's body, in either form; raises `ValidationFailed`."""
-    return _validated(Credentials, await _fields_of(request))
+    return _validated(Credentials, await _fields_of(request, Credentials))
 
 
-async def _fields_of(request: Request) -> object:
+async def _fields_of(request: Request, model: type[Credentials]) -> object:
     if request.headers.get("content-type", "").split(";")[0].strip().lower() == _FORM:
-        return await _read_form(request)
+        return await _read_form(request, model)
     return await _read_json(request)
 
 
-async def _read_form(request: Request) -> dict[str, object]:
-    """The form's fields. What is not UTF-8 is refused: replaced, one password would be another."""
+async def _read_form(request: Request, model: type[Credentials]) -> dict[str, object]:
+    """The form's fields that the model has; others are ignored, and so is a field without a value.
+
+    As RFC 6749 section 3.2 has it, and no field may come twice. What is not UTF-8 is refused:
+    replaced, one password would be another.
+    """
     try:
         body = (await request.body()).decode("utf-8")
         pairs = parse_qsl(
@@ -43,12 +46,20 @@ async def _read_form(request: Request) -> dict[str, object]:
         )
     except ValueError:
         raise _refusal("form_invalid", "The body is not a form in UTF-8.") from None
-    fields: dict[str, object] = dict(pairs)
+    fields = dict(pairs)
     if len(fields) < len(pairs):
         raise _refusal("form_repeated", "Give each field once (RFC 6749 section 3.2).")
-    if fields.get("grant_type", "password") not in {"password", ""}:
-        raise _refusal("grant_type", "The grant type of this form is `password`.", "grant_type")
-    return {name: value for name, value in fields.items() if name not in _OAUTH2_FIELDS}
+    known: dict[str, object] = {
+        name: value for name, value in fields.items() if value and name in model.model_fields
+    }
+    if grant_type := fields.get("grant_type"):
+        if grant_type != "password":
+            raise _refusal("grant_type", "The grant type of this form is `password`.", "grant_type")
+        # A program's grant, such as the documentation's, is answered in the body: a cookie would
+        # outlive it, and log in whoever sits before that browser.
+        if "transport" in model.model_fields:
+            known.setdefault("transport", "bearer")
+    return known
 
 
 async def _read_json(request: Request) -> object:

@@ -17,7 +17,13 @@ from gatepost.features.auth.schemas import (
     Registration,
     TokenRead,
 )
-from gatepost.features.auth.transports import clear_cookies, deliver, transports_for
+from gatepost.features.auth.transports import (
+    LeavingRoute,
+    clear_cookies,
+    deliver,
+    refused_for_good,
+    transports_for,
+)
 from gatepost.features.idempotency.routing import Once, OnceRoute
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.dependencies import (
@@ -97,19 +103,25 @@ async def log_in(
 
 async def refresh(
     request: Request, response: Response, work: RequestWork, body: RefreshRequest | None = None
-) -> TokenRead:
+) -> TokenRead | Response:
     """Trade the refresh token for a new pair; each is good once, retries within the grace aside.
 
-    A token in the body is answered in the body, one in the cookie by cookie.
+    A token in the body is answered in the body, one in the cookie by cookie. A cookie that will
+    never be good again is cleared.
     """
     settings = work.runtime.settings
     sent = body.refresh_token if body and "bearer" in settings.auth_transports else None
-    cookie = _refresh_cookie(request, work)
-    if sent is None and cookie is None:
-        raise NotAuthenticated
-    if cookie is not None:
-        refuse_cross_site(request, settings)
-    pair = await sessions.renew(work, sent or cookie or "")
+    try:
+        cookie = _refresh_cookie(request, work)
+        if sent is None and cookie is None:
+            raise NotAuthenticated
+        if cookie is not None:
+            refuse_cross_site(request, settings)
+        pair = await sessions.renew(work, sent or cookie or "")
+    except InvalidToken as problem:
+        if sent is not None or not problem.is_final:
+            raise
+        return refused_for_good(request, settings, problem)
     answered_by = {"bearer"} if sent else set()
     if cookie is not None:
         answered_by.add("cookie")
@@ -121,25 +133,33 @@ router.add_api_route(
     refresh,
     methods=["POST"],
     route_class_override=RefreshRoute,
+    response_model=TokenRead,
     response_model_exclude_none=True,
     dependencies=[limited("refresh")],
     responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
 )
 
 
-@router.post(
-    "/logout",
-    dependencies=[Depends(password_form)],  # for the OpenAPI document
-    responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
-)
 async def log_out(request: Request, response: Response, work: RequestWork) -> Message:
-    """End this session, known by its access token or else by its refresh cookie."""
+    """End this session, known by its access token or else by its refresh cookie.
+
+    The cookies are cleared even where it is refused, for it is over then.
+    """
     clear_cookies(request, response, work.runtime.settings)
     await _end_session(request, work)
     return Message(message=GOODBYE)
 
 
-@router.post("/logout-all")
+router.add_api_route(
+    "/logout",
+    log_out,
+    methods=["POST"],
+    route_class_override=LeavingRoute,
+    dependencies=[Depends(password_form)],  # for the OpenAPI document
+    responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
+)
+
+
 async def log_out_everywhere(
     request: Request, response: Response, work: RequestWork, principal: CurrentPrincipal
 ) -> Message:
@@ -147,6 +167,11 @@ async def log_out_everywhere(
     await sessions.end_all(work, principal.user_id)
     clear_cookies(request, response, work.runtime.settings)
     return Message(message="Logged out on all devices")
+
+
+router.add_api_route(
+    "/logout-all", log_out_everywhere, methods=["POST"], route_class_override=LeavingRoute
+)
 
 
 async def _end_session(request: Request, work: Work) -> None:

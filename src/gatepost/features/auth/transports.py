@@ -2,11 +2,17 @@
 
 from fastapi import Request, Response
 
-from gatepost.errors import ValidationFailed
+from gatepost.errors import Problem, ValidationFailed
 from gatepost.features.auth.schemas import TokenRead, Transport
+from gatepost.features.idempotency.routing import OnceRoute
+from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.features.sessions.tokens import TokenPair
 from gatepost.settings import Settings
-from gatepost.web.cookies import ACCESS_COOKIE, REFRESH_COOKIE, refresh_cookie_path, set_cookie
+from gatepost.web.cookies import ACCESS_COOKIE, REFRESH_COOKIE, refresh_cookie_paths, set_cookie
+from gatepost.web.csrf import CsrfRejected, refuse_cross_site
+from gatepost.web.problems import problem_response, request_id_of
+from gatepost.web.routing import Handler
+from gatepost.web.runtimes import runtime_of
 
 
 def transports_for(settings: Settings, wanted: Transport | None) -> frozenset[str]:
@@ -50,20 +56,50 @@ def deliver(
 
 
 def clear_cookies(request: Request, response: Response, settings: Settings) -> None:
-    """Make the browser forget both tokens, whether it has them or not."""
+    """Make the browser forget all tokens, whether it has them or not."""
     set_cookie(response, settings, ACCESS_COOKIE, "", path="/", age=0)
-    set_cookie(response, settings, REFRESH_COOKIE, "", path=refresh_cookie_path(request), age=0)
+    for path in refresh_cookie_paths(request):
+        set_cookie(response, settings, REFRESH_COOKIE, "", path=path, age=0)
+
+
+def refused_for_good(request: Request, settings: Settings, problem: Problem) -> Response:
+    """The answer to a request whose cookies will never be good for anything: it clears them.
+
+    Raises the problem where another site made the request: it could log people out so, for their
+    browsers take cookies from an answer even where they sent none.
+    """
+    try:
+        refuse_cross_site(request, settings)
+    except CsrfRejected:
+        raise problem from None
+    response = problem_response(problem, request_id_of(request.scope))
+    clear_cookies(request, response, settings)
+    return response
+
+
+class LeavingRoute(OnceRoute):
+    """Clears the cookies of a caller who wants to leave and is refused: what they hold is over."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def handle_leaving(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (InvalidToken, NotAuthenticated) as problem:
+                return refused_for_good(request, runtime_of(request.scope).settings, problem)
+
+        return handle_leaving
 
 
 def _set_cookies(request: Request, response: Response, settings: Settings, pair: TokenPair) -> None:
     set_cookie(
         response, settings, ACCESS_COOKIE, pair.access_token, path="/", age=pair.access_lifetime
     )
+    here, *others = refresh_cookie_paths(request)
+    # Else a login in another folder would leave a second one, for another session.
+    for path in others:
+        set_cookie(response, settings, REFRESH_COOKIE, "", path=path, age=0)
     set_cookie(
-        response,
-        settings,
-        REFRESH_COOKIE,
-        pair.refresh_token,
-        path=refresh_cookie_path(request),
-        age=pair.refresh_lifetime,
+        response, settings, REFRESH_COOKIE, pair.refresh_token, path=here, age=pair.refresh_lifetime
     )

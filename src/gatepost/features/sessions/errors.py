@@ -29,6 +29,11 @@ class InvalidToken(Problem):
     def __init__(self) -> None:
         super().__init__("Log in again, or refresh the session.", headers=_INVALID)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it will never be valid: a clock that lags may take a good one for too early."""
+        return getattr(self.__cause__, "reason", None) != "not_yet_valid"
+
 
 class RefreshTokenReplayed(InvalidToken):
     """Answers like any invalid token, so that a thief learns nothing; the session stays ended."""

@@ -9,7 +9,7 @@ from gatepost.features.auth import login
 from gatepost.features.auth import router as auth
 from gatepost.features.auth.login_form import SentCredentials, SentLogin
 from gatepost.features.auth.schemas import Registration, TokenRead
-from gatepost.features.auth.transports import clear_cookies
+from gatepost.features.auth.transports import LeavingRoute, clear_cookies
 from gatepost.features.idempotency.routing import Once, OncePerCaller, OnceRoute
 from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.web.csrf import refuse_cross_site
@@ -52,7 +52,6 @@ async def update(work: RequestWork, principal: CurrentPrincipal, body: ProfileUp
     return await profile.update_me(work, principal, body)
 
 
-@router.delete("/delete")
 async def delete(
     request: Request, response: Response, work: RequestWork, principal: CurrentPrincipal
 ) -> Message:
@@ -60,3 +59,6 @@ async def delete(
     await accounts.delete(work, principal.user_id, actor_id=principal.user_id)
     clear_cookies(request, response, work.runtime.settings)
     return Message(message="Account deleted")
+
+
+router.add_api_route("/delete", delete, methods=["DELETE"], route_class_override=LeavingRoute)
