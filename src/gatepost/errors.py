@@ -1,7 +1,10 @@
 """The base of every refusal a client can receive."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+
+MOST_ERRORS = 20
+"""How many mistakes of one request are told one by one."""
 
 
 class Problem(Exception):  # noqa: N818 - named for RFC 9457, not for Python
@@ -32,8 +35,20 @@ class Problem(Exception):  # noqa: N818 - named for RFC 9457, not for Python
 
 
 class ValidationFailed(Problem):
-    """Input that does not say what it should; `errors` names each place: `{loc, msg, type}`."""
+    """Input that does not say what it should.
+
+    `errors` names the first 20 places, each `{loc, msg, type}`; where there are more, `error_count`
+    says how many. An answer is never larger than what it answers.
+    """
 
     status = 422
     code = "validation_error"
     title = "The request does not have the required shape"
+
+    def __init__(
+        self, detail: str | None = None, *, errors: Sequence[Mapping[str, object]] = ()
+    ) -> None:
+        extensions: dict[str, Any] = {"errors": [*errors[:MOST_ERRORS]]} if errors else {}
+        if len(errors) > MOST_ERRORS:
+            extensions["error_count"] = len(errors)
+        super().__init__(detail, **extensions)

@@ -447,7 +447,9 @@ async def test_a_full_name_of_hostile_text_is_kept_or_refused(client: httpx.Asyn
             f'"password": "{PASSWORD}"',
             hostile.as_json_member("full_name"),
         )
-        if hostile.on_one_line is None:
+        if hostile.name.startswith("very long"):
+            assert answer.status_code == 413, hostile.name  # a body with a password is a short one
+        elif hostile.on_one_line is None:
             assert is_refusal_of(answer, "full_name"), hostile.name
         else:
             assert answer.status_code == 201, hostile.name
@@ -462,7 +464,7 @@ async def test_hostile_text_in_no_field_is_an_error_of_ours(
         fields = {"email": f'"email": "u{n}@a.example"', "password": f'"password": "{PASSWORD}"'}
         fields[name] = hostile.as_json_member(name)
         answer = await post_raw(client, *fields.values())
-        assert answer.status_code in {201, 422}, hostile.name
+        assert answer.status_code in {201, 413, 422}, hostile.name
         if answer.status_code == 422:
             assert {tuple(error["loc"]) for error in answer.json()["errors"]} == {("body", name)}
 
@@ -488,8 +490,8 @@ NO_BODIES = [
     b'{"email": ' + b"9" * 5000 + b"}",
     b"\xff\xfe{}",
     b'{"email": "\xed\xa0\x80"}',
-    b"[" * 100_000,
-    b'{"email":' * 50_000,
+    b"[" * 8000,
+    b'{"email":' * 900,
 ]
 
 

@@ -207,7 +207,9 @@ async def test_a_full_name_of_hostile_text_is_kept_or_refused(
             content=f"{{{hostile.as_json_member('full_name')}}}".encode(),
             headers={**ada.headers, "content-type": "application/json"},
         )
-        if hostile.on_one_line is None:
+        if hostile.name.startswith("very long"):
+            assert answer.status_code == 413, hostile.name  # a body with a password is a short one
+        elif hostile.on_one_line is None:
             assert refused_fields(answer) == [["body", "full_name"]], hostile.name
         else:
             assert answer.json()["full_name"] == hostile.on_one_line, hostile.name

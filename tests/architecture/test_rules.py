@@ -137,3 +137,24 @@ def test_a_story_promises_something() -> None:
                     yield node.name
 
     assert not offences(silent)
+
+
+def test_only_one_module_normalises_text() -> None:
+    """There the run of combining marks is bounded, which else takes quadratic time."""
+
+    def normalises(module: Module) -> list[str]:
+        return matching(
+            r"(.+\.)?unicodedata\.(is_)?normali[sz]ed?", module.spoken | module.imported
+        )
+
+    assert not offences(normalises, but=("normal_form",)), "use normal_form.normalise"
+
+
+def test_no_module_reads_headers_by_the_standard_librarys_parsers() -> None:
+    """They take quadratic time for some fields."""
+
+    def parses(module: Module) -> list[str]:
+        own = matching(r"(email\.message|http\.cookies|cgi)(\..+)?", module.imported)
+        return own + matching(r".*(request|connection|websocket)\.cookies", module.spoken)
+
+    assert not offences(parses), "read the field itself"

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from gatepost.errors import Problem
+from gatepost.normal_form import MOST_MARKS, has_too_many_marks, normalise
 from gatepost.security.passwords import BCRYPT_MAX_BYTES, NFD_EXPANSION
 from gatepost.settings.passwords import PasswordSettings
 
@@ -54,11 +55,15 @@ def check(
     Lengths are counted in code points of the NFC form. Raises `WeakPassword` whose `errors` name
     each unmet rule, at `loc`, without a word of the password.
     """
-    # Normalising and comparing take quadratic time, so what is far too long is only called that.
+    # Comparing takes more time than linear, so what is far too long is only called that.
     if len(password) > NFD_EXPANSION * settings.password_max_length:
         unmet = [_too_long(settings)]
+    elif has_too_many_marks(password):
+        unmet = [
+            _Unmet("password_too_many_marks", f"Use at most {MOST_MARKS} combining marks in a row.")
+        ]
     else:
-        password = unicodedata.normalize("NFC", password)
+        password = normalise(password)
         unmet = [
             *_unmet_by_length(password, settings),
             *_unmet_by_characters(password, settings),
@@ -121,7 +126,9 @@ def _guessable_words(identities: Iterable[str | None]) -> set[str]:
     """Return each identity whole, the local part of an address, and the words of a name."""
     words = set()
     for identity in identities:
-        folded = unicodedata.normalize("NFC", identity or "").casefold().strip()
+        if identity is None or has_too_many_marks(identity):
+            continue  # none is ever kept, nor typed by anybody
+        folded = normalise(identity).casefold().strip()
         local_part, at, _ = folded.rpartition("@")
         words.update([folded, local_part] if at else [folded, *_long_words(folded)])
     return words - {""}

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import unicodedata
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Protocol
 import bcrypt
 
 from gatepost.errors import Problem
+from gatepost.normal_form import TooManyMarksError, normalise
 from gatepost.security import argon2
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.legacy_hashes import bcrypt_text
@@ -290,8 +290,8 @@ def _encode(password: str, scheme: Scheme) -> bytes | None:
     if len(password) > _LONGEST_INPUT or "\0" in password:
         return None
     try:
-        encoded = unicodedata.normalize("NFC", password).encode()
-    except UnicodeEncodeError:
+        encoded = normalise(password).encode()
+    except (UnicodeEncodeError, TooManyMarksError):
         return None
     too_long = scheme.max_bytes is not None and len(encoded) > scheme.max_bytes
     return None if too_long else encoded

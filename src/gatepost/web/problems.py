@@ -82,6 +82,9 @@ class ProblemDetails(BaseModel):
     code: str = Field(description="The kind of problem, for a program; never changes.")
     request_id: str = Field(description="Names this request in the logs.")
     errors: list[FieldError] | None = None
+    error_count: int | None = Field(
+        default=None, description="How many there are, where `errors` has only the first 20."
+    )
 
 
 def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:

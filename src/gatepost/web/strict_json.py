@@ -14,6 +14,9 @@ from typing import Any, NoReturn
 from gatepost.errors import ValidationFailed
 from gatepost.web.problems import field_error
 
+MOST_MEMBERS = 100
+"""Of one object or array: several times what any body of ours has, and no work for a model."""
+
 _LONGEST_NUMBER = 400
 """In characters. More than any double needs; reading one of a million digits takes seconds."""
 
@@ -24,7 +27,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any value
         raise _refusal("json_invalid", "Leave out the byte order mark (RFC 8259 section 8.1)")
     refusal: tuple[str, str, *tuple[int, ...]]
     try:
-        return _DECODER.decode(body.decode("utf-8"))
+        return _read_value(body.decode("utf-8"))
     except json.JSONDecodeError as error:
         refusal = ("json_invalid", "The body is not JSON", error.pos)
     except UnicodeDecodeError:
@@ -35,13 +38,38 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any value
     raise _refusal(*refusal)
 
 
+def _read_value(text: str) -> object:
+    value = _DECODER.decode(text)
+    _check_array(value)
+    return value
+
+
 def _read_object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """The object; where a name comes twice, another parser could take the other value."""
+    if len(members) > MOST_MEMBERS:
+        raise _too_many()
+    for name, value in members:
+        _check_array(value, name)
     found = dict(members)
     if len(found) < len(members):
         ((name, _),) = Counter(name for name, _ in members).most_common(1)
         raise _refusal("json_duplicate_member", "Give each member once", name)
     return found
+
+
+def _check_array(value: object, *place: str) -> None:
+    """Raise for an array with too much in it, or that has one; objects are looked at when read."""
+    if not isinstance(value, list):
+        return
+    if len(value) > MOST_MEMBERS:
+        raise _too_many(*place)
+    for each in value:
+        _check_array(each, *place)
+
+
+def _too_many(*place: str) -> ValidationFailed:
+    sentence = f"Give an object or an array at most {MOST_MEMBERS} members"
+    return _refusal("json_too_many_members", sentence, *place)
 
 
 def _read_integer(digits: str) -> int:

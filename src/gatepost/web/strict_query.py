@@ -9,8 +9,6 @@ from starlette.datastructures import QueryParams
 from gatepost.errors import ValidationFailed
 from gatepost.web.problems import field_error
 
-_MOST_ERRORS = 20
-
 LONGEST_QUERY = 8192
 """In characters, as they are sent: a page's cursor and a search have room in it."""
 
@@ -48,9 +46,7 @@ def check_query(sent: QueryParams, names: frozenset[str]) -> None:
         if count > 1 and name in names
     ]
     if unknown or repeated:
-        raise ValidationFailed(
-            "The query is not as it should be.", errors=(unknown + repeated)[:_MOST_ERRORS]
-        )
+        raise ValidationFailed("The query is not as it should be.", errors=unknown + repeated)
 
 
 _UNKNOWN = "This address takes no such query parameter"

@@ -2,7 +2,6 @@
 
 import html
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,6 +9,8 @@ from typing import Annotated
 import nh3
 from pydantic import AfterValidator, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
+
+from gatepost.normal_form import MOST_MARKS, TooManyMarksError, normalise
 
 # Of the control characters only the tab and the line feed mean anything in text; a NUL is an
 # error in PostgreSQL. Unpaired surrogates never come this far: pydantic refuses them.
@@ -100,7 +101,7 @@ def without_markup(text: str) -> str:
     It is text, not HTML: `Tom & Jerry`, `1 < 2` and `&lt;` stay as they were typed. No `<` that
     could begin a tag is left, so doing it again changes nothing.
     """
-    text = unicodedata.normalize("NFC", text)
+    text = _form_c(text)
     for _ in range(_PASSES):
         stripped = _strip_tags(text)
         if stripped == text:
@@ -118,13 +119,22 @@ def _strip_tags(text: str) -> str:
     text = closed + end + _BEGINS_TAG.sub("< ", rest)
     # Escaped first, since an `&` here is only ever an `&`; the parser's own escapes undone after.
     stripped = nh3.clean(text.replace("&", "&amp;"), tags=set(), attributes={})
-    return unicodedata.normalize("NFC", html.unescape(stripped))
+    return _form_c(html.unescape(stripped))
+
+
+def _form_c(text: str) -> str:
+    try:
+        return normalise(text)
+    except TooManyMarksError:
+        raise PydanticCustomError(
+            "text_too_many_marks", f"Put at most {MOST_MARKS} combining marks in a row"
+        ) from None
 
 
 def _clean_search(text: str) -> str:
     if _REPLACEMENT in text:
         raise PydanticCustomError("text_not_utf8", "Encode it in UTF-8")
-    return unicodedata.normalize("NFC", refuse_unprintable(text)).strip()
+    return _form_c(refuse_unprintable(text)).strip()
 
 
 # What a `q` looks for, in form C: markup is not taken off, since none is kept to be found.

@@ -5,7 +5,6 @@ the Kelvin sign and `k`), so the key is computed here and compared byte by byte.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, NamedTuple
@@ -13,6 +12,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from gatepost.normal_form import TooManyMarksError, normalise
 from gatepost.settings import addresses
 from gatepost.settings.addresses import LONGEST_EMAIL, NoAddress
 from gatepost.web.text import PlainText, SearchText
@@ -133,7 +133,11 @@ def _nobodys_key(typed: str) -> str:
 
 def _lower(text: str) -> str:
     # Lower case can leave form C: there is a small letter for J with caron, and no capital.
-    return unicodedata.normalize("NFC", text.lower())
+    lowered = text.lower()
+    try:
+        return normalise(lowered)
+    except TooManyMarksError:  # no address has as many: whatever is looked for is not found
+        return lowered
 
 
 def _check_email(email: str) -> str:

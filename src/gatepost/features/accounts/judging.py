@@ -210,7 +210,9 @@ def _full_name(text: str) -> str:
         return FULL_NAME.clean(text)
     except PydanticKnownError:
         raise BadRow(Reason.FIELD_INVALID, "full_name", "It is too long") from None
-    except (PydanticCustomError, UnicodeEncodeError):
+    except PydanticCustomError as error:
+        raise BadRow(Reason.FIELD_INVALID, "full_name", error.message()) from None
+    except UnicodeEncodeError:
         raise BadRow(Reason.FIELD_INVALID, "full_name", "Leave out control characters") from None
 
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import hmac
-import unicodedata
 from dataclasses import dataclass
 
+from gatepost.normal_form import normalise
 from gatepost.security.legacy_hashes import phc
 
 _SCHEME = "scrypt"
@@ -56,7 +56,7 @@ class Scrypt:
         if pieces is None:
             raise ValueError("not a scrypt hash")
         if pieces.scheme == _SCHEME_OF_NFKC:
-            password = unicodedata.normalize("NFKC", password.decode()).encode()
+            password = normalise(password.decode(), "NFKC").encode()
         derived = derive(password, pieces.salt, _cost_of(pieces), len(pieces.digest))
         return hmac.compare_digest(derived, pieces.digest)
 

@@ -14,6 +14,17 @@ from gatepost.web.middleware.security_headers import SecurityHeaders
 FORM_PATHS = ("/login", "/users/code")
 """How the paths end that take the OAuth2 password form; every other takes JSON alone."""
 
+CREDENTIAL_PATHS = (
+    *FORM_PATHS,
+    "/register",
+    "/refresh",
+    "/users",
+    "/users/me",
+    "/users/me/password",
+    "/update",
+)
+"""How the paths end whose bodies hold a password or a token, and little else."""
+
 
 def middleware_stack(settings: Settings) -> list[Middleware]:
     return [
@@ -28,6 +39,7 @@ def middleware_stack(settings: Settings) -> list[Middleware]:
         Middleware(
             BodyLimit,
             largest=settings.max_request_body_size,
+            credential_paths=CREDENTIAL_PATHS,
             seconds=settings.body_timeout_seconds,
         ),
         Middleware(ContentType, form_paths=FORM_PATHS),

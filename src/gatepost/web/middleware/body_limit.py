@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatepost.errors import Problem
 from gatepost.web.problems import problem_response, request_id_of
 
+LARGEST_CREDENTIALS = 8192
+"""Bytes of a body that holds a password or a token: anybody may send those."""
+
 _MOST_DIGITS = 18
 """More would be no length of anything, and Python reads no number of thousands of digits."""
 
@@ -41,9 +44,13 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
 class BodyLimit:
     """Counts bytes and seconds while streaming, so that chunked and endless bodies are bounded."""
 
-    def __init__(self, app: ASGIApp, largest: int, seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, largest: int, seconds: float, credential_paths: tuple[str, ...] = ()
+    ) -> None:
         self.app = app
         self.largest = largest
+        self.largest_credentials = min(largest, LARGEST_CREDENTIALS)
+        self.credential_paths = credential_paths
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,10 +60,12 @@ class BodyLimit:
         if _has_no_body(scope):
             await self.app(scope, receive, send)
             return
-        if _declares_more_than(self.largest, scope):
-            await _refuse(_too_large(self.largest), scope, receive, send)
+        is_small = scope["path"].endswith(self.credential_paths)
+        largest = self.largest_credentials if is_small else self.largest
+        if _declares_more_than(largest, scope):
+            await _refuse(_too_large(largest), scope, receive, send)
             return
-        body = _Body(receive, self.largest, self.seconds)
+        body = _Body(receive, largest, self.seconds)
         started = False
 
         async def send_unless_refused(message: Message) -> None:
