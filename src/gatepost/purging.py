@@ -5,13 +5,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 
 from gatepost.features.audit import retention
 from gatepost.features.idempotency import service as idempotency
 from gatepost.features.sessions import service as sessions
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.runtime import Runtime
-from gatepost.work import Origin, Work, begin_work
+from gatepost.work import Origin, Work, begin_work, write
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ async def _repeat(purge: Purge, runtime: Runtime, origin: Origin) -> int:
     while True:
         began = time.monotonic()
         async with begin_work(runtime, origin) as work:
-            count = await purge(work)
+            count = await write(work, partial(purge, work))
         total += count
         # Half of the time is others': who waits for SQLite's lock looks for it but now and then.
         pause = max(_SHORTEST_PAUSE, time.monotonic() - began)

@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
+import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from gatepost import holding
+from gatepost.db.diagnosis import explain_failure, was_in_the_way
 from gatepost.db.replica import FAILURES
 from gatepost.errors import Problem
 from gatepost.runtime import Runtime
@@ -18,6 +22,12 @@ from gatepost.runtime import Runtime
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_PATIENCE = 10.0
+_FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.5
+"""Seconds for which a story is tried again, and between two tries, which grow."""
+
+_APART = secrets.SystemRandom()
 
 FollowUp = Callable[[], Awaitable[None]]
 
@@ -74,6 +84,11 @@ class Work:
         """Do this once what was written is committed; never, where it is rolled back."""
         self.follow_ups.append(action)
 
+    async def flush(self) -> None:
+        """Send what the session has yet to write, so that what refuses it is met now."""
+        if self._session is not None:
+            await self._session.flush()
+
     async def let_go(self) -> None:
         """Commit so far and give the connection back: nothing may be held through slow work.
 
@@ -99,6 +114,31 @@ class Work:
         users, self.changed_users = self.changed_users, set()
         if users:
             await self.runtime.announcements.announce(users)
+
+
+async def write(work: Work, story: Callable[[], Awaitable[T]]) -> T:
+    """Run a story in a transaction that begins with it, and again if another one was in the way.
+
+    A deadlock and its like undo all of the transaction, so the story reads anew all that it goes
+    by: what is slow, as a hash, comes before. What this work did before is committed first. Raises
+    what was in the way if it still is after `_PATIENCE` seconds, and all else at once.
+    """
+    await work.let_go()
+    give_up_at, pause = time.monotonic() + _PATIENCE, _FIRST_PAUSE
+    while True:
+        try:
+            answer = await story()
+            await work.flush()
+        except DBAPIError as error:
+            if not was_in_the_way(error) or time.monotonic() >= give_up_at:
+                raise
+            log.info("database.tried_again", extra={"reason": explain_failure(error)})
+        else:
+            return answer
+        await work.give_up()
+        # Two that were in each other's way shall not begin again together.
+        await asyncio.sleep(pause * _APART.uniform(0.5, 1.5))
+        pause = min(2 * pause, _LAST_PAUSE)
 
 
 @asynccontextmanager

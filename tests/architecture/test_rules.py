@@ -61,6 +61,15 @@ def test_only_repositories_and_the_database_layer_build_queries() -> None:
     assert not offences(building, but=own), "a repository does that"
 
 
+def test_only_one_module_makes_savepoints() -> None:
+    """Whoever makes one has to know what becomes of it in a deadlock."""
+
+    def nesting(module: Module) -> list[str]:
+        return matching(r".+\.begin_nested", module.spoken)
+
+    assert not offences(nesting, but=("db.savepoints",)), "use savepoints.unless_taken"
+
+
 def test_only_the_clock_asks_what_time_it_is() -> None:
     """A resource server has a clock of its own; `time.monotonic` measures durations anywhere."""
     asking = r"(.+\.)?(datetime\.(now|utcnow|today)|date\.today|time\.time(_ns)?)"

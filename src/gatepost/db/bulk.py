@@ -6,10 +6,12 @@ from typing import Any
 
 from asyncpg.exceptions import InterfaceError, PostgresError, UniqueViolationError
 from sqlalchemy import ARRAY, ColumnElement, Dialect, String, Table, bindparam, func, insert, select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
+
+from gatepost.db.savepoints import unless_taken
 
 _ROWS_IN_A_STATEMENT = 1_000
 _ROWS_IN_A_PIECE = 2_000
@@ -28,16 +30,15 @@ async def insert_rows(
     """Insert all rows, or none if a unique key is taken: then False, and the transaction lives."""
     if not rows:
         return True
-    try:
-        async with db.begin_nested():
-            connection = await db.connection()  # asked for here, where it has its savepoint
-            if connection.dialect.name == "postgresql":
-                await _copy(connection, table, columns, rows)
-            else:
-                await _insert(connection, table, columns, rows)
-    except (IntegrityError, UniqueViolationError):
-        return False
-    return True
+
+    async def write() -> None:
+        connection = await db.connection()  # asked for here, where it has its savepoint
+        if connection.dialect.name == "postgresql":
+            await _copy(connection, table, columns, rows)
+        else:
+            await _insert(connection, table, columns, rows)
+
+    return await unless_taken(db, write)
 
 
 def one_of(

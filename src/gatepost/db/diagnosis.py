@@ -86,7 +86,7 @@ _PASSING_SQLSTATES = frozenset(
     {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "57014", "25P03", "25006"}
 )
 _PASSING_MYSQL_CODES = frozenset(
-    {1021, 1040, 1047, 1053, 1114, 1203, 1205, 1213, 1226, 1290, 1792, 1836, 1927, 1969}
+    {1020, 1021, 1040, 1047, 1053, 1114, 1203, 1205, 1213, 1226, 1290, 1792, 1836, 1927, 1969}
     | {2002, 2003, 2006, 2013, 3024}
 )
 
@@ -97,7 +97,7 @@ _PASSING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
 _SPOILING_CODES = {"25006", "1047", "1290", "1792", "1836"}
 
 # Another transaction was in the way: a deadlock, a lock not had in time, a row that has changed.
-_IN_THE_WAY_CODES = {"40P01", "40001", "1213", "1205", "1020"}
+_IN_THE_WAY_CODES = {"40P01", "40001", "55P03", "1213", "1205", "1020"}
 
 # What is to be made is there already, or what is to be dropped is there no more.
 _DONE_CODES = {"42P07", "42710", "23505"} | {
@@ -190,7 +190,11 @@ def will_pass(error: Exception) -> bool:
 
 def was_in_the_way(error: Exception) -> bool:
     """Whether a transaction failed only because of another one: done again, it may succeed."""
-    return any(_code(each) in _IN_THE_WAY_CODES for each in _chain(error))
+    return any(
+        _code(each) in _IN_THE_WAY_CODES
+        or getattr(each, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY_SNAPSHOT
+        for each in _chain(error)
+    )
 
 
 def was_done_by_another(error: Exception) -> bool:

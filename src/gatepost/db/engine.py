@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.engine import URL, AdaptedConnection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gatepost.db.diagnosis import spoils_a_connection
@@ -27,6 +28,9 @@ _REPLICA_SECONDS = 2
 """How long a replica may take to let us in: there is somebody else to ask."""
 
 _DEADLINE = "gatepost_deadline"
+
+_NO_SAVEPOINT = 1305
+"""What MariaDB says where there is no savepoint of that name."""
 
 # How many steps SQLite takes between two looks at the clock: less than a millisecond's worth.
 _STEPS = 10_000
@@ -71,6 +75,8 @@ def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) ->
         **_isolation(url),
     )
     event.listen(engine.sync_engine, "handle_error", _let_go_of_spoilt)
+    if url.get_backend_name() == "mysql":
+        _forgive_lost_savepoints(engine.sync_engine)
     if url.get_backend_name() != "sqlite":
         _limit_pings(engine.sync_engine, settings.database_pool_timeout_seconds)
     return engine
@@ -144,6 +150,23 @@ def _limit_pings(engine: Engine, seconds: float) -> None:
         return answered
 
     engine.dialect.do_ping = ping  # type: ignore[assignment] # of this engine, no other's
+
+
+def _forgive_lost_savepoints(engine: Engine) -> None:
+    """Let a deadlock be told, for which MariaDB rolls back all, savepoints included.
+
+    To roll back to one then is an error of its own, which would hide the first.
+    """
+    roll_back = engine.dialect.do_rollback_to_savepoint
+
+    def roll_back_if_it_is_there(connection: Connection, name: str) -> None:
+        try:
+            roll_back(connection, name)
+        except DBAPIError as error:
+            if error.orig is None or error.orig.args[:1] != (_NO_SAVEPOINT,):
+                raise
+
+    engine.dialect.do_rollback_to_savepoint = roll_back_if_it_is_there  # type: ignore[method-assign] # of this engine
 
 
 def _postgresql_limits(settings: DatabaseSettings) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +18,7 @@ from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings, SettingsError
 from gatepost.settings.base import SettingsGroup
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
-from gatepost.work import Origin, Work, begin_work
+from gatepost.work import Origin, Work, begin_work, write
 
 T = TypeVar("T")
 Group = TypeVar("Group", bound=SettingsGroup)
@@ -49,7 +50,7 @@ def run_work(
 
     async def in_runtime(runtime: Runtime) -> T:
         async with begin_work(runtime, new_origin(), writes=writes) as work:
-            return await story(work)
+            return await write(work, partial(story, work)) if writes else await story(work)
 
     with telling_a_busy_database():
         return run_runtime(in_runtime, is_patient=is_patient)

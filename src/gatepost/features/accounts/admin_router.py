@@ -21,6 +21,7 @@ from gatepost.features.accounts.errors import (
     UserNotFound,
     UserReferenced,
 )
+from gatepost.features.accounts.models import User
 from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserRead, UserUpdate
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
@@ -30,7 +31,7 @@ from gatepost.stores.base import StoreUnavailable
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
-from gatepost.work import read_list
+from gatepost.work import Work, read_list, write
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=OnceRoute)
 
@@ -84,15 +85,18 @@ async def update_user(
     """Change a user: oneself, or anybody for admins. Email, role and activity by admins only."""
     if not _may_update(principal, user_id, body):
         await deny(work, principal)
-    actor_id = principal.user_id
+    user = await write(work, lambda: _update(work, user_id, body, principal.user_id))
+    return UserRead.model_validate(user)
+
+
+async def _update(work: Work, user_id: int, body: UserUpdate, actor_id: int) -> User:
     if body.role is not None:
         await accounts.set_role(work, user_id, body.role, actor_id=actor_id)
     if body.is_active is not None:
         act = accounts.enable if body.is_active else accounts.disable
         await act(work, user_id, actor_id=actor_id)
     changes = body.model_dump(exclude_unset=True, exclude={"role", "is_active"})
-    user = await accounts.change_profile(work, user_id, changes, actor_id=actor_id)
-    return UserRead.model_validate(user)
+    return await accounts.change_profile(work, user_id, changes, actor_id=actor_id)
 
 
 @router.delete(
@@ -102,7 +106,7 @@ async def update_user(
 )
 async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: UserId) -> None:
     """Delete a user and all that is theirs. The last active admin stays."""
-    await accounts.delete(work, user_id, actor_id=principal.user_id)
+    await write(work, lambda: accounts.delete(work, user_id, actor_id=principal.user_id))
 
 
 @router.post(

@@ -26,7 +26,7 @@ from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.runtime import Runtime
 from gatepost.security.passwords import UnusablePassword
-from gatepost.work import Origin, Work, begin_work
+from gatepost.work import Origin, Work, begin_work, write
 
 _ATTEMPTS = 10
 _SHOWN_OF_A_KEY = 16
@@ -208,14 +208,18 @@ async def _begin(
 ) -> tuple[datetime, Tally, datetime | None]:
     """When the import was begun, how far it is, and when it was finished."""
     async with begin_work(runtime, origin) as work:
-        found = None if plan.key is None else await _find_begun(work, plan.key, plan)
-        if found is not None:
-            return found.begun_at, _tally_of(found), found.finished_at
-        begun = UserImport(key=plan.key, begun_at=work.now, **_columns(Tally()))
-        if plan.key is not None and not await repository.insert_import(work.db, begun):
-            raise _elsewhere()
-        await _record(work, plan, Event.USERS_IMPORT_BEGUN)
-        return work.now, Tally(), None
+        return await write(work, lambda: _begin_within(work, plan))
+
+
+async def _begin_within(work: Work, plan: Plan) -> tuple[datetime, Tally, datetime | None]:
+    found = None if plan.key is None else await _find_begun(work, plan.key, plan)
+    if found is not None:
+        return found.begun_at, _tally_of(found), found.finished_at
+    begun = UserImport(key=plan.key, begun_at=work.now, **_columns(Tally()))
+    if plan.key is not None and not await repository.insert_import(work.db, begun):
+        raise _elsewhere()
+    await _record(work, plan, Event.USERS_IMPORT_BEGUN)
+    return work.now, Tally(), None
 
 
 async def _find_begun(work: Work, key: str, plan: Plan) -> UserImport | None:
@@ -244,40 +248,50 @@ async def _store(run: _Run, batch: Batch, tally: Tally, *, careful: bool) -> Tal
     """Insert a batch and remember it, in one transaction; tried again where it was in the way."""
     for attempt in range(_ATTEMPTS):
         try:
-            return await _store_once(run, batch, tally, careful=careful or attempt > 0)
+            if attempt == 0:
+                return await _store_once(run, batch, tally, careful=careful)
+            return await _store_once(run, batch, tally, careful=True, by_address=True)
         except Exception as error:
             if not was_in_the_way(error):
                 raise
     raise ImportStopped("Too much else is being written to the database. Run it again to go on.")
 
 
-async def _store_once(run: _Run, batch: Batch, tally: Tally, *, careful: bool) -> Tally:
+async def _store_once(
+    run: _Run, batch: Batch, tally: Tally, *, careful: bool, by_address: bool = False
+) -> Tally:
     plan = run.plan
     async with begin_work(run.runtime, run.origin) as work:
         # First, so that of two processes with one file the second waits, and then finds it moved.
         await _move(work, plan, tally, {"row_count": batch.last})
         # Not before: on a single core what is short would wait for what is begun here.
         run.ahead.make_next()
-        fates = await _insert(work, batch, careful=careful)
+        fates = await _insert(work, batch, careful=careful, by_address=by_address)
         after = _add(tally, batch, fates, refusals(batch, fates), plan.rejected)
         await _move(work, plan, after, _columns(after))
         return after
 
 
-async def _insert(work: Work, batch: Batch, *, careful: bool) -> list[Fate]:
-    """Insert what can be inserted: all at once if nobody has any of it, else after a look."""
+async def _insert(work: Work, batch: Batch, *, careful: bool, by_address: bool) -> list[Fate]:
+    """Insert what can be inserted: all at once if nobody has any of it, else after a look.
+
+    Where it was in another's way before, `by_address` and not as in the file: of two that go in one
+    order one waits for the other, and never both.
+    """
     if not careful and await repository.insert_many(work.db, batch.rows):
         return [Fate.MADE] * len(batch.rows)
     for _ in range(_ATTEMPTS):
         fates = sort_out(batch.rows, await repository.find_taken(work.db, batch.rows))
         rows = [row for row, fate in zip(batch.rows, fates, strict=True) if fate is Fate.MADE]
+        if by_address:
+            rows.sort(key=lambda row: row.email_key)
         if await repository.insert_many(work.db, rows):
             return fates
     raise ImportStopped("Too many of these addresses register meanwhile. Run it again to go on.")
 
 
 async def _finish(runtime: Runtime, origin: Origin, plan: Plan, tally: Tally) -> None:
-    async with begin_work(runtime, origin) as work:
+    async def finish(work: Work) -> None:
         await _move(work, plan, tally, {"finished_at": work.now})
         await _record(
             work,
@@ -287,6 +301,9 @@ async def _finish(runtime: Runtime, origin: Origin, plan: Plan, tally: Tally) ->
             already_there=tally.already_there,
             refused=tally.refused_count,
         )
+
+    async with begin_work(runtime, origin) as work:
+        await write(work, lambda: finish(work))
 
 
 async def _move(work: Work, plan: Plan, at: Tally, values: Mapping[str, object]) -> None:

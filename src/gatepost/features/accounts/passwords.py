@@ -1,5 +1,7 @@
 """Setting a password: judged, hashed while nothing is held, then stored in a short transaction."""
 
+from typing import Any
+
 from gatepost.features.accounts import lockout
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import EmailTaken, WrongPassword
@@ -12,7 +14,7 @@ from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.errors import InvalidToken
 from gatepost.features.sessions.principal import Principal
 from gatepost.security import password_policy
-from gatepost.work import Work
+from gatepost.work import Work, write
 
 
 async def hash_new(
@@ -39,11 +41,33 @@ async def change(work: Work, principal: Principal, current: str, new: str) -> No
     confirmed_hash, identities = user.password_hash, identities_of(user)
     await work.let_go()
     new_hash = await hash_new(work, new, identities, ("body", "new_password"))
-    await _lock_unchanged(work, principal, confirmed_hash)
-    await accounts.store_new_password(work, principal.user_id, new_hash)
-    await sessions.end_all(work, principal.user_id, but=principal.session_id)
-    about = audit.About(user_id=principal.user_id, session_id=principal.session_id)
-    await audit.record(work, Event.PASSWORD_CHANGED, about)
+
+    async def store() -> None:
+        await _lock_unchanged(work, principal, confirmed_hash)
+        await accounts.store_new_password(work, principal.user_id, new_hash)
+        await sessions.end_all(work, principal.user_id, but=principal.session_id)
+        about = audit.About(user_id=principal.user_id, session_id=principal.session_id)
+        await audit.record(work, Event.PASSWORD_CHANGED, about)
+
+    await write(work, store)
+
+
+async def change_own_profile(
+    work: Work, principal: Principal, changes: dict[str, Any], current: str | None
+) -> User:
+    """Change the caller's profile, as `accounts.change_profile` does.
+
+    With their `current` password, only if it is that: raises as `confirm` does too.
+    """
+    user_id = principal.user_id
+    hashed = None if current is None else (await confirm(work, principal, current)).password_hash
+
+    async def change_it() -> User:
+        if current is not None:
+            await _lock_unchanged(work, principal, hashed)
+        return await accounts.change_profile(work, user_id, changes, actor_id=user_id)
+
+    return await write(work, change_it)
 
 
 async def confirm(work: Work, principal: Principal, password: str) -> User:
@@ -85,11 +109,15 @@ async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = No
     user = await accounts.get(work, user_id)
     await work.let_go()
     new_hash = await hash_new(work, new, identities_of(user))
-    await accounts.get_locked(work, user_id)
-    await accounts.store_new_password(work, user_id, new_hash)
-    await sessions.end_all(work, user_id, actor_id=actor_id)
-    about = audit.About(user_id=user_id, actor_id=actor_id)
-    await audit.record(work, Event.PASSWORD_CHANGED, about)
+
+    async def store() -> None:
+        await accounts.get_locked(work, user_id)
+        await accounts.store_new_password(work, user_id, new_hash)
+        await sessions.end_all(work, user_id, actor_id=actor_id)
+        about = audit.About(user_id=user_id, actor_id=actor_id)
+        await audit.record(work, Event.PASSWORD_CHANGED, about)
+
+    await write(work, store)
 
 
 async def create_admin(work: Work, email: str, password: str, full_name: str | None = None) -> User:
@@ -97,7 +125,7 @@ async def create_admin(work: Work, email: str, password: str, full_name: str | N
     await work.let_go()
     password_hash = await hash_new(work, password, (email, full_name))
     new = NewUser(email, password_hash, full_name=full_name, role=Role.ADMIN, email_verified=True)
-    return await accounts.create(work, new)
+    return await write(work, lambda: accounts.create(work, new))
 
 
 async def create_first_admin(

@@ -11,6 +11,7 @@ from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
 from gatepost.db.lone import Insertion, LoneStatements, OpenDb
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
+from gatepost.db.savepoints import add_unless_taken, unless_taken
 from gatepost.features.accounts.errors import UserReferenced
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
@@ -57,12 +58,7 @@ T = TypeVar("T")
 
 async def insert(db: AsyncSession, user: User) -> bool:
     """Insert a user; False if a key is taken. The constraint decides, so no race can."""
-    try:
-        async with db.begin_nested():
-            db.add(user)
-    except IntegrityError:
-        return False
-    return True
+    return await add_unless_taken(db, user)
 
 
 async def insert_many(db: AsyncSession, rows: Sequence[NewRow]) -> bool:
@@ -154,17 +150,13 @@ async def has_active_admin(db: AsyncSession) -> bool:
 
 async def change(db: AsyncSession, user_id: int, values: Mapping[str, Any]) -> bool:
     """Set columns of a user; False if a key is taken."""
-    try:
-        async with db.begin_nested():
-            await db.execute(
-                update(User)
-                .where(User.id == user_id)
-                .values(**values)
-                .execution_options(synchronize_session=False)
-            )
-    except IntegrityError:
-        return False
-    return True
+    changing = (
+        update(User)
+        .where(User.id == user_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return await unless_taken(db, lambda: db.execute(changing))
 
 
 async def remove(db: AsyncSession, user_id: int) -> bool:
@@ -213,12 +205,7 @@ async def find_import(db: AsyncSession, key: str) -> UserImport | None:
 
 async def insert_import(db: AsyncSession, begun: UserImport) -> bool:
     """Remember an import; False if it has been begun already."""
-    try:
-        async with db.begin_nested():
-            db.add(begun)
-    except IntegrityError:
-        return False
-    return True
+    return await add_unless_taken(db, begun)
 
 
 async def move_import(db: AsyncSession, key: str, at: int, values: Mapping[str, Any]) -> bool:

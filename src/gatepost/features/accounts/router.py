@@ -4,7 +4,6 @@ from fastapi import APIRouter
 
 from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import passwords
-from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.dependencies import CurrentUser
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken, WrongPassword
 from gatepost.features.accounts.routing import CallerRoute
@@ -43,21 +42,18 @@ async def update_me(
 ) -> UserRead:
     """Change the caller's profile. A new email address takes the current password."""
     changes = body.model_dump(exclude_unset=True, exclude={"current_password"})
-    if "email" in changes:
-        if body.current_password is None:
-            raise ValidationFailed(
-                errors=[
-                    {
-                        "loc": ["body", "current_password"],
-                        "msg": "Give the current password to change the email address.",
-                        "type": "missing",
-                    }
-                ]
-            )
-        await passwords.confirm(work, principal, body.current_password)
-    user = await accounts.change_profile(
-        work, principal.user_id, changes, actor_id=principal.user_id
-    )
+    if "email" in changes and body.current_password is None:
+        raise ValidationFailed(
+            errors=[
+                {
+                    "loc": ["body", "current_password"],
+                    "msg": "Give the current password to change the email address.",
+                    "type": "missing",
+                }
+            ]
+        )
+    current = body.current_password if "email" in changes else None
+    user = await passwords.change_own_profile(work, principal, changes, current)
     return UserRead.model_validate(user)
 
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import cast
 
 from sqlalchemy import Select, Table, bindparam, delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
 from gatepost.db.lone import Insertion
 from gatepost.db.paging import Page, PageRequest, fetch_newest
+from gatepost.db.savepoints import add_unless_taken
 from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.models import AuditEvent, AuditHead, Entry
 
@@ -64,12 +64,7 @@ async def lock_head(db: AsyncSession) -> AuditHead | None:
 async def insert_head(db: AsyncSession, head: AuditHead) -> bool:
     """Insert the first head; False if another process was quicker."""
     head.id = _HEAD_ID
-    try:
-        async with db.begin_nested():
-            db.add(head)
-    except IntegrityError:
-        return False
-    return True
+    return await add_unless_taken(db, head)
 
 
 async def find_last(db: AsyncSession) -> Place | None:

@@ -7,12 +7,13 @@ import logging
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from gatepost.features.audit import chain, repository
 from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.audit.repository import Place
 from gatepost.runtime import Runtime
-from gatepost.work import Origin, Work, begin_work
+from gatepost.work import Origin, Work, begin_work, write
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ async def seal_all(runtime: Runtime) -> int:
     total = 0
     while True:
         async with begin_work(runtime, origin) as work:
-            count = await seal(work)
+            count = await write(work, partial(seal, work))
         total += count
         if count < BATCH or runtime.stopping.is_set():
             return total

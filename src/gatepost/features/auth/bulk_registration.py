@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from pydantic import ValidationError
 
@@ -15,7 +16,10 @@ from gatepost.features.accounts.service import NewUser
 from gatepost.features.auth.registration import prepare, refuse_if_closed
 from gatepost.features.auth.schemas import Registration
 from gatepost.security.password_policy import WeakPassword
-from gatepost.work import Work
+from gatepost.work import Work, write
+
+_TRIES_BY_ADDRESS = 4
+"""Of so many tries the first goes by address, the others by username."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,8 @@ async def register_many(work: Work, rows: Sequence[object]) -> BulkOutcome:
     refuse_if_closed(work)
     await work.let_go()
     prepared = await _prepare_all(work, rows)
-    outcomes: dict[int, User | Problem] = {}
-    for index in _order_of_writing(prepared):
-        outcomes[index] = await _create(work, prepared[index])
+    tries = count()
+    outcomes = await write(work, lambda: _create_all(work, prepared, tries))
     return BulkOutcome(
         created=[made for _, made in sorted(outcomes.items()) if isinstance(made, User)],
         refused=[
@@ -79,6 +82,14 @@ async def _prepare(work: Work, row: object) -> NewUser | Problem:
         return WeakPassword(" ".join(unmet["msg"] for unmet in weak.extensions["errors"]))
 
 
+async def _create_all(
+    work: Work, prepared: Sequence[NewUser | Problem], tries: Iterator[int]
+) -> dict[int, User | Problem]:
+    """Where addresses had no order in common with another request's, usernames may have one."""
+    order = _order_of_writing(prepared, by_username=next(tries) % _TRIES_BY_ADDRESS > 0)
+    return {index: await _create(work, prepared[index]) for index in order}
+
+
 async def _create(work: Work, new: NewUser | Problem) -> User | Problem:
     if isinstance(new, Problem):
         return new
@@ -88,20 +99,26 @@ async def _create(work: Work, new: NewUser | Problem) -> User | Problem:
         return problem
 
 
-def _order_of_writing(prepared: Sequence[NewUser | Problem]) -> list[int]:
-    """By address, so that two requests with the same rows wait for each other and never both.
+def _order_of_writing(
+    prepared: Sequence[NewUser | Problem], *, by_username: bool = False
+) -> list[int]:
+    """By address, or by username, so that two requests with the same ones wait for each other
+    and never both.
 
     Rows that want the same address or username keep their order: the first one gets it.
     """
     wanted: Counter[str] = Counter()
-    places: dict[int, tuple[int, str]] = {}
+    places: dict[int, tuple[int, str, str]] = {}
     for index, new in enumerate(prepared):
         if isinstance(new, Problem):
-            places[index] = (0, "")
+            places[index] = (0, "", "")
             continue
-        name = canonical_username(new.username) if new.username else f"none of row {index}"
-        places[index] = (wanted[name], canonical_email(new.email))
-        wanted[name] += 1
+        address = canonical_email(new.email)
+        name = canonical_username(new.username) if new.username else ""
+        first, other = (name, address) if by_username else (address, name)
+        other = other or f"none of row {index}"
+        places[index] = (wanted[other], first, address)
+        wanted[other] += 1
     return sorted(places, key=places.__getitem__)
 
 

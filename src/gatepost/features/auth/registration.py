@@ -6,7 +6,7 @@ from gatepost.features.accounts.models import User
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.auth.errors import RegistrationClosed
 from gatepost.features.auth.schemas import Registration
-from gatepost.work import Work
+from gatepost.work import Work, write
 
 
 async def register(work: Work, registration: Registration) -> User:
@@ -17,7 +17,8 @@ async def register(work: Work, registration: Registration) -> User:
     """
     refuse_if_closed(work)
     await work.let_go()
-    return await accounts.create(work, await prepare(work, registration))
+    new = await prepare(work, registration)
+    return await write(work, lambda: accounts.create(work, new))
 
 
 async def prepare(work: Work, registration: Registration) -> NewUser:

@@ -15,6 +15,7 @@ from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.web.csrf import refuse_cross_site
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.rate_limits import limited
+from gatepost.work import write
 
 router = APIRouter(tags=["short paths"], route_class=OnceRoute, include_in_schema=False)
 
@@ -56,7 +57,8 @@ async def delete(
     request: Request, response: Response, work: RequestWork, principal: CurrentPrincipal
 ) -> Message:
     """Delete the caller's own account and all that is theirs."""
-    await accounts.delete(work, principal.user_id, actor_id=principal.user_id)
+    user_id = principal.user_id
+    await write(work, lambda: accounts.delete(work, user_id, actor_id=user_id))
     clear_cookies(request, response, work.runtime.settings)
     return Message(message="Account deleted")
 
