@@ -67,12 +67,15 @@ class Runtime:
     refresh_key: Key = field(repr=False)
     token_id_key: bytes = field(repr=False)
     audit_key: bytes = field(repr=False)
+    former_audit_keys: tuple[bytes, ...] = field(repr=False)
     idempotency_key: bytes = field(repr=False)
     answer_cipher: Cipher = field(repr=False)
     turns: WeakValueDictionary[str, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, repr=False
     )
     """By name, locks of what this process does one at a time; each goes with its last user."""
+    audit_head_seen: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once this process knows that the audit log has a head, as its new rows then tell."""
     reserved_session_ids: deque[int] = field(default_factory=deque, repr=False)
     """Ids that the database has given to nobody else, for sessions that are still to be opened."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -139,7 +142,8 @@ async def start_runtime(
             token_id_key=derive_key(settings.secret_key, "gatepost token id"),
             idempotency_key=derive_key(settings.secret_key, "gatepost idempotency"),
             answer_cipher=Cipher(derive_key(settings.secret_key, "gatepost stored answers")),
-            audit_key=derive_key(settings.secret_key, "gatepost audit log"),
+            audit_key=_audit_key(settings.secret_key),
+            former_audit_keys=tuple(map(_audit_key, settings.former_secret_keys)),
         )
     finally:
         hash_pool.close()
@@ -205,6 +209,10 @@ def _session_cache(settings: Settings, clock: Clock) -> SessionCache[Any]:
     if settings.redis_url is None and serves_alone(settings):
         cache.trusted_until = math.inf
     return cache
+
+
+def _audit_key(secret: str) -> bytes:
+    return derive_key(secret, "gatepost audit log")
 
 
 def _refresh_key(settings: TokenSettings) -> Key:

@@ -4,22 +4,22 @@ import asyncio
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gatepost.db.engine import open_engine
 from gatepost.features.audit import repository, retention, sealing, verification
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.audit.inspection import Fault
-from gatepost.features.audit.models import AuditEvent
+from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.audit.verification import Anchor, Report, Status
 from gatepost.migrations.runner import upgrade
 from gatepost.purging import purge_all
@@ -321,6 +321,126 @@ async def test_tampering_is_still_found_after_the_service_went_on(
     assert report.unsealed == 0
 
 
+# Whatever is done to the database, and whatever the service does then, the log is never good again.
+
+_OF_TYPE: dict[type, tuple[str, ...]] = {
+    str: ("'ffffffffffffffff'",),
+    int: ("0", "99999", "4611686018427387904"),
+    datetime: ("'2020-01-01 00:00:00'", "'2036-01-01 00:00:00'"),
+    dict: ("'{}'",),
+}
+
+
+def assignments(table: type[AuditEvent | AuditHead]) -> Iterator[tuple[str, str]]:
+    """Each column, and each other value that it is set to."""
+    for column in table.__table__.columns:
+        kind = column.type.python_type
+        values = _OF_TYPE.get(kind, ()) + (("NULL",) if column.nullable else ())
+        yield from ((column.name, value) for value in values)
+
+
+UNCHANGED = {
+    *(("actor_id", "NULL"), ("session_id", "NULL"), ("method", "NULL")),
+    *(("purged_position", "0"), ("rekeyed_position", "0")),
+}
+
+
+LAUNDERINGS: dict[str, tuple[str, ...]] = {
+    **{
+        f"head: {name} = {value}": (f"UPDATE gatepost_audit_heads SET {name} = {value}",)
+        for name, value in assignments(AuditHead)
+        if (name, value) not in UNCHANGED
+    },
+    **{
+        f"row: {name} = {value}": (
+            f"UPDATE gatepost_audit_events SET {name} = {value} WHERE position = 6",
+        )
+        for name, value in assignments(AuditEvent)
+        if (name, value) not in UNCHANGED
+    },
+    **{
+        f"{what}, and head: key_id": (
+            done,
+            "UPDATE gatepost_audit_heads SET key_id = 'ffffffffffffffff'",
+        )
+        for what, done in (
+            ("tail cut", "DELETE FROM gatepost_audit_events WHERE position > 9"),
+            ("front cut", "DELETE FROM gatepost_audit_events WHERE position < 4"),
+            ("middle cut", "DELETE FROM gatepost_audit_events WHERE position IN (5, 6)"),
+            ("all cut", "DELETE FROM gatepost_audit_events"),
+            ("altered", "UPDATE gatepost_audit_events SET user_id = 99 WHERE position = 6"),
+            (
+                "other key",
+                "UPDATE gatepost_audit_events SET user_id = 99, key_id = 'f' WHERE position = 6",
+            ),
+            ("all of other key", "UPDATE gatepost_audit_events SET key_id = 'ffffffffffffffff'"),
+        )
+    },
+    "front said to be purged": (
+        "DELETE FROM gatepost_audit_events WHERE position < 4",
+        "UPDATE gatepost_audit_heads SET key_id = 'f', purged_position = 3,"
+        " purged_hash = (SELECT hash FROM gatepost_audit_events WHERE position = 3)",
+    ),
+    "all said to be purged": (
+        "UPDATE gatepost_audit_heads SET key_id = 'f', purged_position = 99999, purged_hash = hash",
+    ),
+    "all said to be of other key": (
+        "UPDATE gatepost_audit_events SET key_id = 'f', user_id = 99",
+        "UPDATE gatepost_audit_heads SET key_id = 'f', rekeyed_position = 99999",
+    ),
+    "head deleted, tail cut": (
+        "DELETE FROM gatepost_audit_events WHERE position > 9",
+        "DELETE FROM gatepost_audit_heads",
+    ),
+    "two rows swapped": (
+        "UPDATE gatepost_audit_events SET position = 100 WHERE position = 3",
+        "UPDATE gatepost_audit_events SET position = 3 WHERE position = 8",
+        "UPDATE gatepost_audit_events SET position = 8 WHERE position = 100",
+        "UPDATE gatepost_audit_heads SET key_id = 'f'",
+    ),
+    "a row moved before the first": (
+        "UPDATE gatepost_audit_events SET position = -5 WHERE position = 12",
+    ),
+    "a row inserted before the first": (
+        f"{COPY} '{'a' * 64}', -5, hash FROM gatepost_audit_events WHERE position = 12",
+    ),
+    "a row deleted, all unsealed, and the head deleted": (
+        "DELETE FROM gatepost_audit_events WHERE position = 6",
+        "UPDATE gatepost_audit_events SET position = NULL, hash = NULL",
+        "DELETE FROM gatepost_audit_heads",
+    ),
+    "emptied, while the service runs": (
+        "DELETE FROM gatepost_audit_events",
+        "DELETE FROM gatepost_audit_heads",
+    ),
+}
+
+
+@pytest.mark.parametrize("laundering", LAUNDERINGS)
+async def test_nothing_that_the_service_does_makes_a_tampered_log_good(
+    sealed: Log, laundering: str
+) -> None:
+    await sealed.write(1)
+    await sealed.seal()
+    try:
+        await sealed.sql(*LAUNDERINGS[laundering])
+    except DBAPIError:
+        return  # the database itself refuses it
+    async with sealed.under_key(SECRET, audit_retention_days=90) as log:
+        log.runtime.audit_head_seen.set()
+        for _ in range(2):
+            await log.write(3)
+            await log.seal()
+            assert (await log.verify()).status is not Status.INTACT
+            log.clock.advance(timedelta(days=100))
+            await purge_all(log.runtime)
+            await log.seal()
+            report = await log.verify()
+            assert report.status is Status.TAMPERED
+            assert report.unsealed == 0
+            assert report.findings[0].sentence
+
+
 async def test_a_copied_row_is_refused_by_the_database(sealed: Log) -> None:
     with pytest.raises(IntegrityError):
         await sealed.sql(f"{COPY} mac, NULL, NULL FROM gatepost_audit_events WHERE position = 5")
@@ -395,22 +515,78 @@ async def test_another_secret_key_is_told_apart_from_tampering(sealed: Log) -> N
 
 async def test_the_log_goes_on_under_a_new_secret_key(sealed: Log) -> None:
     await sealed.write(2)  # the last of the old process, sealed by the new one
-    async with sealed.under_key(OTHER_SECRET) as other:
+    async with sealed.under_key(OTHER_SECRET, former_secret_keys=[SECRET]) as other:
         await other.write(3)
+        assert (await other.verify()).status is Status.INTACT  # not sealed by the new one yet
         assert await other.seal() == 5
         await other.write(3)
         await other.seal()
         report = await other.verify()
         assert (report.status, report.findings) == (Status.INTACT, [])
-        assert (report.checked, report.of_other_key) == (6, ROWS + 2)
+        assert (report.checked, report.of_other_key) == (6 + ROWS + 2, 0)
         await other.sql("DELETE FROM gatepost_audit_events WHERE position = 3")
         assert (await other.verify()).findings[0].position == 3
     report = await sealed.verify()
     assert report.status is Status.TAMPERED
 
 
-async def test_what_the_old_key_wrote_verifies_under_the_old_key(sealed: Log) -> None:
+async def test_all_that_the_former_key_left_is_sealed_with_the_change(sealed: Log) -> None:
+    await sealed.write(13)  # several batches
+    async with sealed.under_key(OTHER_SECRET, former_secret_keys=[SECRET]) as other:
+        await other.write(1)
+        assert await other.seal() == 14
+        report = await other.verify()
+    assert (report.status, report.checked) == (Status.INTACT, ROWS + 14)
+
+
+async def test_what_a_former_key_writes_after_the_change_is_told(sealed: Log) -> None:
+    """Whoever learnt the secret that was changed cannot add to the log with it."""
+    async with sealed.under_key(OTHER_SECRET, former_secret_keys=[SECRET]) as other:
+        await other.write(1)
+        await other.seal()
+        await sealed.write(1)
+        assert (await other.verify()).findings[0].fault is Fault.OTHER_KEY
+        await other.seal()
+        finding = (await other.verify()).findings[0]
+    assert (finding.fault, finding.position) == (Fault.OTHER_KEY, ROWS + 2)
+
+
+async def test_a_change_back_and_a_second_change_are_proven_too(sealed: Log) -> None:
+    third = "a-th1rd-s3cr3t-of-the-t3sts-0123456789abcdef"
+    chain = [
+        (OTHER_SECRET, [SECRET]),
+        (SECRET, [OTHER_SECRET]),
+        (third, [OTHER_SECRET, SECRET]),
+    ]
+    for secret, former in chain:
+        async with sealed.under_key(secret, former_secret_keys=former) as log:
+            await log.write(2)
+            assert await log.seal() == 2
+            report = await log.verify()
+            assert (report.status, report.findings) == (Status.INTACT, [])
+    async with sealed.under_key(third, former_secret_keys=[OTHER_SECRET]) as log:
+        report = await log.verify()
+    assert (report.status, report.of_other_key) == (Status.OTHER_KEY, ROWS + 2)
+    assert report.first_of_other_key == 1
+
+
+async def test_a_change_that_is_not_proven_leaves_a_hole_for_good(sealed: Log) -> None:
     async with sealed.under_key(OTHER_SECRET) as other:
+        assert (await other.verify()).status is Status.OTHER_KEY
+        await other.write(3)
+        assert await other.seal() == 3
+    for secrets in ({}, {"former_secret_keys": [SECRET]}):
+        async with sealed.under_key(OTHER_SECRET, **secrets) as other:
+            await other.write(1)
+            await other.seal()
+            report = await other.verify()
+            assert report.status is Status.TAMPERED
+            finding = report.findings[0]
+            assert (finding.fault, finding.position) == (Fault.MISSING, ROWS + 1)
+
+
+async def test_what_the_old_key_wrote_verifies_under_the_old_key(sealed: Log) -> None:
+    async with sealed.under_key(OTHER_SECRET, former_secret_keys=[SECRET]) as other:
         await other.write(3)
         await other.seal()
     report = await sealed.verify()
@@ -478,12 +654,23 @@ async def test_a_purge_keeps_what_does_not_verify(sealed: Log) -> None:
 
 async def test_rows_of_an_earlier_key_are_purged_too(sealed: Log) -> None:
     sealed.clock.advance(timedelta(days=100))
-    async with sealed.under_key(OTHER_SECRET, audit_retention_days=90) as log:
+    former = {"former_secret_keys": [SECRET]}
+    async with sealed.under_key(OTHER_SECRET, audit_retention_days=90, **former) as log:
         await log.write(3)
         await log.seal()
         assert (await purge_all(log.runtime))["audit_events"] == ROWS
         report = await log.verify()
         assert (report.status, report.checked, report.of_other_key) == (Status.INTACT, 3, 0)
+
+
+async def test_rows_that_no_known_key_checks_are_not_purged(sealed: Log) -> None:
+    sealed.clock.advance(timedelta(days=100))
+    async with sealed.under_key(OTHER_SECRET, former_secret_keys=[SECRET]) as log:
+        await log.write(3)
+        await log.seal()
+    async with sealed.under_key(OTHER_SECRET, audit_retention_days=90) as log:
+        assert (await purge_all(log.runtime))["audit_events"] == 0
+        assert (await log.verify()).of_other_key == ROWS
 
 
 async def test_a_purge_while_the_log_is_verified_raises_no_alarm(

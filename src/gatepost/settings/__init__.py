@@ -1,5 +1,7 @@
 """Every setting: read once by whoever starts a process, and passed on to whoever needs it."""
 
+import itertools
+
 from gatepost.settings.audit import AuditSettings
 from gatepost.settings.database import DatabaseSettings
 from gatepost.settings.errors import SettingProblem, SettingsError
@@ -58,6 +60,8 @@ class Settings(
     def secret_texts(self) -> frozenset[str]:
         """Every secret among the settings, and the passwords in their URLs: not for the log."""
         hidden = (name for name, field in type(self).model_fields.items() if not field.repr)
-        texts = {text for name in hidden if isinstance(text := getattr(self, name), str)}
+        values = [getattr(self, name) for name in hidden]
+        lists = [value for value in values if isinstance(value, tuple)]
+        texts = {text for text in itertools.chain(values, *lists) if isinstance(text, str)}
         passwords = {password for text in texts for password in passwords_in(text)}
         return frozenset(texts | passwords)

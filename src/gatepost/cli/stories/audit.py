@@ -121,7 +121,15 @@ def _tell(report: Report) -> None:
     if not report.key_matches:
         fail(
             "The audit log is sealed under another SECRET_KEY than this one: of its rows only "
-            f"{report.checked} could be checked. If SECRET_KEY was never changed, the log was "
+            f"{report.checked} could be checked. If SECRET_KEY was changed, give the one before "
+            "in FORMER_SECRET_KEYS; if it never was, the log was tampered with.",
+            status=MISUSED,
+        )
+    if report.of_other_key:
+        fail(
+            f"Of the audit log {report.of_other_key} events could not be checked, the first at "
+            f"position {report.first_of_other_key}: they were sealed under a SECRET_KEY that is "
+            "not known here. Give it in FORMER_SECRET_KEYS. If it was never changed, the log was "
             "tampered with.",
             status=MISUSED,
         )
@@ -131,11 +139,6 @@ def _tell(report: Report) -> None:
     )
     if report.purged:
         say(f"Purged before them: {report.purged}.")
-    if report.of_other_key:
-        say(
-            f"Another {report.of_other_key} were sealed under an earlier SECRET_KEY, and can be",
-            "checked with that one only. If it was never changed, the log was tampered with.",
-        )
     if report.head is not None:
         say(f"Head: {report.head.position}:{report.head.hash}")
 
@@ -146,6 +149,7 @@ def _document(report: Report) -> dict[str, Any]:
         "checked": report.checked,
         "unsealed": report.unsealed,
         "of_other_key": report.of_other_key,
+        "first_of_other_key": report.first_of_other_key,
         "purged": report.purged,
         "head": None if report.head is None else f"{report.head.position}:{report.head.hash}",
         "anchor_holds": report.anchor_holds,

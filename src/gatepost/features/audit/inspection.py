@@ -61,15 +61,18 @@ class Finding:
 class Inspector:
     """Walks along the chain from a known place; `previous` is None where its hash is not known.
 
-    Up to `rekeyed_position` rows may be under another key, and can only be counted.
+    `key` is the one that verifies the head. Up to `rekeyed_position` rows may be under another one
+    that is known; rows under a key that is not can only be counted there.
     """
 
+    keys: chain.Keys
     key: bytes
     position: int
     previous: str | None
     rekeyed_position: int = 0
     checked: int = 0
     of_other_key: int = 0
+    first_of_other_key: int | None = None
 
     def inspect(self, row: AuditEvent) -> Iterator[Finding]:
         """What is wrong with the next row, and whether any are missing before it.
@@ -80,7 +83,7 @@ class Inspector:
         if row.position > self.position + 1:
             yield Finding(Fault.MISSING, self.position + 1, last_position=row.position - 1)
             self.previous = None
-        fault = self._fault(row)
+        fault = self._fault(row, row.position)
         if fault is not None:
             yield Finding(fault, row.position, row.id)
         self.previous = None if fault else row.hash
@@ -88,19 +91,23 @@ class Inspector:
 
     def inspect_unsealed(self, row: AuditEvent) -> Iterator[Finding]:
         """What is wrong with a row that has no place yet."""
-        if row.key_id != chain.key_id(self.key):
+        key = self.keys.named_by(row)
+        if key not in {self.key, self.keys.own}:
             yield Finding(Fault.OTHER_KEY, event_id=row.id)
-        elif not chain.is_genuine(self.key, row):
+        elif key is not None and not chain.is_genuine(key, row):
             yield Finding(Fault.ALTERED, event_id=row.id)
 
-    def _fault(self, row: AuditEvent) -> Fault | None:
-        if row.key_id != chain.key_id(self.key):
+    def _fault(self, row: AuditEvent, position: int) -> Fault | None:
+        key, may_be_of_other = self.keys.named_by(row), position <= self.rekeyed_position
+        if key is None:
             self.of_other_key += 1
-            is_known = (row.position or 0) <= self.rekeyed_position
-            return None if is_known else Fault.OTHER_KEY
+            self.first_of_other_key = self.first_of_other_key or position
+        if key is None or (key != self.key and not may_be_of_other):
+            return None if may_be_of_other else Fault.OTHER_KEY
         self.checked += 1
-        if not chain.is_genuine(self.key, row):
+        if not chain.is_genuine(key, row):
             return Fault.ALTERED
-        if self.previous is not None and not chain.is_linked(self.key, self.previous, row):
+        keys = self.keys.by_id.values()
+        if self.previous is not None and not chain.is_linked(keys, self.previous, row):
             return Fault.MOVED
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from sqlalchemy import Select, Table, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
@@ -17,7 +17,9 @@ from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.models import AuditEvent, AuditHead, Entry
 
 _HEAD_ID = 1
-_LARGEST_POSITION = 2**63 - 1
+
+LARGEST_POSITION = 2**62
+"""Nothing is sealed beyond it, but where somebody wrote a row at just this place."""
 
 # What SQLite cannot read because somebody wrote it there: no time, no JSON.
 _READABLE = tuple(
@@ -70,6 +72,35 @@ async def insert_head(db: AsyncSession, head: AuditHead) -> bool:
 async def find_last(db: AsyncSession) -> Place | None:
     """The last sealed row's place."""
     return await _first_place(db, _places().order_by(AuditEvent.position.desc()))
+
+
+async def find_impossible(db: AsyncSession, head_position: int) -> Place | None:
+    """The place of a row where none can be; in SQLite it may be no number either."""
+    query = _places(_is_impossible(head_position))
+    return await _first_place(db, query.order_by(AuditEvent.position))
+
+
+async def find_up_to(db: AsyncSession, position: int) -> Place | None:
+    """The place of the first sealed row up to a position."""
+    query = _places().where(AuditEvent.position <= position)
+    return await _first_place(db, query.order_by(AuditEvent.position))
+
+
+async def unseal_impossible(db: AsyncSession, head_position: int) -> bool:
+    """Take their places from rows where none can be; whether there are any."""
+    result = await db.execute(
+        update(AuditEvent)
+        .where(_is_impossible(head_position))
+        .values(position=None, hash=None)
+        .execution_options(synchronize_session=False)
+    )
+    return rows_changed(result) > 0
+
+
+async def has_mac_between(db: AsyncSession, first: str, behind_last: str) -> bool:
+    """Whether a row's MAC is in this range, its end excluded."""
+    query = select(AuditEvent.id).where(AuditEvent.mac >= first, AuditEvent.mac < behind_last)
+    return await db.scalar(query.limit(1)) is not None
 
 
 async def find_after(db: AsyncSession, position: int) -> Place | None:
@@ -134,10 +165,15 @@ def _filtered(wanted: EventFilter) -> Select[AuditEvent]:
     return query
 
 
-def _places() -> Select[int, int | None, str | None]:
+def _is_impossible(head_position: int) -> ColumnElement[bool]:
+    return AuditEvent.position > max(LARGEST_POSITION, head_position)
+
+
+def _places(which: ColumnElement[bool] | None = None) -> Select[int, int | None, str | None]:
     # In SQLite a text in a column of numbers is larger than all of them.
+    possible = AuditEvent.position <= LARGEST_POSITION
     return select(AuditEvent.id, AuditEvent.position, AuditEvent.hash).where(
-        AuditEvent.position <= _LARGEST_POSITION
+        possible if which is None else which
     )
 
 

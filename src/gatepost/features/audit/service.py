@@ -12,6 +12,7 @@ from gatepost.features.audit.events import MEANINGS, Event
 from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.models import AuditEvent, Entry
 from gatepost.hooks import Happening
+from gatepost.runtime import Runtime
 from gatepost.work import Work, begin_work
 
 log = logging.getLogger("gatepost.audit")
@@ -55,7 +56,7 @@ def prepare(work: Work, event: Event, about: About) -> Entry:
         details=dict(about.details),
         key_id=chain.key_id(key),
     )
-    return chain.bind(key, entry)
+    return chain.bind(key, entry, has_head=work.runtime.audit_head_seen.is_set())
 
 
 def insertion(entry: Entry) -> Insertion:
@@ -99,6 +100,11 @@ async def record_apart(work: Work, event: Event, about: About) -> None:
 async def list_events(work: Work, wanted: EventFilter, page: PageRequest) -> Page[AuditEvent]:
     """One page of events, the newest first."""
     return await repository.list_page(work.db, wanted, page)
+
+
+def known_keys(runtime: Runtime) -> chain.Keys:
+    """The keys that the log may be under: of `SECRET_KEY`, and of those before it."""
+    return chain.keys_of(runtime.audit_key, runtime.former_audit_keys)
 
 
 def fingerprint(work: Work, text: str) -> str:
