@@ -40,6 +40,7 @@ API: dict[str, Statuses] = {
     "POST /users/me/password": (401, 422, 422, 422),
     "GET /users/me/activity": USERS,
     "GET /users": MODERATORS,
+    "POST /users": (401, 403, 403, 422),
     "GET /users/{user_id}": MODERATORS,
     "PATCH /users/{user_id}": ADMINS,
     "POST /users/{user_id}/unlock": ADMINS,

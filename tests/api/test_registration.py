@@ -9,12 +9,22 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from gatepost.features.accounts import passwords
 from gatepost.features.accounts.models import User
+from gatepost.features.accounts.roles import Role
 from gatepost.features.audit.models import AuditEvent
 from tests.api.conftest import MakeService
 from tests.support.hashing import held_up, until
 from tests.support.hostile_text import HOSTILE_TEXTS
-from tests.support.service import PASSWORD, Service, log_in, register, sign_up_as
+from tests.support.service import (
+    PASSWORD,
+    Account,
+    Service,
+    bearer,
+    log_in,
+    register,
+    sign_up_as,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -527,6 +537,94 @@ async def test_where_registration_is_closed_nobody_registers(
         assert (answer.status_code, answer.json()["code"]) == (403, "registration_closed")
         assert await count_users(service) == 0
         assert service.runtime.hash_pool.begun == 0
+
+
+ROUTES = (
+    *("/auth/register", "/api/v1/auth/register", "/register"),
+    *("/auth/register/bulk", "/api/v1/auth/register/bulk"),
+)
+
+
+def body_for(path: str, email: str) -> dict[str, Any]:
+    row = {"email": email, "password": PASSWORD}
+    return {"users": [row]} if path.endswith("bulk") else row
+
+
+async def insider(service: Service, client: httpx.AsyncClient, role: Role) -> Account:
+    """Somebody with an account, where nobody may register."""
+    email = f"{role}@example.com"
+    async with service.work() as work:
+        wanted = passwords.Wanted(email, PASSWORD, role=role)
+        user = await passwords.create(work, wanted)
+    tokens = await log_in(client, email)
+    return Account(user.id, email, PASSWORD, tokens["access_token"], tokens["refresh_token"])
+
+
+@pytest.mark.parametrize("path", ROUTES)
+async def test_where_registration_is_closed_admins_register_others(
+    make_service: MakeService, path: str
+) -> None:
+    async with (
+        make_service(registration_open=False) as service,
+        service.open_client() as client,
+    ):
+        admin = await insider(service, client, Role.ADMIN)
+        key = {"Idempotency-Key": "once"}
+        body = body_for(path, "bob@example.com")
+        for _ in range(2):
+            answer = await client.post(path, json=body, headers=admin.headers | key)
+            assert answer.status_code == 201, answer.text
+        assert answer.headers["idempotency-replayed"] == "true"
+        created = answer.json()["created"][0] if path.endswith("bulk") else answer.json()
+        assert (created["role"], await count_users(service)) == ("user", 2)
+        assert (await log_in(client, "bob@example.com"))["access_token"]
+        async with service.work() as work:
+            made = select(AuditEvent).where(AuditEvent.user_id == created["id"])
+            event = await work.db.scalar(made.where(AuditEvent.event == "user.created"))
+            assert event is not None
+            assert event.actor_id == admin.id
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("path", ROUTES)
+async def test_where_registration_is_closed_nobody_else_does(
+    make_service: MakeService, path: str
+) -> None:
+    async with (
+        make_service(registration_open=False) as service,
+        service.open_client() as client,
+        service.open_client() as browser,
+    ):
+        users = [await insider(service, client, role) for role in Role]
+        client.cookies.clear()
+        body = body_for(path, "bob@example.com")
+        for user, role in zip(users, Role, strict=True):
+            if role is not Role.ADMIN:
+                answer = await client.post(path, json=body, headers=user.headers)
+                assert (answer.status_code, answer.json()["code"]) == (403, "registration_closed")
+        for headers in ({}, {"Authorization": "Basic eDp5"}):
+            answer = await client.post(path, json=body, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "registration_closed")
+        # Who has a token is told that it is no good, and refreshes it.
+        answer = await client.post(path, json=body, headers=bearer("junk"))
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        login = {"email": "admin@example.com", "password": PASSWORD}
+        assert (await browser.post("/auth/login", json=login)).status_code == 200
+        foreign = {"Origin": "https://evil.example.net", "Sec-Fetch-Site": "cross-site"}
+        answer = await browser.post(path, json=body, headers=foreign)
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_rejected")
+        assert await count_users(service) == 3
+        assert (await browser.post(path, json=body)).status_code == 201
+
+
+@pytest.mark.databases("sqlite")
+async def test_where_registration_is_open_nobody_looks_at_a_token(
+    client: httpx.AsyncClient,
+) -> None:
+    for number, path in enumerate(ROUTES):
+        body = body_for(path, f"u{number}@example.com")
+        answer = await client.post(path, json=body, headers=bearer("junk"))
+        assert answer.status_code == 201
 
 
 # Many at once, each of which may fail alone.

@@ -516,6 +516,84 @@ async def test_a_link_names_no_host(client: httpx.AsyncClient, admin: Account) -
     assert "evil" not in answer.headers["link"]
 
 
+# A user whom an admin makes.
+
+
+async def test_an_admin_makes_a_user_once(
+    service: Service, client: httpx.AsyncClient, admin: Account
+) -> None:
+    body = {
+        "email": "Bob@Example.com",
+        "password": PASSWORD,
+        "full_name": "Bob",
+        "username": "Bob",
+        "role": "moderator",
+    }
+    headers = admin.headers | {"Idempotency-Key": "once"}
+    for path in ("/api/v1/users", "/users"):
+        answers = [await client.post(path, json=body, headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 201], answers[0].text
+        assert answers[0].content == answers[1].content
+        user = answers[0].json()
+        assert answers[0].headers["location"] == f"{path}/{user['id']}"
+        assert user.items() >= {"full_name": "Bob", "role": "moderator", "is_active": True}.items()
+        assert user["username"] == body["username"]
+        body |= {"email": "bob2@example.com", "username": "bob2"}
+        headers["Idempotency-Key"] = "twice"
+    assert (await log_in(client, "bob@example.com"))["access_token"]
+    made = await happened(service, "user.created")
+    assert [(actor, details) for _, actor, details in made[1:]] == [
+        (admin.id, {"role": "moderator"})
+    ] * 2
+
+
+async def test_a_user_without_a_password_cannot_log_in_by_one(
+    client: httpx.AsyncClient, admin: Account
+) -> None:
+    for number, fields in enumerate(({}, {"password": None, "username": None})):
+        email = f"b{number}@example.com"
+        answer = await client.post("/users", json={"email": email, **fields}, headers=admin.headers)
+        assert (answer.status_code, answer.json()["role"]) == (201, "user")
+        for password in ("", PASSWORD, "None", "null"):
+            body = {"email": email, "password": password}
+            refused = await client.post("/auth/login", json=body)
+            assert (refused.status_code, refused.json()["code"]) == (401, "invalid_credentials")
+
+
+async def test_nobody_but_an_admin_makes_users(
+    service: Service, client: httpx.AsyncClient, ada: Account, moderator: Account
+) -> None:
+    body = {"email": "bob@example.com", "password": PASSWORD}
+    for caller in (ada, moderator):
+        answer = await client.post("/users", json=body, headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    client.cookies.clear()
+    assert (await client.post("/users", json=body)).status_code == 401
+    assert await count(service, User) == 2
+    assert len(await happened(service, "permission.denied")) == 2
+
+
+async def test_a_user_that_cannot_be_made_is_refused(
+    service: Service, client: httpx.AsyncClient, admin: Account
+) -> None:
+    await register(client, "ada@example.com", username="ada")
+    for body, status, code in (
+        ({"email": "ADA@example.com"}, 409, "email_taken"),
+        ({"email": "b@example.com", "username": "ADA"}, 409, "username_taken"),
+        ({"email": "b@example.com", "password": "password"}, 422, "weak_password"),
+        ({"email": "b@example.com", "password": "b@example.com"}, 422, "weak_password"),
+        ({"email": "b@example.com", "password": ""}, 422, "weak_password"),
+        ({"email": "b"}, 422, "validation_error"),
+        ({"email": "b@example.com", "role": "root"}, 422, "validation_error"),
+        ({"email": "b@example.com", "role": None}, 422, "validation_error"),
+        ({"email": "b@example.com", "is_admin": True}, 422, "validation_error"),
+        ({}, 422, "validation_error"),
+    ):
+        answer = await client.post("/users", json=body, headers=admin.headers)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), body
+    assert await count(service, User) == 2
+
+
 # One user.
 
 

@@ -38,6 +38,29 @@ def test_an_admin_is_made_and_listed(gatepost: Gatepost, ada: dict[str, Any]) ->
     assert "ada@example.com" in gatepost.done("users", "list")
 
 
+def test_an_account_is_made_whether_or_not_registration_is_open(gatepost: Gatepost) -> None:
+    closed = gatepost.having(REGISTRATION_OPEN="false")
+    words = ("--username", "bob", "--full-name", "Bob", "--role", "moderator", "--password-stdin")
+    bob = closed.json("users", "create", "bob@example.com", *words, typed=f"{PASSWORD}\n")
+    assert (bob["username"], bob["role"], bob["full_name"]) == ("bob", "moderator", "Bob")
+    eve = closed.json("users", "create", "eve@example.com", "--no-password")
+    assert eve["role"] == "user"
+    dan = closed.json("users", "create", "dan@example.com", "--generate")
+    assert len(dan.pop("password")) >= 16
+    assert closed.json("users", "list") == [bob, eve, dan]
+
+
+def test_an_account_that_cannot_be_made_is_refused_in_a_sentence(gatepost: Gatepost) -> None:
+    gatepost.done("users", "create", "bob@example.com", "--no-password")
+    for words, status, said in (
+        (("bob@example.com", "--no-password"), 1, "exists"),
+        (("bob", "--no-password"), 2, "EMAIL"),
+        (("eve@example.com", "--username", "e", "--no-password"), 2, "--username"),
+        (("eve@example.com", "--no-password", "--generate"), 2, "--no-password"),
+    ):
+        assert said in gatepost.refused("users", "create", *words, status=status)
+
+
 def test_a_list_with_nobody_on_it_says_so(gatepost: Gatepost) -> None:
     result = gatepost.run("users", "list")
     assert (result.stdout, result.stderr) == ("", "There are no users yet.\n")

@@ -682,13 +682,11 @@ async def test_a_purge_while_the_log_is_verified_raises_no_alarm(
 
     async def list_after_a_purge(*arguments: Any) -> list[AuditEvent]:
         """From the second batch on; the first has been read, and its transaction let go."""
-        rows = await list_sealed(*arguments)
         if arguments[1] == 5 and not purged:
             async with sealed.under_key(SECRET, audit_retention_days=90) as log:
                 monkeypatch.setattr(repository, "list_sealed", list_sealed)
                 purged.append((await purge_all(log.runtime))["audit_events"])
-            rows = await list_sealed(*arguments)
-        return rows
+        return await list_sealed(*arguments)
 
     monkeypatch.setattr(repository, "list_sealed", list_after_a_purge)
     report = await sealed.verify()

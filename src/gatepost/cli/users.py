@@ -29,6 +29,31 @@ def create_admin(
     users.create_admin(email, full_name, users.Source(password_stdin, generate), json)
 
 
+@app.command()
+def create(  # noqa: PLR0913, PLR0917 - an option is a parameter
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's email address.")],
+    full_name: Annotated[str | None, typer.Option(help="The user's name.")] = None,
+    username: Annotated[str | None, typer.Option(help="Another name to log in by.")] = None,
+    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.USER,
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="Make it without one: nobody can log in by it.")
+    ] = False,
+    password_stdin: PasswordStdin = False,
+    generate: Generate = False,
+    json: Json = False,
+) -> None:
+    """Make an account, whether or not registration is open. The password is asked for, unseen.
+
+    Examples:
+    $ gatepost users create ada@example.com --full-name "Ada Lovelace" --generate
+    $ gatepost users create ada@example.com --role moderator --no-password
+    """
+    from gatepost.cli.stories import users
+
+    source = users.Source(password_stdin, generate, no_password)
+    users.create(users.Wish(email, username, full_name, role), source, json)
+
+
 @app.command("list")
 def list_users(
     search: Annotated[

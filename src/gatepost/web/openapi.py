@@ -59,6 +59,12 @@ TAGS: Mapping[str, str] = {
 
 COOKIE_SCHEME = "AccessCookie"
 
+_PASSWORD_SCHEME = "OAuth2PasswordBearer"  # noqa: S105 - FastAPI's name for the scheme
+_WHERE_CLOSED = "x-for-admins-where-closed"
+
+FOR_ADMINS_WHERE_CLOSED = {_WHERE_CLOSED: True}
+"""The `openapi_extra=` of a route that takes admins alone while registration is closed."""
+
 _HEADERS: dict[str, Any] = {
     "X-Request-ID": {
         "description": "Names this request in the logs; the client's own, if it sent a sane one.",
@@ -209,6 +215,8 @@ def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
 
 
 def _describe_security(operation: Operation, settings: Settings) -> None:
+    if operation.pop(_WHERE_CLOSED, False) and not settings.registration_open:
+        operation["security"] = [{_PASSWORD_SCHEME: []}]
     if "security" not in operation:
         return
     if "bearer" not in settings.auth_transports:

@@ -15,6 +15,7 @@ from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import (
     FullNameInput,
     SearchInput,
+    UsernameInput,
     beginning_of_key,
 )
 from gatepost.features.accounts.models import User
@@ -29,10 +30,21 @@ _LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a password is to come from; from the terminal if neither is wanted."""
+    """Where a password is to come from; from the terminal if none of these is wanted."""
 
     stdin: bool
     generate: bool
+    nowhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The account that is to be made, as it was typed."""
+
+    email: str
+    username: str | None
+    full_name: str | None
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,22 @@ def create_admin(email: str, full_name: str | None, source: Source, json: bool) 
 
     user = run_work(story)
     _tell(user, f"Made the admin {user.email}.", password if source.generate else None, json)
+
+
+def create(wish: Wish, source: Source, json: bool) -> None:
+    """Make an account, and tell who it is."""
+    email = read_address(wish.email, "EMAIL")
+    name = _read_or_none(FullNameInput, wish.full_name, "--full-name")
+    username = _read_or_none(UsernameInput, wish.username, "--username")
+    password = _password_or_none(source, f"Password of {email}")
+    wanted = passwords.Wanted(email, password, username, name, wish.role)
+
+    async def story(work: Work) -> UserRead:
+        return _read(await passwords.create(work, wanted))
+
+    user = run_work(story)
+    shown = password if source.generate else None
+    _tell(user, f"Made the account {user.email}, with the role {user.role.value}.", shown, json)
 
 
 def list_users(wanted: Wanted, json: bool) -> None:
@@ -194,6 +222,18 @@ async def _first(work: Work, wanted: UserFilter, limit: int) -> tuple[list[UserR
         cursor = page.next_cursor
         if cursor is None or len(users) >= limit:
             return users, cursor is not None
+
+
+def _read_or_none(annotation: type[str], text: str | None, name: str) -> str | None:
+    return None if text is None else read_input(annotation, text, name)
+
+
+def _password_or_none(source: Source, prompt: str) -> str | None:
+    if not source.nowhere:
+        return _password(source, prompt)
+    if source.stdin or source.generate:
+        fail("Choose one of --no-password, --password-stdin and --generate.", status=MISUSED)
+    return None
 
 
 def _password(source: Source, prompt: str) -> str:

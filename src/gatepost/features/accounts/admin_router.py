@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response, status
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from gatepost.features.accounts import lockout
+from gatepost.features.accounts import lockout, passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.dependencies import (
     AdminPrincipal,
@@ -23,11 +23,14 @@ from gatepost.features.accounts.errors import (
 )
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.roles import Role
-from gatepost.features.accounts.schemas import UserRead, UserUpdate
+from gatepost.features.accounts.schemas import UserCreate, UserRead, UserUpdate
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
 from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.features.sessions.principal import Principal
+from gatepost.security.hash_pool import ServerBusy
+from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.base import StoreUnavailable
+from gatepost.web.addresses import path_of
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
@@ -64,6 +67,26 @@ async def list_users(
     found = await read_list(work, lambda on: accounts.list_users(on, wanted, page))
     link_next_page(request, response, found)
     return [UserRead.model_validate(user) for user in found.rows]
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[OncePerCaller],
+    responses=problems(PermissionDenied, EmailTaken, UsernameTaken, WeakPassword, ServerBusy),
+)
+async def create_user(
+    work: RequestWork,
+    principal: AdminPrincipal,
+    request: Request,
+    response: Response,
+    body: UserCreate,
+) -> UserRead:
+    """Make an account, whether or not registration is open; its address is in `Location`."""
+    wanted = passwords.Wanted(**body.model_dump())
+    user = await passwords.create(work, wanted, actor_id=principal.user_id)
+    response.headers["Location"] = f"{path_of(request)}/{user.id}"
+    return UserRead.model_validate(user)
 
 
 @router.get("/{user_id:other_than_me}", responses=problems(PermissionDenied, UserNotFound))

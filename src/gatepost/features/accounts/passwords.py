@@ -1,5 +1,6 @@
 """Setting a password: judged, hashed while nothing is held, then stored in a short transaction."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from gatepost.features.accounts import lockout
@@ -120,12 +121,44 @@ async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = No
     await write(work, store)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An account that somebody else makes. Without a password nobody can log in to it by one."""
+
+    email: str
+    password: str | None = None
+    username: str | None = None
+    full_name: str | None = None
+    role: Role = Role.USER
+    email_verified: bool = False
+
+
+async def create(work: Work, wanted: Wanted, *, actor_id: int | None = None) -> User:
+    """Add an account; raises `WeakPassword`, `EmailTaken` or `UsernameTaken`.
+
+    Raises `ValidationFailed` as `accounts.create` does.
+    """
+    accounts.refuse_special_domain(work, wanted.email)
+    await work.let_go()
+    password_hash = None
+    if wanted.password is not None:
+        identities = (wanted.email, wanted.username, wanted.full_name)
+        password_hash = await hash_new(work, wanted.password, identities)
+    new = NewUser(
+        wanted.email,
+        password_hash,
+        username=wanted.username,
+        full_name=wanted.full_name,
+        role=wanted.role,
+        email_verified=wanted.email_verified,
+    )
+    return await write(work, lambda: accounts.create(work, new, actor_id=actor_id))
+
+
 async def create_admin(work: Work, email: str, password: str, full_name: str | None = None) -> User:
     """Add an admin; raises `WeakPassword` or `EmailTaken`."""
-    await work.let_go()
-    password_hash = await hash_new(work, password, (email, full_name))
-    new = NewUser(email, password_hash, full_name=full_name, role=Role.ADMIN, email_verified=True)
-    return await write(work, lambda: accounts.create(work, new))
+    wanted = Wanted(email, password, full_name=full_name, role=Role.ADMIN, email_verified=True)
+    return await create(work, wanted)
 
 
 async def create_first_admin(

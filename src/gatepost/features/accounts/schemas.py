@@ -86,6 +86,22 @@ class _Changes(RequestBody):
         return value
 
 
+class UserCreate(RequestBody):
+    """A new account, as admins make it. Without a password nobody can log in to it by one."""
+
+    model_config = ConfigDict(
+        json_schema_extra=shown_as(
+            {"email": "ada@example.com", "full_name": "Ada Lovelace", "role": "moderator"}
+        )
+    )
+
+    email: EmailInput
+    password: PasswordInput | None = None
+    full_name: FullNameInput | None = None
+    username: UsernameInput | None = None
+    role: Role = Role.USER
+
+
 class ProfileUpdate(_Changes):
     """What users may change of themselves; absent fields keep their value."""
 

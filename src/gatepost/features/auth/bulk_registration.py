@@ -15,6 +15,7 @@ from gatepost.features.accounts.models import User
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.auth.registration import prepare, refuse_if_closed
 from gatepost.features.auth.schemas import Registration
+from gatepost.features.sessions.principal import Principal
 from gatepost.security.password_policy import WeakPassword
 from gatepost.work import Work, write
 
@@ -39,17 +40,19 @@ class BulkOutcome:
     refused: Sequence[Refused]
 
 
-async def register_many(work: Work, rows: Sequence[object]) -> BulkOutcome:
+async def register_many(
+    work: Work, rows: Sequence[object], registrar: Principal | None = None
+) -> BulkOutcome:
     """Make as many accounts as can be.
 
     Raises `RegistrationClosed`; and `ServerBusy`, before any account is made. All passwords are
     hashed first, so that the accounts are written in one short transaction.
     """
-    refuse_if_closed(work)
+    actor_id = refuse_if_closed(work, registrar)
     await work.let_go()
     prepared = await _prepare_all(work, rows)
     tries = count()
-    outcomes = await write(work, lambda: _create_all(work, prepared, tries))
+    outcomes = await write(work, lambda: _create_all(work, prepared, tries, actor_id))
     return BulkOutcome(
         created=[made for _, made in sorted(outcomes.items()) if isinstance(made, User)],
         refused=[
@@ -83,18 +86,18 @@ async def _prepare(work: Work, row: object) -> NewUser | Problem:
 
 
 async def _create_all(
-    work: Work, prepared: Sequence[NewUser | Problem], tries: Iterator[int]
+    work: Work, prepared: Sequence[NewUser | Problem], tries: Iterator[int], actor_id: int | None
 ) -> dict[int, User | Problem]:
     """Where addresses had no order in common with another request's, usernames may have one."""
     order = _order_of_writing(prepared, by_username=next(tries) % _TRIES_BY_ADDRESS > 0)
-    return {index: await _create(work, prepared[index]) for index in order}
+    return {index: await _create(work, prepared[index], actor_id) for index in order}
 
 
-async def _create(work: Work, new: NewUser | Problem) -> User | Problem:
+async def _create(work: Work, new: NewUser | Problem, actor_id: int | None) -> User | Problem:
     if isinstance(new, Problem):
         return new
     try:
-        return await accounts.create(work, new)
+        return await accounts.create(work, new, actor_id=actor_id)
     except Problem as problem:
         return problem
 

@@ -3,22 +3,26 @@
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.models import User
+from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.auth.errors import RegistrationClosed
 from gatepost.features.auth.schemas import Registration
+from gatepost.features.sessions.principal import Principal
 from gatepost.work import Work, write
 
 
-async def register(work: Work, registration: Registration) -> User:
+async def register(
+    work: Work, registration: Registration, registrar: Principal | None = None
+) -> User:
     """Make an account with the role `user`.
 
     Raises `RegistrationClosed`, `WeakPassword`, `EmailTaken` or `UsernameTaken`, and
     `ValidationFailed` as `prepare` does.
     """
-    refuse_if_closed(work)
+    actor_id = refuse_if_closed(work, registrar)
     await work.let_go()
     new = await prepare(work, registration)
-    return await write(work, lambda: accounts.create(work, new))
+    return await write(work, lambda: accounts.create(work, new, actor_id=actor_id))
 
 
 async def prepare(work: Work, registration: Registration) -> NewUser:
@@ -32,6 +36,13 @@ async def prepare(work: Work, registration: Registration) -> NewUser:
     return NewUser(email, password_hash, username=username, full_name=name)
 
 
-def refuse_if_closed(work: Work) -> None:
-    if not work.runtime.settings.registration_open:
+def refuse_if_closed(work: Work, registrar: Principal | None) -> int | None:
+    """Return who makes the account, if it is an admin who does it for somebody else.
+
+    Raises `RegistrationClosed` for all others where registration is closed.
+    """
+    if work.runtime.settings.registration_open:
+        return None
+    if registrar is None or registrar.role != Role.ADMIN:
         raise RegistrationClosed
+    return registrar.user_id

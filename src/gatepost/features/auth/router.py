@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, Request, Response, status
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken
 from gatepost.features.accounts.schemas import Message, UserRead
 from gatepost.features.auth import bulk_registration, login, registration
+from gatepost.features.auth.dependencies import Registrar
 from gatepost.features.auth.errors import InvalidCredentials, RegistrationClosed
 from gatepost.features.auth.login_form import SentLogin, either_form
 from gatepost.features.auth.routing import RefreshRoute
@@ -39,6 +40,7 @@ from gatepost.stores.lockout import LoginLocked
 from gatepost.web.cookies import REFRESH_COOKIE
 from gatepost.web.csrf import CsrfRejected, refuse_cross_site
 from gatepost.web.dependencies import RequestWork
+from gatepost.web.openapi import FOR_ADMINS_WHERE_CLOSED
 from gatepost.web.problems import problems
 from gatepost.web.rate_limits import limited, spend
 from gatepost.work import Work
@@ -52,23 +54,35 @@ GOODBYE = "Logged out successfully"
     "/register",
     status_code=status.HTTP_201_CREATED,
     dependencies=[limited("registration"), Once],
-    responses=problems(EmailTaken, UsernameTaken, WeakPassword, RegistrationClosed, ServerBusy),
+    openapi_extra=FOR_ADMINS_WHERE_CLOSED,
+    responses=problems(
+        EmailTaken,
+        UsernameTaken,
+        WeakPassword,
+        RegistrationClosed,
+        InvalidToken,
+        CsrfRejected,
+        ServerBusy,
+    ),
 )
-async def register(work: RequestWork, body: Registration) -> UserRead:
-    """Make an account."""
-    return UserRead.model_validate(await registration.register(work, body))
+async def register(work: RequestWork, body: Registration, registrar: Registrar) -> UserRead:
+    """Make an account. Where registration is closed, admins can, with their token."""
+    return UserRead.model_validate(await registration.register(work, body, registrar))
 
 
 @router.post(
     "/register/bulk",
     status_code=status.HTTP_201_CREATED,
     dependencies=[Once],
-    responses=problems(RegistrationClosed, ServerBusy),
+    openapi_extra=FOR_ADMINS_WHERE_CLOSED,
+    responses=problems(RegistrationClosed, InvalidToken, CsrfRejected, ServerBusy),
 )
-async def register_bulk(request: Request, work: RequestWork, body: BulkRegistration) -> BulkResult:
+async def register_bulk(
+    request: Request, work: RequestWork, body: BulkRegistration, registrar: Registrar
+) -> BulkResult:
     """Make up to a hundred accounts; a bad row fails alone, and says why."""
     await spend(request.scope, "registration", len(body.users))
-    outcome = await bulk_registration.register_many(work, body.users)
+    outcome = await bulk_registration.register_many(work, body.users, registrar)
     return BulkResult(
         created=[UserRead.model_validate(user) for user in outcome.created],
         failed=[

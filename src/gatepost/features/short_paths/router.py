@@ -7,6 +7,7 @@ from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.schemas import Message, ProfileUpdate, UserRead
 from gatepost.features.auth import login
 from gatepost.features.auth import router as auth
+from gatepost.features.auth.dependencies import Registrar
 from gatepost.features.auth.login_form import SentCredentials, SentLogin
 from gatepost.features.auth.schemas import Registration, TokenRead
 from gatepost.features.auth.transports import LeavingRoute, clear_cookies
@@ -25,9 +26,9 @@ router = APIRouter(tags=["short paths"], route_class=OnceRoute, include_in_schem
     status_code=status.HTTP_201_CREATED,
     dependencies=[limited("registration"), Once],
 )
-async def register(work: RequestWork, body: Registration) -> UserRead:
+async def register(work: RequestWork, body: Registration, registrar: Registrar) -> UserRead:
     """Make an account; as `POST /auth/register`."""
-    return await auth.register(work, body)
+    return await auth.register(work, body, registrar)
 
 
 @router.post("/login", response_model_exclude_none=True, dependencies=[limited("login")])
