@@ -33,6 +33,7 @@ class Event(StrEnum):
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED = "session.all_ended"
+    SESSION_DISPLACED = "session.displaced"
     SESSION_REPLAYED = "session.replayed"
     PERMISSION_DENIED = "permission.denied"
     SIGNING_KEY_CREATED = "signing_key.created"

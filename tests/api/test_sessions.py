@@ -1,18 +1,29 @@
 """Sessions: a user sees their devices, logs each out, and what has ended is dead at once."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, insert, select
 
 from gatepost.features.audit.models import AuditEvent
 from gatepost.features.sessions.models import Session
 from gatepost.purging import purge_all
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
-from tests.support.service import PASSWORD, Account, Service, bearer, log_in, sign_up, sign_up_as
+from tests.support.service import (
+    PASSWORD,
+    Account,
+    Service,
+    bearer,
+    log_in,
+    make_settings,
+    serving,
+    sign_up,
+    sign_up_as,
+)
 from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
@@ -395,3 +406,138 @@ async def test_a_purge_deletes_only_what_is_long_over(
     clock.advance(timedelta(hours=23))
     assert (await purge_all(service.runtime))["sessions"] == 1
     assert await left() == [sid(live)]
+
+
+# How many there may be, and how they are listed.
+
+
+async def logins(client: httpx.AsyncClient, clock: SetClock, count: int) -> list[str]:
+    """Log in so often, a second apart; the access tokens, the oldest first."""
+    tokens = []
+    for _ in range(count):
+        tokens.append((await log_in(client))["access_token"])
+        clock.advance(timedelta(seconds=1))
+    return tokens
+
+
+async def statuses(client: httpx.AsyncClient, tokens: list[str]) -> list[int]:
+    client.cookies.clear()
+    return [(await client.get("/users/me", headers=bearer(token))).status_code for token in tokens]
+
+
+async def walk(client: httpx.AsyncClient, token: str, link: str) -> list[list[int]]:
+    pages = []
+    while link:
+        answer = await client.get(link, headers=bearer(token))
+        assert answer.status_code == 200, answer.text
+        pages.append([row["id"] for row in answer.json()])
+        link = answer.links["next"]["url"] if answer.links else ""
+    return pages
+
+
+async def insert_sessions(service: Service, user_id: int, count: int) -> None:
+    """Live sessions of before there was a bound, of which several began at one instant."""
+    now = service.clock.now()
+    times = dict.fromkeys(("authenticated_at", "renewed_at"), now)
+    ends = dict.fromkeys(("expires_at", "absolute_expires_at"), now + timedelta(days=3))
+    rows = [
+        {
+            "user_id": user_id,
+            "role": "user",
+            "method": "password",
+            "generation": 0,
+            "created_at": now - timedelta(seconds=number // 3),
+            **times,
+            **ends,
+        }
+        for number in range(count)
+    ]
+    async with service.work() as work:
+        await work.db.execute(insert(Session), rows)
+
+
+@pytest.mark.parametrize("most", [1, 3, 35])
+async def test_a_login_more_than_may_be_ends_the_oldest_session(
+    make_service: MakeService, clock: SetClock, most: int
+) -> None:
+    async with make_service(sessions_per_user=most) as service, service.open_client() as client:
+        ada = await sign_up(client)
+        await sign_up(client, "bob@example.com")
+        await statuses(client, [ada.access_token])  # the process remembers it now
+        tokens = await logins(client, clock, most - 1)
+        assert await statuses(client, [ada.access_token, *tokens]) == [200] * most
+        tokens += await logins(client, clock, 2)
+        gone = [ada.access_token, *tokens][:2]
+        assert await statuses(client, gone) == [401, 401]
+        assert await statuses(client, [ada.access_token, *tokens][2:]) == [200] * most
+        refreshed = await client.post("/auth/refresh", json={"refresh_token": ada.refresh_token})
+        assert refreshed.status_code == 401
+        async with service.work() as work:
+            displaced = select(AuditEvent).where(AuditEvent.event == "session.displaced")
+            events = (await work.db.scalars(displaced.order_by(AuditEvent.id))).all()
+        assert [(event.user_id, event.details) for event in events] == [
+            (ada.id, {"sessions": 1})
+        ] * 2
+        assert len({event.session_id for event in events} - {None}) == 2
+
+
+async def test_what_has_ended_makes_room(make_service: MakeService, clock: SetClock) -> None:
+    async with make_service(sessions_per_user=3) as service, service.open_client() as client:
+        ada = await sign_up(client)
+        tokens = await logins(client, clock, 2)
+        assert (await client.post("/auth/logout", headers=bearer(tokens[0]))).status_code == 200
+        await logins(client, clock, 1)
+        assert await statuses(client, [ada.access_token, tokens[1]]) == [200, 200]
+
+
+@pytest.mark.parametrize("most", [1, 4, 40])
+async def test_logins_at_once_on_two_services_leave_as_many_as_may_be(
+    migrated_url: str, most: int
+) -> None:
+    settings = make_settings(migrated_url, sessions_per_user=most)
+    async with (
+        serving(settings) as one,
+        serving(settings) as two,
+        one.open_client() as first,
+        two.open_client() as second,
+    ):
+        ada = await sign_up(first)
+        for _ in range(2):
+            await asyncio.gather(*(log_in((first, second)[n % 2]) for n in range(24)))
+        async with one.work() as work:
+            live = select(func.count(Session.id)).where(
+                Session.user_id == ada.id, Session.ended_at.is_(None)
+            )
+            assert await work.db.scalar(live) == most
+            told = select(AuditEvent.details).where(AuditEvent.event == "session.displaced")
+            ended = sum(details["sessions"] for details in await work.db.scalars(told))
+        assert ended == 1 + 48 - most
+
+
+async def test_sessions_of_before_the_bound_are_listed_by_pages_and_end_with_the_next_login(
+    service: Service, client: httpx.AsyncClient
+) -> None:
+    ada = await sign_up(client)
+    await insert_sessions(service, ada.id, 430)
+    pages = await walk(client, ada.access_token, "/auth/sessions?limit=200")
+    assert [len(page) for page in pages] == [200, 200, 31]
+    listed = [id_ for page in pages for id_ in page]
+    assert len(set(listed)) == 431
+    assert await walk(client, ada.access_token, "/api/v1/auth/sessions?limit=7") == [
+        listed[start : start + 7] for start in range(0, 431, 7)
+    ]
+    async with service.work() as work:
+        created = {row.id: row.created_at for row in await work.db.scalars(select(Session))}
+    assert [(created[id_], id_) for id_ in listed] == sorted((created[id_], id_) for id_ in listed)
+    service.clock.advance(timedelta(seconds=1))
+    token = (await log_in(client))["access_token"]
+    pages = await walk(client, token, "/auth/sessions?limit=200")
+    assert [len(page) for page in pages] == [100]
+    assert pages[0][:-1] == listed[-99:]
+
+
+async def test_a_page_of_sessions_that_cannot_be_is_refused(client: httpx.AsyncClient) -> None:
+    ada = await sign_up(client)
+    for query in ("limit=0", "limit=201", "cursor=", "cursor=YmVmb3JlOjEuMQ", "user_id=1"):
+        answer = await client.get(f"/auth/sessions?{query}", headers=ada.headers)
+        assert answer.status_code == 422, query

@@ -10,7 +10,17 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import Dialect, Executable, Select, Table, bindparam, insert, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    insert,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
@@ -37,6 +47,13 @@ class Insertion(NamedTuple):
     """A row to be inserted; its values are as the driver takes them."""
 
     table: Table
+    values: Values
+
+
+class Condition(NamedTuple):
+    """What has to hold for a statement, made once for the process, and the values in it."""
+
+    clause: ColumnElement[bool]
     values: Values
 
 

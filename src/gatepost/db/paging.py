@@ -21,6 +21,8 @@ _LARGEST_ID = 2**63 - 1
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_BEFORE, _SINCE = "before", "since"
+"""How the cursors of lists by time begin: one of the newest first is none of the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,42 @@ async def fetch_newest(
     Refuses a cursor that is not one of ours.
     """
     if page.cursor is not None:
-        before_at, before_key = decode_cursor_of_time(page.cursor)
+        before_at, before_key = decode_cursor_of_time(page.cursor, _BEFORE)
         # Spelled out: MariaDB uses no index for `(at, key) < (?, ?)`.
         query = query.where(and_(at <= before_at, or_(at < before_at, key < before_key)))
-    query = query.order_by(at.desc(), key.desc()).limit(page.limit + 1)
-    rows: list[Any] = list(await db.scalars(query))
+    return await _fetch_by_time(db, query.order_by(at.desc(), key.desc()), (at, key), _BEFORE, page)
+
+
+async def fetch_oldest(
+    db: AsyncSession,
+    query: Select[Row],
+    at: InstrumentedAttribute[datetime],
+    key: InstrumentedAttribute[int],
+    page: PageRequest,
+) -> Page[Row]:
+    """Fetch one page in ascending order of `at`, and of `key` within an instant.
+
+    Refuses a cursor that is not one of ours.
+    """
+    if page.cursor is not None:
+        after_at, after_key = decode_cursor_of_time(page.cursor, _SINCE)
+        query = query.where(and_(at >= after_at, or_(at > after_at, key > after_key)))
+    return await _fetch_by_time(db, query.order_by(at, key), (at, key), _SINCE, page)
+
+
+async def _fetch_by_time(
+    db: AsyncSession,
+    query: Select[Row],
+    columns: tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[int]],
+    direction: str,
+    page: PageRequest,
+) -> Page[Row]:
+    rows: list[Any] = list(await db.scalars(query.limit(page.limit + 1)))
     if len(rows) <= page.limit:
         return Page(rows, None)
     rows = rows[: page.limit]
-    cursor = encode_cursor_of_time(getattr(rows[-1], at.key), getattr(rows[-1], key.key))
-    return Page(rows, cursor)
+    at, key = (getattr(rows[-1], column.key) for column in columns)
+    return Page(rows, encode_cursor_of_time(at, key, direction))
 
 
 async def fetch_beginning_with(
@@ -129,18 +157,18 @@ def decode_cursor(cursor: str) -> int:
     return key
 
 
-def encode_cursor_of_time(at: datetime, key: int) -> str:
-    return _encode(f"before:{(at - _EPOCH) // _MICROSECOND}.{key}")
+def encode_cursor_of_time(at: datetime, key: int, direction: str) -> str:
+    return _encode(f"{direction}:{(at - _EPOCH) // _MICROSECOND}.{key}")
 
 
-def decode_cursor_of_time(cursor: str) -> tuple[datetime, int]:
+def decode_cursor_of_time(cursor: str, direction: str) -> tuple[datetime, int]:
     """Read a cursor; raises `ValidationFailed` as `decode_cursor` does."""
     try:
-        instant, _, number = _decode(cursor).removeprefix("before:").partition(".")
+        instant, _, number = _decode(cursor).removeprefix(f"{direction}:").partition(".")
         at, key = _EPOCH + int(instant) * _MICROSECOND, int(number)
     except (binascii.Error, UnicodeError, ValueError, OverflowError):
         at, key = _EPOCH, -1
-    if not 0 <= key <= _LARGEST_ID or encode_cursor_of_time(at, key) != cursor:
+    if not 0 <= key <= _LARGEST_ID or encode_cursor_of_time(at, key, direction) != cursor:
         raise _refusal()
     return at, key
 

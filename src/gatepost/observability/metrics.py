@@ -34,6 +34,7 @@ _SESSION_CHANGES = {
     "session.started": "started",
     "session.ended": "ended",
     "session.all_ended": "all_ended",
+    "session.displaced": "displaced",
     "session.replayed": "replayed",
 }
 
@@ -72,8 +73,9 @@ DESCRIPTIONS = (
     Description(
         "gatepost_session_changes_total",
         "counter",
-        "Sessions `started`, `renewed`, `ended` one by one, `all_ended` (once a user), and "
-        "`replayed`: ended because a spent refresh token came back.",
+        "Sessions `started`, `renewed`, `ended` one by one, `all_ended` (once a user), `displaced` "
+        "by a login more than may be, and `replayed`: ended because a spent refresh token came "
+        "back.",
         ("change",),
     ),
     Description(

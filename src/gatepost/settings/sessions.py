@@ -33,6 +33,12 @@ class SessionSettings(TokenSettings):
     session_absolute_days: int = Field(
         default=30, ge=1, le=365, description="A session ends so long after login, used or not."
     )
+    sessions_per_user: int = Field(
+        default=100,
+        ge=1,
+        le=100_000,
+        description="How many sessions a user has at most; a login more ends the oldest.",
+    )
     session_cache_seconds: int = Field(
         default=5,
         ge=0,

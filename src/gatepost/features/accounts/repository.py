@@ -1,15 +1,16 @@
 """Queries on users, and on how far imports of them have come."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import Insertion, LoneStatements, OpenDb
+from gatepost.db.lone import Condition, Insertion, LoneStatements, OpenDb
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.db.savepoints import add_unless_taken, unless_taken
 from gatepost.features.accounts.errors import UserReferenced
@@ -109,15 +110,21 @@ async def find_credentials(
 
 
 async def insert_while_unchanged(
-    lone: LoneStatements, known: Credentials, rows: Sequence[Insertion]
+    lone: LoneStatements, known: Credentials, also: Condition, rows: Sequence[Insertion]
 ) -> bool:
-    """Insert rows if these are still an active user's credentials, and their role; else False."""
+    """Insert rows if these are still an active user's credentials, and `also` holds; else False."""
     values = {
         "of_user": known.id,
         "compared_with": known.password_hash,
         "known_role": known.role,
+        **also.values,
     }
-    return await lone.insert_while(_UNCHANGED, values, rows)
+    return await lone.insert_while(_unchanged_and(also.clause), values, rows)
+
+
+@cache
+def _unchanged_and(clause: ColumnElement[bool]) -> Select[int]:
+    return _UNCHANGED.where(clause)
 
 
 async def lock(db: AsyncSession, user_id: int) -> User | None:

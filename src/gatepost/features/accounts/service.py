@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.db.lone import Insertion
+from gatepost.db.lone import Condition, Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import repository
@@ -85,14 +85,16 @@ async def find_credentials(work: Work, login: str) -> Credentials | None:
     )
 
 
-async def insert_while_unchanged(work: Work, known: Credentials, rows: Sequence[Insertion]) -> bool:
-    """Insert rows in one statement if what was known of an active user still holds.
+async def insert_while_unchanged(
+    work: Work, known: Credentials, also: Condition, rows: Sequence[Insertion]
+) -> bool:
+    """Insert rows in one statement if what was known of an active user still holds, and `also`.
 
     False where it does not, where it failed, and on databases that have no such statement: nothing
     then is known, and the ordinary way is to be gone.
     """
     lone = work.runtime.lone_statements
-    return lone.goes_straight and await repository.insert_while_unchanged(lone, known, rows)
+    return lone.goes_straight and await repository.insert_while_unchanged(lone, known, also, rows)
 
 
 def key_of_login(login: str) -> str:

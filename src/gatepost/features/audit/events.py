@@ -80,6 +80,11 @@ MEANINGS: Mapping[Event, Meaning] = {
     Event.SESSIONS_ENDED: Meaning(
         "authn_token_revoked", "All sessions of a user end, but perhaps the one in use."
     ),
+    Event.SESSION_DISPLACED: Meaning(
+        "authn_token_revoked",
+        "A login is one more than `SESSIONS_PER_USER`: the oldest session ends. `sessions` in "
+        "the details says how many did, several only after the bound was lowered.",
+    ),
     Event.SESSION_REPLAYED: Meaning(
         "authn_token_reuse",
         "A refresh token comes back that was spent before the grace: its session ends.",

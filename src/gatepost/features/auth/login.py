@@ -58,10 +58,12 @@ async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
     if not work.runtime.lone_statements.goes_straight or proof.rehashed is not None:
         return None
     opening = await sessions.prepare(work, known.id, known.role, PASSWORD)
+    if opening is None:
+        return None
     about = audit.About(user_id=known.id, method=PASSWORD)
     success = audit.prepare(work, Event.LOGIN_SUCCEEDED, about)
     rows = [opening.session, *map(audit.insertion, (opening.event, success))]
-    if not await accounts.insert_while_unchanged(work, known, rows):
+    if not await accounts.insert_while_unchanged(work, known, opening.room, rows):
         return None
     pair = sessions.issue(work, opening)
     audit.tell(work, success)

@@ -18,7 +18,7 @@ class Session(Base):
 
     __tablename__ = "gatepost_sessions"
     __table_args__ = (
-        Index(None, "user_id", "id"),
+        Index(None, "user_id", "ended_at", "created_at", "id"),
         Index(None, "expires_at"),
         Index(None, "ended_at"),
         TABLE_OPTIONS,

@@ -4,14 +4,29 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, case, column, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Table,
+    and_,
+    bindparam,
+    case,
+    column,
+    delete,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import cast as cast_to
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import Insertion, LoneStatements, OpenDb
+from gatepost.db.lone import Condition, Insertion, LoneStatements, OpenDb
+from gatepost.db.paging import Page, PageRequest, fetch_oldest
 from gatepost.features.sessions.models import Generation, Login, Session
 
 _PURGE_BATCH = 1000
@@ -99,6 +114,16 @@ _LOGIN = select(*(_SESSIONS.c[name] for name in Login._fields)).where(
     _SESSIONS.c.ended_at.is_(None),
     _SESSIONS.c.expires_at > bindparam("at"),
 )
+_FEW_ARE_LIVE = not_(
+    select(_SESSIONS.c.id)
+    .where(
+        _SESSIONS.c.user_id == bindparam("of_user"),
+        _SESSIONS.c.ended_at.is_(None),
+        _SESSIONS.c.expires_at > bindparam("at_login"),
+    )
+    .offset(bindparam("most_live"))
+    .exists()
+)
 _RETURN = select(*_GENERATION).where(_SESSIONS.c.id == bindparam("of_session"))
 
 
@@ -164,14 +189,42 @@ async def spend_generation(
     return None if row is None else Generation(*row)
 
 
-async def list_live(db: AsyncSession, user_id: int, now: datetime) -> Sequence[Session]:
-    sessions = await db.scalars(
-        select(Session)
-        .where(Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > now)
-        .order_by(Session.id)
+async def list_live(
+    db: AsyncSession, user_id: int, now: datetime, page: PageRequest
+) -> Page[Session]:
+    # Ordered by what is always null here, too: so the rows come as they stand in the index.
+    query = select(Session).where(*_live(user_id, now)).order_by(Session.ended_at)
+    return await fetch_oldest(db, query, Session.created_at, Session.id, page)
+
+
+def few_are_live(most: int, now: datetime) -> Condition:
+    """The condition that the user `of_user` has so many live sessions at most."""
+    return Condition(_FEW_ARE_LIVE, {"most_live": most, "at_login": now})
+
+
+async def end_oldest(db: AsyncSession, user_id: int, now: datetime, *, but: int) -> tuple[int, int]:
+    """End a user's oldest live sessions, all but so many; returns how many, and the last one's id.
+
+    The caller holds the user's row locked.
+    """
+    newest_first = (Session.ended_at.desc(), Session.created_at.desc(), Session.id.desc())
+    query = select(Session.created_at, Session.id).where(*_live(user_id, now))
+    last = (await db.execute(query.order_by(*newest_first).offset(but).limit(1))).first()
+    if last is None:
+        return 0, 0
+    is_older = or_(
+        Session.created_at < last.created_at,
+        and_(Session.created_at == last.created_at, Session.id <= last.id),
     )
-    # Sorted here: no index has their times, and ids are given to processes by the block.
-    return sorted(sessions, key=lambda session: session.created_at)
+    query_of_older = update(Session).where(*_live(user_id, now), is_older)
+    ended = await db.execute(
+        query_of_older.values(ended_at=now).execution_options(synchronize_session=False)
+    )
+    return rows_changed(ended), last.id
+
+
+def _live(user_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > now
 
 
 async def end(db: AsyncSession, session_id: int, now: datetime) -> bool:

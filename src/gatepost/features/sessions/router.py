@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Request, Response, status
 
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.features.sessions.errors import SessionNotFound
 from gatepost.features.sessions.schemas import SessionRead
-from gatepost.web.dependencies import RequestWork
+from gatepost.web.dependencies import RequestedPage, RequestWork
+from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 from gatepost.web.routing import StrictRoute
 
@@ -16,8 +17,16 @@ router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=StrictRout
 
 
 @router.get("")
-async def list_sessions(work: RequestWork, principal: CurrentPrincipal) -> list[SessionRead]:
-    """Where the caller is logged in, the oldest first."""
+async def list_sessions(
+    work: RequestWork,
+    principal: CurrentPrincipal,
+    request: Request,
+    response: Response,
+    page: RequestedPage,
+) -> list[SessionRead]:
+    """A page of where the caller is logged in, the oldest first; the next is in `Link`."""
+    found = await sessions.list_of_user(work, principal.user_id, page)
+    link_next_page(request, response, found)
     return [
         SessionRead(
             id=session.id,
@@ -28,7 +37,7 @@ async def list_sessions(work: RequestWork, principal: CurrentPrincipal) -> list[
             user_agent=session.user_agent,
             is_current=session.id == principal.session_id,
         )
-        for session in await sessions.list_of_user(work, principal.user_id)
+        for session in found.rows
     ]
 
 

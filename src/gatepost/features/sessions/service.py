@@ -1,11 +1,12 @@
 """Opens sessions, keeps them alive, and ends them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gatepost.db.lone import Insertion
+from gatepost.db.lone import Condition, Insertion
+from gatepost.db.paging import Page, PageRequest
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.audit.models import Entry
@@ -23,6 +24,9 @@ from gatepost.work import Work
 RETENTION = timedelta(days=1)
 """How long a session that is over is kept before `purge` deletes it."""
 
+_LOGINS_AT_ONCE = 32
+"""Of one user, so many may write their sessions at one moment without counting each other's."""
+
 
 async def get_ready(work: Work) -> None:
     """Read what `start` and `issue` sign with, if that is old. The caller holds no transaction."""
@@ -32,9 +36,10 @@ async def get_ready(work: Work) -> None:
 async def start(work: Work, user_id: int, role: str, method: str) -> TokenPair:
     """Open a session for a user who has just proved who they are, by `method`.
 
-    The caller holds the user's row locked, so that no change of role or password slips between;
-    before that comes `get_ready`.
+    Where they have `SESSIONS_PER_USER`, the oldest ends. The caller holds the user's row locked, so
+    that no change of role or password slips between; before that comes `get_ready`.
     """
+    await _make_room(work, user_id)
     values = _values_of_new(work, user_id, role, method)
     session_id = await repository.insert(work.db, values)
     about = audit.About(user_id=user_id, session_id=session_id, method=method)
@@ -49,13 +54,18 @@ class Opening:
     session: Insertion
     event: Entry
     generation: Generation
+    room: Condition
 
 
-async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening:
+async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening | None:
     """The same session as `start` opens, for who writes it in one statement with all else there is.
 
-    Only where such statements go straight to the driver.
+    Only where such statements go straight to the driver, and while there is `room`: the statement
+    does not see what others of the same moment write. None where there can be none.
     """
+    most = work.runtime.settings.sessions_per_user - _LOGINS_AT_ONCE - 1
+    if most < 0:
+        return None
     reserved = work.runtime.reserved_session_ids
     if not reserved:
         reserved.extend(await repository.reserve_ids(work.open_db, work.runtime.lone_statements))
@@ -67,6 +77,7 @@ async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening:
         session=repository.insertion(session_id, values),
         event=audit.prepare(work, Event.SESSION_STARTED, about),
         generation=_first_generation(session_id, values),
+        room=repository.few_are_live(most, work.now),
     )
 
 
@@ -143,9 +154,9 @@ def remember(runtime: Runtime, session: CachedSession) -> None:
     cache_of(runtime).keep(session)
 
 
-async def list_of_user(work: Work, user_id: int) -> Sequence[Session]:
-    """The user's live sessions, the oldest first."""
-    return await repository.list_live(work.db, user_id, work.now)
+async def list_of_user(work: Work, user_id: int, page: PageRequest) -> Page[Session]:
+    """One page of the user's live sessions, the oldest first."""
+    return await repository.list_live(work.db, user_id, work.now, page)
 
 
 async def end(work: Work, principal: Principal) -> None:
@@ -198,6 +209,17 @@ async def change_role(work: Work, user_id: int, role: str) -> None:
 async def purge(work: Work) -> int:
     """Delete a batch of sessions that are long over; returns how many, 0 once none is left."""
     return await repository.delete_over(work.db, work.now - RETENTION)
+
+
+async def _make_room(work: Work, user_id: int) -> None:
+    """End the oldest sessions of a user who has as many as may be, or more since the bound fell."""
+    most = work.runtime.settings.sessions_per_user
+    ended, last = await repository.end_oldest(work.db, user_id, work.now, but=most - 1)
+    if ended:
+        work.announce(user_id)
+        session_id = last if ended == 1 else None
+        about = audit.About(user_id=user_id, session_id=session_id, details={"sessions": ended})
+        await audit.record(work, Event.SESSION_DISPLACED, about)
 
 
 async def _end(work: Work, user_id: int, session_id: int) -> None:
