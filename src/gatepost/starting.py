@@ -29,6 +29,7 @@ from gatepost.migrations.revisions import (
     is_known,
 )
 from gatepost.runtime import Runtime
+from gatepost.stores.base import StoreUnavailable, StoreUnfit
 from gatepost.work import Origin, begin_work
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ async def prepare(runtime: Runtime) -> None:
         await check_schema(runtime.engine)
     await _read_keys(runtime)
     await _create_first_admin(runtime)
+    await _look_at_redis(runtime)
 
 
 async def schema_is_current(runtime: Runtime) -> bool:
@@ -253,6 +255,18 @@ async def _create_first_admin(runtime: Runtime) -> None:
         raise StartError(
             " ".join([f"The first admin cannot be made: {problem.detail}.", *reasons])
         ) from problem
+
+
+async def _look_at_redis(runtime: Runtime) -> None:
+    """Refuse a Redis that works for some keys only; one that is away now may come back."""
+    if runtime.store.kind != "redis":
+        return
+    try:
+        await runtime.store.ping()
+    except StoreUnfit as error:
+        raise StartError(f"Redis cannot be used: {error.reason}.") from error
+    except StoreUnavailable as error:
+        log.warning("store.unavailable", extra={"store": "Redis", "reason": error.reason})
 
 
 def _origin() -> Origin:

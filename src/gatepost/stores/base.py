@@ -14,8 +14,14 @@ class StoreUnavailable(Problem):
     code = "store_unavailable"
     title = "What the processes share cannot be reached"
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
+        """Callers hear nothing of the reason: it ends a sentence that begins with the store."""
         super().__init__(headers={"Retry-After": "2"})
+        self.reason = reason
+
+
+class StoreUnfit(StoreUnavailable):
+    """It answers, and is none that Gatepost can work with, however long one waits."""
 
 
 class Count(NamedTuple):

@@ -36,7 +36,9 @@ class Batches(Generic[Wish]):
         probe: Wish,
         patience: float,
         failures: tuple[type[Exception], ...],
+        explain: Callable[[Exception], str],
     ) -> None:
+        self._explain = explain
         self._name = name
         self._perform = perform
         self._probe = probe
@@ -70,7 +72,7 @@ class Batches(Generic[Wish]):
         try:
             await self._ask([self._probe])
         except self._expected as error:
-            raise StoreUnavailable from error
+            raise StoreUnavailable(self._explain(error)) from error
 
     async def close(self) -> None:
         for task in (self._sending, self._recovering):
@@ -104,7 +106,8 @@ class Batches(Generic[Wish]):
 
     def _give_up(self, error: Exception) -> None:
         self.failures += 1
-        log.warning("store.lost", extra={"store": self._name, "error": type(error).__name__})
+        told = {"error": type(error).__name__, "reason": self._explain(error)}
+        log.warning("store.lost", extra={"store": self._name, **told})
         self._recovering = asyncio.create_task(self._recover())
         self._refuse_waiting()
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.clock import Clock
 from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
+from gatepost.db.diagnosis import explain_failure
 from gatepost.holding import expect_no_transaction
 from gatepost.stores import entries
 from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
@@ -62,6 +63,7 @@ class DatabaseStore(BatchedStore[Wish]):
             probe=Wish("probe", entries.increment(timedelta(seconds=1), 1), makes=True),
             patience=patience,
             failures=(SQLAlchemyError, OSError),
+            explain=explain_failure,
         )
 
     async def increment(self, key: str, lifetime: timedelta, amount: int = 1) -> Count:

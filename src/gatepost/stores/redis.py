@@ -13,14 +13,24 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from gatepost.clock import Clock
 from gatepost.settings.redis_url import read_watched
-from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
-from gatepost.stores.batches import BatchedStore, Batches
+from gatepost.stores.base import (
+    Attempt,
+    AttemptRules,
+    Count,
+    Outcome,
+    StoreUnavailable,
+    StoreUnfit,
+    Window,
+)
+from gatepost.stores.batches import BatchedStore, Batches, wait_patiently
+from gatepost.stores.diagnosis import CLUSTER, explain_redis_failure, is_of_a_cluster
 from gatepost.stores.entries import duration, milliseconds
 from gatepost.stores.sentinels import open_watched
 
 PATIENCE_SECONDS = 0.25
 """The longest that anybody waits for an answer, unless told otherwise."""
 
+_FAILURES = (RedisError, OSError, TimeoutError)
 _SCRIPT = Path(__file__).with_name("entries.lua")
 _OTHER_SCHEMES = {"valkey://": "redis://", "valkeys://": "rediss://"}
 
@@ -51,6 +61,7 @@ class RedisStore(BatchedStore[Wish]):
         """
         self._prefix = prefix
         self._clock = clock
+        self._patience = patience
         self.client = open_client(url, patience=patience)
         self._script = _SCRIPT.read_text(encoding="utf-8")
         self._digest = ""
@@ -60,6 +71,7 @@ class RedisStore(BatchedStore[Wish]):
             probe=("increment", "probe", (1000, 1)),
             patience=patience,
             failures=(RedisError, OSError),
+            explain=explain_redis_failure,
         )
 
     async def increment(self, key: str, lifetime: timedelta, amount: int = 1) -> Count:
@@ -104,6 +116,21 @@ class RedisStore(BatchedStore[Wish]):
     async def purge(self) -> int:
         """Redis cleans up by itself."""
         return 0
+
+    async def ping(self) -> None:
+        """Also look that it is no node of a cluster, which may take some keys and refuse others."""
+        try:
+            await super().ping()
+            hello = self.client.execute_command("HELLO")  # type: ignore[no-untyped-call] # it has no types
+            answer = await wait_patiently(hello, self._patience, _FAILURES)
+        except StoreUnavailable as error:
+            if error.__cause__ is not None and is_of_a_cluster(error.__cause__):
+                raise StoreUnfit(error.reason) from error
+            raise
+        except _FAILURES as error:
+            raise StoreUnavailable(explain_redis_failure(error)) from error
+        if answer.get(b"mode") == b"cluster":
+            raise StoreUnfit(CLUSTER)
 
     async def close(self) -> None:
         await super().close()

@@ -146,10 +146,11 @@ async def _look_at_store(runtime: Runtime) -> str:
     try:
         await runtime.store.ping()
     except StoreUnavailable as error:
-        reason = "Redis does not answer. Check REDIS_URL, and that the server is there."
-        if runtime.store.kind != "redis":
-            reason = "The database cannot be written to."
-        raise StartError(reason) from error
+        if runtime.store.kind == "redis":
+            raise StartError(
+                f"Redis cannot be used: {error.reason}. Check REDIS_URL, and the server."
+            ) from error
+        raise StartError(f"The database cannot be written to: {error.reason}.") from error
     return describe_store(runtime.settings).removesuffix(".")
 
 

@@ -1,0 +1,115 @@
+"""Names the failures of a Redis for people, by the cause that it gave and without a secret."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+
+from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
+    ClusterError,
+    InvalidResponse,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
+
+CLUSTER = "it is a Redis Cluster, which Gatepost does not work with: use one Redis, or sentinels"
+
+# How the server, or the client on its behalf, begins to say it.
+_BY_WORDS = (
+    (r"WRONGPASS|invalid username-password|invalid password", "it refuses the user or password"),
+    (
+        r"NOAUTH|Authentication required|already authenticated",
+        "it wants a password, and REDIS_URL has none",
+    ),
+    (r"without any password configured", "it has no password, but REDIS_URL names one"),
+    (r"NOPERM|has no permissions|can't access", "its user lacks a right"),
+    (r"DB index is out of range|invalid DB index", "it has no database of that number"),
+    (r"not allowed in cluster mode|SELECT is not allowed|hash to the same slot", CLUSTER),
+    (r"protected mode", "it is in protected mode, and lets in nobody from another host"),
+    (r"loading the dataset", "it is still loading its data"),
+    (r"MISCONF", "it cannot save its data, and so takes no writes"),
+    (r"max number of clients", "it has no connection left"),
+    (r"unknown command", "it lacks a command that Gatepost needs"),
+    (r"No master found", "no sentinel names a primary of that name"),
+    (r"Protocol Error|unknown 'HELLO'|NOPROTO", "it does not speak Redis's protocol"),
+)
+
+# The client gives these a type, and leaves out the word that they began with.
+_BY_KIND: tuple[tuple[type[BaseException], str], ...] = (
+    (ClusterError, CLUSTER),
+    (AskError, CLUSTER),  # MOVED is one, too
+    (BusyLoadingError, "it is still loading its data"),
+    (ReadOnlyError, "it may only be read: it is a replica"),
+    (MasterDownError, "it is a replica that has lost its primary"),
+    (OutOfMemoryError, "its memory is full"),
+    (InvalidResponse, "it does not speak Redis's protocol"),
+)
+
+_BY_TYPE: dict[type[BaseException], str] = {
+    ConnectionRefusedError: "nothing listens there",
+    socket.gaierror: "its host's name leads nowhere",
+    FileNotFoundError: "there is no such socket, or no such file of certificates",
+    PermissionError: "its socket, or a file of certificates, may not be opened",
+    TimeoutError: "it does not answer in time (REDIS_TIMEOUT_MILLISECONDS)",
+}
+
+# Of these the server's own words name the right, the command or the channel.
+_TELLING = re.compile(r"NOPERM|has no permissions|can't access|unknown command")
+_MOST_WORDS = 160
+
+
+def explain_redis_failure(error: BaseException) -> str:
+    """Why Redis did not do as it was asked, as the end of a sentence that begins with it."""
+    chain = list(_chain(error))
+    for look in (_by_tls, _by_answer, _by_type, _by_closing):
+        if known := next(filter(None, map(look, chain)), None):
+            return known
+    return f"it answers with {type(error).__name__}"
+
+
+def is_of_a_cluster(error: BaseException) -> bool:
+    """Whether it says that it is one node of several, of which each has some of the keys."""
+    return any(_by_answer(each) == CLUSTER for each in _chain(error))
+
+
+def _by_tls(error: BaseException) -> str | None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message.rstrip('.')})"
+    if isinstance(error, ssl.SSLError):
+        return "it offers no TLS, which the URL demands, or it is another kind of server"
+    return None
+
+
+def _by_closing(error: BaseException) -> str | None:
+    if re.search("closed|reset", str(error), re.IGNORECASE):
+        return "it closes the connection: its port may want TLS, or be of another kind of server"
+    return None
+
+
+def _by_answer(error: BaseException) -> str | None:
+    for kind, known in _BY_KIND:
+        if isinstance(error, kind):
+            return known
+    words = " ".join(str(error).split())
+    for pattern, known in _BY_WORDS:
+        if re.search(pattern, words):
+            return f"{known} ({words[:_MOST_WORDS]})" if _TELLING.search(words) else known
+    return None
+
+
+def _by_type(error: BaseException) -> str | None:
+    # redis-py has a TimeoutError of its own.
+    if type(error).__name__ == "TimeoutError":
+        return _BY_TYPE[TimeoutError]
+    return next((known for kind, known in _BY_TYPE.items() if isinstance(error, kind)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    yield from seen
