@@ -74,6 +74,7 @@ async def _hold(work: Work, login: str, password: str, proof: _Proof) -> User:
     """Lock the user whose password was verified, and who is the same as then."""
     for attempt in range(_ATTEMPTS):
         if attempt:
+            await work.let_go()  # nobody is kept waiting while a password is hashed
             # Another login rehashed it, or its owner changed it: verify against what it is now.
             proof = await _verify(work, login, password)
         user = await accounts.find_locked(work, proof.known.id)
