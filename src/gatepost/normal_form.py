@@ -7,6 +7,10 @@ from typing import Literal
 MOST_MARKS = 30
 """Combining marks in a row: as many as UAX 15's stream-safe text has, and no writing needs more."""
 
+# These are no combining marks, and become some when a text is taken apart: Tibetan vowel signs, and
+# the half-width sound marks of Japanese.
+_BECOMES_MARKS = dict.fromkeys(map(ord, "\u0f73\u0f75\u0f81\uff9e\uff9f"), "\u0f72")
+
 _TOO_MANY = re.compile(rb"[^\0]{%d}" % (MOST_MARKS + 1))
 
 
@@ -27,4 +31,5 @@ def has_too_many_marks(text: str) -> bool:
     """Whether `normalise` would refuse it."""
     if len(text) <= MOST_MARKS:
         return False
-    return _TOO_MANY.search(bytes(map(unicodedata.combining, text))) is not None
+    marks = map(unicodedata.combining, text.translate(_BECOMES_MARKS))
+    return _TOO_MANY.search(bytes(marks)) is not None

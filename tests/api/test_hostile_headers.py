@@ -162,6 +162,25 @@ async def test_no_header_stalls_a_process(
         assert answers[-1].status < 500, (about, answers[-1].body)
 
 
+@pytest.mark.parametrize("version", ["2", "3"])
+async def test_a_body_that_is_not_announced_has_its_kind_looked_at(
+    service: Service, version: str
+) -> None:
+    async def ask(path: str, kind: bytes | None, body: bytes) -> Exchange:
+        fields = [] if kind is None else [(b"content-type", kind)]
+        parts = [chunk(body, more=False)]
+        return await speak(service.app, "POST", path, parts, fields, http_version=version)
+
+    async def ask_in_a_hostile_way() -> None:
+        kind = b'application/json; a="' + b";" * SIZE
+        assert (await ask("/auth/register", kind, b"{}")).status == 415
+
+    assert await cost_of(ask_in_a_hostile_way) < SECONDS
+    assert (await ask("/auth/login", b"text/plain", b"{}")).status == 415
+    assert (await ask("/auth/login", b"application/json", b"{}")).status == 422
+    assert (await ask("/auth/logout", None, b"")).status == 401
+
+
 async def test_no_header_beside_a_good_token_stalls_a_process(traced: Service) -> None:
     async with traced.open_client() as client:
         account = await sign_up(client)

@@ -86,12 +86,13 @@ async def speak(
     headers: Iterable[tuple[bytes, bytes]] = (),
     *,
     query: bytes = b"",
+    http_version: str = "1.1",
 ) -> Exchange:
     """Send one request whose body arrives in these messages; then the client is gone."""
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
+        "http_version": http_version,
         "method": method,
         "scheme": "https",
         "path": path,

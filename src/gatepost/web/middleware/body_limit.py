@@ -14,7 +14,9 @@ LARGEST_CREDENTIALS = 8192
 _MOST_DIGITS = 18
 """More would be no length of anything, and Python reads no number of thousands of digits."""
 
-_ANNOUNCING = frozenset({"1.0", "1.1"})
+ANNOUNCING = frozenset({"1.0", "1.1"})
+"""Versions of HTTP in which the head of a request says whether a body follows."""
+
 _ANNOUNCEMENTS = frozenset({b"content-length", b"transfer-encoding"})
 
 # The rest of the body is not read, so no other request can follow it.
@@ -150,7 +152,7 @@ async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) 
 
 def _has_no_body(scope: Scope) -> bool:
     """Whether none can come: HTTP/1 announces every body in its head (RFC 9112 section 6.3)."""
-    return scope.get("http_version") in _ANNOUNCING and not any(
+    return scope.get("http_version") in ANNOUNCING and not any(
         name in _ANNOUNCEMENTS for name, _ in scope["headers"]
     )
 

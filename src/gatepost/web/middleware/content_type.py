@@ -6,6 +6,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.errors import Problem
+from gatepost.web.middleware.body_limit import ANNOUNCING
 from gatepost.web.problems import problem_response, request_id_of
 
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -90,5 +91,10 @@ def _kind(field: bytes) -> bytes | None:
 
 
 def _has_body(scope: Scope) -> bool:
-    headers = dict(scope["headers"])
-    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+    """Whether a body is announced; in HTTP/2 it need not be, and there its kind announces it."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    if b"content-length" in headers:
+        return headers[b"content-length"] != b"0"
+    if scope.get("http_version") in ANNOUNCING:
+        return b"transfer-encoding" in headers
+    return b"content-type" in headers
