@@ -293,6 +293,7 @@ def _look_at_routes(app: FastAPI, gatepost: Gatepost) -> None:
     refuse_callers_in_requests(app.routes)
     for each in (app, *applications_of(app.routes)):
         _tell_where_to_log_in(each, gatepost.prefix, is_host=each is app)
+        each.state.gatepost_of_host = gatepost
 
 
 def _tell_where_to_log_in(app: FastAPI, prefix: str, *, is_host: bool = True) -> None:
@@ -300,7 +301,8 @@ def _tell_where_to_log_in(app: FastAPI, prefix: str, *, is_host: bool = True) ->
     if isinstance(app.openapi, _Description):
         return
     folder = (app.openapi_url or "").rpartition("/")[0]
-    app.openapi = _Description(app.openapi, prefix, folder)  # type: ignore[method-assign] # FastAPI documents this way to extend it
+    is_at_the_root = is_host and not folder
+    app.openapi = _Description(app.openapi, prefix, is_at_the_root=is_at_the_root)  # type: ignore[method-assign] # FastAPI documents this way to extend it
     for route in app.routes:
         if isinstance(route, Route) and route.path == app.openapi_url:
             route.app = _telling_the_mount(route.app, is_host=is_host)
@@ -327,10 +329,12 @@ def _telling_the_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
 class _Description:
     """Describes an application as before, but for the address in our own scheme."""
 
-    def __init__(self, describe: Callable[[], dict[str, Any]], prefix: str, folder: str) -> None:
+    def __init__(
+        self, describe: Callable[[], dict[str, Any]], prefix: str, *, is_at_the_root: bool
+    ) -> None:
         self._describe = describe
         self._path = f"{prefix.rstrip('/')}/login"
-        self._is_at_the_root = not folder
+        self._is_at_the_root = is_at_the_root
 
     @property
     def _login(self) -> str:
@@ -351,8 +355,13 @@ class _Description:
 def _installed(connection: HTTPConnection) -> Gatepost:
     """The instance of the route's application, or of that in which this is mounted."""
     scope = connection.scope
-    own = getattr(getattr(scope.get("app"), "state", None), "gatepost_installed", None)
-    gatepost = own or getattr(scope.get("router"), "gatepost_installed", None)
+    state = getattr(scope.get("app"), "state", None)
+    gatepost = (
+        getattr(state, "gatepost_installed", None)
+        or getattr(scope.get("router"), "gatepost_installed", None)
+        # Where the host is mounted itself, the router that was asked first is not the host's.
+        or getattr(state, "gatepost_of_host", None)
+    )
     if not isinstance(gatepost, Gatepost):
         msg = "call gatepost.install(app, settings) on the application that the server runs"
         raise RuntimeError(msg)  # noqa: TRY004 - nothing has a wrong type: it is not installed

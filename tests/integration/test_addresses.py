@@ -237,9 +237,11 @@ async def test_the_hosts_own_documentation_logs_in_below_a_root_path(
     for app in (host, sub):
         app.add_api_route("/hello", hello)
     host.mount("/v2", sub)
+    host.mount("/deep/er", sub)
+    mounted = ("/v2/openapi.json", "/deep/er/openapi.json")
     async with browsing(behind(host, SERVERS[server], root, cut=True), host) as browser:
         # What is mounted in a host is found by the framework where the path has the root path.
-        places = (document, "/v2/openapi.json") if server == "uvicorn" else (document,)
+        places = (document, *mounted) if server == "uvicorn" else (document,)
         for place in places:
             asked = httpx.URL(f"https://host.test{root}{place}")
             told = (await browser.get(asked)).json()

@@ -200,6 +200,23 @@ async def test_in_an_application_that_is_mounted_in_a_mounted_one(host: Host) ->
     await check(host, "/a/b/c")
 
 
+@pytest.mark.parametrize("kind", [FastAPI, Starlette])
+async def test_in_an_application_that_is_mounted_in_a_host_that_is_mounted_itself(
+    app: FastAPI, gatepost: Gatepost, kind: type[Starlette]
+) -> None:
+    sub, outer = FastAPI(), kind()
+    app.mount("/v2", sub)
+    outer.mount("/outer", app)
+    add_routes_of_users(sub, gatepost)
+    async with running(app, gatepost) as host:
+        headers = await host.sign_up()
+        transport = httpx.ASGITransport(outer, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="https://host.test") as client:
+            for path in ("/outer/v2/user", "/outer/v2/principal", "/outer/v2/own-user"):
+                expect(await client.get(path), 401, "not_authenticated")
+                assert ADA in (await client.get(path, headers=headers)).text
+
+
 async def test_in_a_mounted_application_that_answers_all_exceptions_itself(host: Host) -> None:
     async def tell(_: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"told": str(error)}, 418)
