@@ -151,6 +151,37 @@ async def test_cookies_are_as_the_settings_say(make_service: MakeService) -> Non
                     assert cookie["httponly"]
 
 
+async def test_a_domain_that_is_new_leaves_no_cookie_of_before(make_service: MakeService) -> None:
+    jar = httpx.Cookies()
+    async with make_service() as before, before.open_client(cookies=jar) as browser:
+        await register(browser)
+        await browser.post("/auth/login", json=CREDENTIALS)
+        jar = browser.cookies
+        assert {each.domain for each in jar.jar} == {"gatepost.test"}
+    domain = "gatepost.test"
+    async with (
+        make_service(cookie_domain=domain) as service,
+        service.open_client(cookies=jar) as browser,
+    ):
+        await register(browser)
+        await browser.post("/auth/login", json=CREDENTIALS)
+        assert {each.domain for each in browser.cookies.jar} == {".gatepost.test"}
+        assert (await browser.get("/users/me")).status_code == 200
+        assert (await browser.post("/auth/refresh")).status_code == 200
+        await browser.post("/auth/logout")
+        assert not [*browser.cookies.jar]
+
+
+async def test_two_refresh_cookies_keep_nobody_from_logging_out(
+    client: httpx.AsyncClient, cookie: dict[str, str]
+) -> None:
+    two = {"Cookie": f"{cookie['Cookie']}; refresh_token=a; refresh_token=b"}
+    answer = await client.post("/auth/logout", headers=two)
+    assert answer.status_code == 200
+    assert clears_all(answer)
+    assert (await client.get("/users/me", headers=cookie)).status_code == 401
+
+
 async def test_the_header_wins_over_the_cookie(
     client: httpx.AsyncClient, account: Account, cookie: dict[str, str]
 ) -> None:

@@ -131,12 +131,12 @@ async def test_the_documentations_login_sets_no_cookies(client: httpx.AsyncClien
 
 async def test_a_form_ignores_parameters_that_it_does_not_know(client: httpx.AsyncClient) -> None:
     await register(client, EMAIL)
-    form = {
+    form: dict[str, str | list[str]] = {
         "grant_type": "password",
         "username": EMAIL,
         "password": PASSWORD,
         "audience": "https://api.example",
-        "resource": "https://api.example",
+        "resource": ["https://api.example", "https://files.example"],
         "client_assertion": "a.b.c",
         "client_assertion_type": "urn:x",
         "role": "admin",

@@ -52,17 +52,27 @@ def _values(field: bytes, wanted: bytes) -> Iterator[bytes]:
 def set_cookie(
     response: Response, settings: TransportSettings, name: str, value: str, *, path: str, age: int
 ) -> None:
-    """Set a cookie that scripts cannot read, for `age` seconds; 0 clears it."""
-    response.set_cookie(
-        name,
-        value,
-        max_age=age,
-        path=path,
-        domain=settings.cookie_domain,
-        secure=settings.cookie_secure,
-        httponly=True,
-        samesite=settings.cookie_samesite,
-    )
+    """Set a cookie that scripts cannot read, for `age` seconds; 0 clears it.
+
+    Where it has a domain, the one that this host alone had before that was configured is cleared:
+    a browser would send both, and neither would be believed.
+    """
+
+    def put(value: str, age: int, domain: str | None) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=age,
+            path=path,
+            domain=domain,
+            secure=settings.cookie_secure,
+            httponly=True,
+            samesite=settings.cookie_samesite,
+        )
+
+    if settings.cookie_domain is not None:
+        put("", 0, None)  # first: to some browsers both are one where the domain is this host
+    put(value, age, settings.cookie_domain)
 
 
 def refresh_cookie_paths(request: Request) -> Sequence[str]:

@@ -15,6 +15,8 @@ Sent = TypeVar("Sent", bound=Credentials)
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 32
+_MAY_BE_REPEATED = frozenset({"resource"})
+"""Parameters that mean nothing to us, and that a client may send more than once."""
 
 
 async def read_login(request: Request) -> LoginRequest:
@@ -36,8 +38,8 @@ async def _fields_of(request: Request, model: type[Credentials]) -> object:
 async def _read_form(request: Request, model: type[Credentials]) -> dict[str, object]:
     """The form's fields that the model has; others are ignored, and so is a field without a value.
 
-    As RFC 6749 section 3.2 has it, and no field may come twice. What is not UTF-8 is refused:
-    replaced, one password would be another.
+    As RFC 6749 section 3.2 has it, and no field may come twice but `resource` (RFC 8707). What is
+    not UTF-8 is refused: replaced, one password would be another.
     """
     try:
         body = (await request.body()).decode("utf-8")
@@ -45,7 +47,10 @@ async def _read_form(request: Request, model: type[Credentials]) -> dict[str, ob
             body, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
         )
     except ValueError:
-        raise _refusal("form_invalid", "The body is not a form in UTF-8.") from None
+        raise _refusal(
+            "form_invalid", f"The body is no form in UTF-8 of at most {_MOST_FIELDS} fields."
+        ) from None
+    pairs = [pair for pair in pairs if pair[0] not in _MAY_BE_REPEATED]
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise _refusal("form_repeated", "Give each field once (RFC 6749 section 3.2).")

@@ -190,10 +190,10 @@ router.add_api_route(
 
 async def _end_session(request: Request, work: Work) -> None:
     """A browser whose access token has run out can still log out: it holds the refresh cookie."""
-    cookie = _refresh_cookie(request, work)
     try:
         token, by_cookie = find_access_token(request, work.runtime.settings)
     except NotAuthenticated:
+        cookie = _refresh_cookie(request, work)
         if cookie is None:
             raise
         refuse_cross_site(request, work.runtime.settings)
@@ -204,7 +204,8 @@ async def _end_session(request: Request, work: Work) -> None:
     try:
         session = await sessions.look_up(work, token)
     except InvalidToken:
-        if cookie is None or not by_cookie:
+        cookie = _refresh_cookie(request, work) if by_cookie else None
+        if cookie is None:
             raise
         await sessions.end_by_refresh_token(work, cookie)
         return
