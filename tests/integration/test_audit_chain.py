@@ -409,6 +409,11 @@ LAUNDERINGS: dict[str, tuple[str, ...]] = {
         "UPDATE gatepost_audit_events SET position = NULL, hash = NULL",
         "DELETE FROM gatepost_audit_heads",
     ),
+    "all that tells of the head deleted, while the service runs": (
+        "DELETE FROM gatepost_audit_events WHERE position > 3 OR mac LIKE 'h%'",
+        "UPDATE gatepost_audit_events SET position = NULL, hash = NULL",
+        "DELETE FROM gatepost_audit_heads",
+    ),
     "emptied, while the service runs": (
         "DELETE FROM gatepost_audit_events",
         "DELETE FROM gatepost_audit_heads",
@@ -441,6 +446,17 @@ async def test_nothing_that_the_service_does_makes_a_tampered_log_good(
             assert report.findings[0].sentence
 
 
+async def test_a_first_head_that_was_rolled_back_is_no_deleted_one(log: Log) -> None:
+    await log.write(2)
+    async with log.work() as work:
+        assert await sealing.seal(work) == 2
+        await work.give_up()
+    await log.write(1)
+    assert await log.seal() == 3
+    report = await log.verify()
+    assert (report.status, report.checked) == (Status.INTACT, 3)
+
+
 async def test_a_copied_row_is_refused_by_the_database(sealed: Log) -> None:
     with pytest.raises(IntegrityError):
         await sealed.sql(f"{COPY} mac, NULL, NULL FROM gatepost_audit_events WHERE position = 5")
@@ -467,6 +483,69 @@ async def test_a_row_that_cannot_be_read_is_named_and_stops_nothing(
     assert report.status is Status.TAMPERED
     assert report.findings[0].position == 5
     assert await sealed.seal() == 1
+
+
+UNREADABLE: dict[str, tuple[str, ...]] = {
+    "sqlite": (
+        *(
+            f"{column.name} = CAST(x'fffe' AS TEXT)"
+            for column in AuditEvent.__table__.columns
+            if column.name != "id"
+        ),
+        *(f"at = {value}" for value in ("5", "5.5", "x'00'", "'no time'")),
+        *(f"details = {value}" for value in ("5", "x'ff'", "'no json'")),
+        *(f"position = {value}" for value in ("'x'", "x'00'", "5.5", "9e999")),
+    ),
+    "postgresql": tuple(
+        f"at = '{time}'" for time in ("infinity", "-infinity", "20000-01-01", "0044-01-01 BC")
+    ),
+    "mariadb": tuple(f"at = '{time}'" for time in ("0000-00-00", "2020-00-00", "0000-01-01")),
+}
+TOO_DEEP = f"details = '{'[' * 5000}{']' * 5000}'"
+
+
+async def test_what_cannot_be_read_is_never_good_and_does_not_stop_the_sealing(
+    sealed: Log, database_kind: str
+) -> None:
+    """Not even where it stands for nothing: events of whole logs have no details and no actor."""
+    for assignment in (*UNREADABLE[database_kind], TOO_DEEP):
+        await sealed.write(2, details={}, user_id=None)
+        await sealed.seal()
+        await sealed.write(1, details={}, user_id=None)
+        last = await sealed.count("SELECT max(position) FROM gatepost_audit_events")
+        try:
+            async with sealed.runtime.engine.begin() as connection:
+                if database_kind == "mariadb":
+                    await connection.execute(text("SET SESSION sql_mode = ''"))
+                statement = f"UPDATE gatepost_audit_events SET {assignment} WHERE position = {last}"
+                await connection.exec_driver_sql(statement)
+        except DBAPIError:
+            continue  # the database itself refuses it
+        assert (await sealed.verify()).status is Status.TAMPERED, assignment
+        assert await sealed.seal() >= 1, assignment
+        await sealed.seal()  # a row whose place was taken from it comes with the next batch
+        report = await sealed.verify()
+        assert (report.status, report.unsealed) == (Status.TAMPERED, 0), assignment
+        await sealed.sql("DELETE FROM gatepost_audit_events", "DELETE FROM gatepost_audit_heads")
+        sealed.runtime.audit_head_seen.clear()
+        assert (await sealed.verify()).status is Status.INTACT
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(
+    "column", [column.name for column in AuditHead.__table__.columns if column.name != "id"]
+)
+async def test_a_head_that_cannot_be_read_does_not_stop_the_sealing(
+    sealed: Log, column: str
+) -> None:
+    """While nothing is sealed, rows can be deleted unseen."""
+    await sealed.sql(f"UPDATE gatepost_audit_heads SET {column} = CAST(x'fffe' AS TEXT)")
+    assert (await sealed.verify()).status is not Status.INTACT
+    await sealed.write(3)
+    assert await sealed.seal() == 3
+    report = await sealed.verify()
+    finding = report.findings[0]
+    assert (finding.fault, finding.position) == (Fault.MISSING, ROWS + 1)
 
 
 async def test_one_fault_is_one_finding(sealed: Log) -> None:

@@ -1,12 +1,13 @@
 """Queries on the audit log."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, select, update
+from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, delete, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.counts import rows_changed
@@ -21,22 +22,35 @@ _HEAD_ID = 1
 LARGEST_POSITION = 2**62
 """Nothing is sealed beyond it, but where somebody wrote a row at just this place."""
 
-# What SQLite cannot read because somebody wrote it there: no time, no JSON.
-_READABLE = tuple(
-    column for column in AuditEvent.__table__.columns if column.name not in {"at", "details"}
+# What reading a value raises that somebody else wrote: no time, no JSON, too deep, no text.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    OperationalError,
 )
-
+_NOT_UTF8 = "Could not decode to UTF-8"
+_INSTEAD: Mapping[str, object] = {
+    "at": datetime.fromtimestamp(0, UTC),
+    "details": {},
+    "position": 0,
+    "purged_position": 0,
+    "rekeyed_position": 0,
+}
+"""What stands for a value that cannot be read and may not be null; else it is an empty text."""
 
 _EVENTS = cast("Table", AuditEvent.__table__)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row's place in the chain, and its hash."""
+    """A row's place in the chain, and its hash where that is to be written."""
 
     event_id: int
     position: int
-    hash: str
+    hash: str = ""
 
 
 def add(db: AsyncSession, entry: Entry) -> None:
@@ -55,12 +69,23 @@ async def list_page(db: AsyncSession, wanted: EventFilter, page: PageRequest) ->
 
 async def find_head(db: AsyncSession) -> AuditHead | None:
     """The head as the database has it now."""
-    return await db.get(AuditHead, _HEAD_ID, populate_existing=True)
+    try:
+        return await db.get(AuditHead, _HEAD_ID, populate_existing=True)
+    except _UNREADABLE as error:
+        _raise_unless_unreadable(error)
+        return AuditHead(**await _salvage(db, AuditHead, _HEAD_ID))
 
 
 async def lock_head(db: AsyncSession) -> AuditHead | None:
     """The same, held until the transaction ends: one process at a time moves it."""
-    return await db.get(AuditHead, _HEAD_ID, populate_existing=True, with_for_update=True)
+    try:
+        return await _lock_head(db)
+    except _UNREADABLE as error:
+        _raise_unless_unreadable(error)
+    # Only SQLite gets here, which has one writer. The head does not verify, before or after this.
+    readable = await _salvage(db, AuditHead, _HEAD_ID)
+    await db.execute(update(AuditHead).where(AuditHead.id == _HEAD_ID).values(**readable))
+    return await _lock_head(db)
 
 
 async def insert_head(db: AsyncSession, head: AuditHead) -> bool:
@@ -169,33 +194,65 @@ def _is_impossible(head_position: int) -> ColumnElement[bool]:
     return AuditEvent.position > max(LARGEST_POSITION, head_position)
 
 
-def _places(which: ColumnElement[bool] | None = None) -> Select[int, int | None, str | None]:
+def _places(which: ColumnElement[bool] | None = None) -> Select[int]:
     # In SQLite a text in a column of numbers is larger than all of them.
     possible = AuditEvent.position <= LARGEST_POSITION
-    return select(AuditEvent.id, AuditEvent.position, AuditEvent.hash).where(
-        possible if which is None else which
-    )
+    return select(AuditEvent.id).where(possible if which is None else which)
 
 
-async def _first_place(
-    db: AsyncSession, query: Select[int, int | None, str | None]
-) -> Place | None:
-    row = (await db.execute(query.limit(1))).first()
-    return None if row is None else Place(row.id, row.position, str(row.hash))
+async def _first_place(db: AsyncSession, query: Select[int]) -> Place | None:
+    event_id = await db.scalar(query.limit(1))
+    if event_id is None:
+        return None
+    position = await _read_value(db, _EVENTS.c.position, AuditEvent.id == event_id)
+    return Place(event_id, cast("int", position))
+
+
+async def _lock_head(db: AsyncSession) -> AuditHead | None:
+    return await db.get(AuditHead, _HEAD_ID, populate_existing=True, with_for_update=True)
 
 
 async def _read(db: AsyncSession, query: Select[AuditEvent]) -> list[AuditEvent]:
-    """The rows; one that cannot be read, as only SQLite can hold it, with nothing in it."""
+    """The rows; where one cannot be read, something else stands for its values that cannot."""
     try:
         return list(await db.scalars(query))
-    except ValueError:
-        rows = await db.execute(query.with_only_columns(*_READABLE))
-        return [await _read_one(db, dict(row)) for row in rows.mappings().all()]
+    except _UNREADABLE as error:
+        _raise_unless_unreadable(error)
+    ids = (await db.scalars(query.with_only_columns(AuditEvent.id))).all()
+    return [await _read_one(db, event_id) for event_id in ids]
 
 
-async def _read_one(db: AsyncSession, readable: dict[str, object]) -> AuditEvent:
+async def _read_one(db: AsyncSession, event_id: int) -> AuditEvent:
     try:
-        row = await db.scalar(select(AuditEvent).where(AuditEvent.id == readable["id"]))
-    except ValueError:
+        row = await db.scalar(select(AuditEvent).where(AuditEvent.id == event_id))
+    except _UNREADABLE as error:
+        _raise_unless_unreadable(error)
         row = None
-    return row or AuditEvent(**readable, at=datetime.fromtimestamp(0, UTC), details={})
+    return row or AuditEvent(**await _salvage(db, AuditEvent, event_id))
+
+
+async def _salvage(
+    db: AsyncSession, model: type[AuditEvent | AuditHead], row_id: int
+) -> dict[str, object]:
+    """The values of a row that cannot be read whole, column by column.
+
+    Without its MAC: what stands for an unreadable value may be what once was there.
+    """
+    of_row = model.id == row_id
+    columns = cast("Table", model.__table__).columns
+    values = {column.name: await _read_value(db, column, of_row) for column in columns}
+    return values | {"mac": ""}
+
+
+async def _read_value(db: AsyncSession, column: Column[Any], of_row: ColumnElement[bool]) -> object:
+    try:
+        return await db.scalar(select(column).where(of_row))
+    except _UNREADABLE as error:
+        _raise_unless_unreadable(error)
+        return None if column.nullable else _INSTEAD.get(column.name, "")
+
+
+def _raise_unless_unreadable(error: Exception) -> None:
+    """Go on only after what a value is to blame for: a database that fails is no tampering."""
+    if isinstance(error, OperationalError) and _NOT_UTF8 not in str(error.orig):
+        raise error

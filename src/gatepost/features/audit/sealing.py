@@ -58,6 +58,8 @@ async def seal_all(runtime: Runtime) -> int:
     while True:
         async with begin_work(runtime, origin) as work:
             count = await write(work, partial(seal, work))
+        if count:
+            runtime.audit_head_seen.set()  # not before the head is committed
         total += count
         if count < BATCH or runtime.stopping.is_set():
             return total
@@ -89,7 +91,6 @@ async def seal(work: Work) -> int:
         head.rekeyed_position = head.position
         rows = await _all_unsealed(work, rows)
     await repository.seal(work.db, _extend(keys, head, rows))
-    work.runtime.audit_head_seen.set()
     return len(rows)
 
 
@@ -124,7 +125,10 @@ def _extend(keys: chain.Keys, head: AuditHead, rows: Sequence[AuditEvent]) -> li
 
 
 async def _first_head(work: Work) -> AuditHead | None:
-    """A new head, before the first row; None if another process has just made one."""
+    """A new head, before the first row; None if another process has just made one.
+
+    There had been one if a row says so, or this process has seen it.
+    """
     head = AuditHead(
         position=0,
         hash=chain.BEGINNING,
@@ -132,8 +136,12 @@ async def _first_head(work: Work) -> AuditHead | None:
         purged_hash=chain.BEGINNING,
         rekeyed_position=0,
     )
-    had_one = await repository.has_mac_between(work.db, *chain.MACS_OF_LOG_WITH_HEAD)
-    if had_one or await repository.find_last(work.db) is not None:
+    had_one = (
+        work.runtime.audit_head_seen.is_set()
+        or await repository.has_mac_between(work.db, *chain.MACS_OF_LOG_WITH_HEAD)
+        or await repository.find_last(work.db) is not None
+    )
+    if had_one:
         log.error("audit.head_deleted", extra=_ADVICE)
         await _begin_anew(work, head)
     chain.sign_head(work.runtime.audit_key, head)
