@@ -465,6 +465,8 @@ def test_a_file_that_is_no_file_of_rows_is_misuse_or_told(
     assert "UTF-16" in gatepost.refused("import-users", "wide.csv")
     (tmp_path / "twice.csv").write_text("email,email\n", encoding="utf-8")
     assert "names a column twice" in gatepost.refused("import-users", "twice.csv")
+    (tmp_path / "dump.jsonl").write_text("INSERT INTO users VALUES (1);\n" * 3, encoding="utf-8")
+    assert "is SQL" in gatepost.refused("import-users", "dump.jsonl")
 
 
 def test_a_csv_without_a_header_is_told_as_such(gatepost: Gatepost, tmp_path: Path) -> None:

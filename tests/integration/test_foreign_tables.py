@@ -332,6 +332,9 @@ def test_what_cannot_be_read_is_told_without_the_password(
         take_table("supabase", fresh_database_url)
     with pytest.raises(BrokenFile, match="no column email, but these: id, size"):
         take_table("django", fresh_database_url, table="auth_users")
+    execute("CREATE TABLE members (email VARCHAR(99))")
+    with pytest.raises(BrokenFile, match="table members has no column id, but these: email"):
+        take_table("better-auth", fresh_database_url, table="members")
 
 
 @pytest.mark.databases("postgresql", "mariadb")

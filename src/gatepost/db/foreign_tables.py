@@ -200,6 +200,7 @@ async def _with_ways_in(
     users: TableClause,
 ) -> Select[*tuple[Any, ...]]:
     """The query with what the table beside says of each user; raises `UnreadableTable`."""
+    own_id = users.c[_first_of(("id",), users.c.keys(), wanted)]
     beside = await _find_beside(connection, wanted, ways_in)
     names = await _columns_of(connection, beside)
     found = (ways_in.user, ways_in.provider, (ways_in.password,))
@@ -218,7 +219,7 @@ async def _with_ways_in(
         .subquery("ways_in")
     )
     return query.add_columns(ways.c[ways_in.password], ways.c[ways_in.others]).select_from(
-        users.outerjoin(ways, ways.c.user == users.c.id)
+        users.outerjoin(ways, ways.c.user == own_id)
     )
 
 

@@ -235,11 +235,15 @@ def _without_addresses(content: Content, line: bytes, header: Sequence[str], for
     told = told_by_text(content.beginning)
     if told is not None:
         return told
+    if content.beginning.lstrip()[:1] in {b"{", b"["}:
+        return "is JSON, and not CSV as its name or --format says"
     reason = "cannot be read: its first line names no column email"
     for separator, name in _SEPARATORS.items():
         if any(map(form.is_address, _split(line, separator))):
             return f"{reason}: its cells are separated by {name}, save it with commas"
-    names = ", ".join(name[:_LONGEST_NAME] for name in header[:_SHOWN_COLUMNS] if "@" not in name)
+    if any("@" in name for name in header):  # it is a row, and its cells are nobody else's to see
+        return f"{reason}, but is a row itself"
+    names = ", ".join(name[:_LONGEST_NAME] for name in header[:_SHOWN_COLUMNS])
     return f"{reason}, but these: {names}" if names.isprintable() and names else reason
 
 

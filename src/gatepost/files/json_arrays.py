@@ -73,12 +73,15 @@ class _Document:
         self.has_array = False
 
     def rows(self) -> Iterator[Row]:
-        """All that is in such arrays, also where another document follows."""
+        """All that is in such arrays, also where another document with one follows."""
         yield from self._rows_of_one()
         while not self._cursor.is_at_the_end():
-            if not (self._cursor.is_next(b"{") or self._cursor.is_next(b"[")):
+            had_array, self.has_array = self.has_array, False
+            is_document = self._cursor.is_next(b"{") or self._cursor.is_next(b"[")
+            if is_document:
+                yield from self._rows_of_one()
+            if not is_document or (had_array and not self.has_array):
                 raise BrokenFile("goes on behind the end of its JSON, with something else")
-            yield from self._rows_of_one()
 
     def _rows_of_one(self) -> Iterator[Row]:
         expected = _Expected.VALUE

@@ -223,6 +223,35 @@ def test_an_array_that_is_cut_short_gives_the_objects_before(
     )
 
 
+@pytest.mark.parametrize(
+    "behind", [b'{"a": 2}', b'\n{"a": 2}\n{"a": 3}\n', b"a,b\n1,2\n", b'{"users": [{"a": 2}]}']
+)
+def test_what_is_no_array_behind_an_array_is_told_and_not_passed_over(behind: bytes) -> None:
+    rows = json_items(Content(io.BytesIO(b'[{"a": 1}]' + behind)), "item")
+    assert next(rows) == {"a": 1}
+    with pytest.raises(BrokenFile, match="goes on behind the end of its JSON"):
+        next(rows)
+
+
+def test_arrays_one_behind_the_other_are_read() -> None:
+    assert rows_of_array(b'[{"a": 1}]\n[{"a": 2}] []') == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("1,ada@example.com,Ada Secret,$2b$12$abc", "names no column email, but is a row itself"),
+        ('{"email": "ada@example.com", "full_name": "Ada Secret"}', "is JSON, and not CSV"),
+    ],
+)
+def test_no_cell_of_a_row_is_told_where_columns_are_not_named(line: str, reason: str) -> None:
+    form = CsvForm(is_address="email".__eq__)
+    with pytest.raises(BrokenFile) as broken:
+        next(csv_rows(Content(io.BytesIO(line.encode())), form))
+    assert reason in str(broken.value)
+    assert "Secret" not in str(broken.value)
+
+
 def test_one_broken_object_of_an_array_spoils_no_other() -> None:
     assert texts(rows_of_array(b'[{"a": 1 "b"}, 7, [8], {"c": 2}]')) == ['{"a": 1 "b"}', "7", "[8]"]
     deep = b'{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}"

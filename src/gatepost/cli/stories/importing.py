@@ -40,7 +40,7 @@ from gatepost.db.diagnosis import explain_failure
 from gatepost.features.accounts import importing, own_rows
 from gatepost.features.accounts.import_batches import Reading, Refusal
 from gatepost.features.accounts.importing import ImportStopped, Outcome, Plan, Tally
-from gatepost.files.content import Content, unpacked
+from gatepost.files.content import Content, told_by_text, unpacked
 from gatepost.files.csv_files import CsvForm, csv_rows
 from gatepost.files.json_arrays import json_items
 from gatepost.files.lines import json_lines
@@ -208,6 +208,9 @@ def _own_reading(source: Input, file: BinaryIO | None) -> Reading:
 def _own_rows(content: Content, *, is_csv: bool) -> Iterator[Row]:
     if is_csv:
         return csv_rows(content, _CSV)
+    told = told_by_text(content.beginning)
+    if told is not None:
+        raise BrokenFile(told)
     if _ARRAY_OF_OBJECTS.match(content.beginning):
         return json_items(content, "item")
     return json_lines(content)
