@@ -35,6 +35,7 @@ from gatepost.runtime import Runtime
 from gatepost.settings import Settings
 from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import origin_of
+from gatepost.web.openapi import ACCESS_BY_COOKIE
 from gatepost.web.problems import REQUEST_ID, name_schemes, passing_problem
 from gatepost.work import begin_work
 
@@ -216,7 +217,7 @@ def install(
         app.state.gatepost_installed = gatepost
         # Applications that are mounted in the host find it by the router that was asked first.
         vars(app.router)["gatepost_installed"] = gatepost
-        _tell_where_to_log_in(app, prefix)
+        _tell_where_to_log_in(app, gatepost)
     return gatepost
 
 
@@ -292,17 +293,17 @@ def _look_at_routes(app: FastAPI, gatepost: Gatepost) -> None:
         return
     refuse_callers_in_requests(app.routes)
     for each in (app, *applications_of(app.routes)):
-        _tell_where_to_log_in(each, gatepost.prefix, is_host=each is app)
+        _tell_where_to_log_in(each, gatepost, is_host=each is app)
         each.state.gatepost_of_host = gatepost
 
 
-def _tell_where_to_log_in(app: FastAPI, prefix: str, *, is_host: bool = True) -> None:
+def _tell_where_to_log_in(app: FastAPI, gatepost: Gatepost, *, is_host: bool = True) -> None:
     """Let the Authorize button of an application's own documentation log in here."""
     if isinstance(app.openapi, _Description):
         return
     folder = (app.openapi_url or "").rpartition("/")[0]
     is_at_the_root = is_host and not folder
-    app.openapi = _Description(app.openapi, prefix, is_at_the_root=is_at_the_root)  # type: ignore[method-assign] # FastAPI documents this way to extend it
+    app.openapi = _Description(app.openapi, gatepost, is_at_the_root=is_at_the_root)  # type: ignore[method-assign] # FastAPI documents this way to extend it
     for route in app.routes:
         if isinstance(route, Route) and route.path == app.openapi_url:
             route.app = _telling_the_mount(route.app, is_host=is_host)
@@ -327,13 +328,14 @@ def _telling_the_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
 
 
 class _Description:
-    """Describes an application as before, but for the address in our own scheme."""
+    """Describes an application as before, but for our own scheme: its address, or the cookie."""
 
     def __init__(
-        self, describe: Callable[[], dict[str, Any]], prefix: str, *, is_at_the_root: bool
+        self, describe: Callable[[], dict[str, Any]], gatepost: Gatepost, *, is_at_the_root: bool
     ) -> None:
         self._describe = describe
-        self._path = f"{prefix.rstrip('/')}/login"
+        self._path = f"{gatepost.prefix.rstrip('/')}/login"
+        self._takes_bearer = "bearer" in gatepost.settings.auth_transports
         self._is_at_the_root = is_at_the_root
 
     @property
@@ -346,9 +348,12 @@ class _Description:
     def __call__(self) -> dict[str, Any]:
         document = self._describe()
         schemes = document.get("components", {}).get("securitySchemes", {})
-        scheme = schemes.get(password_form.scheme_name, {})
-        if "flows" in scheme:
+        name = password_form.scheme_name
+        scheme = schemes.get(name, {})
+        if "flows" in scheme and self._takes_bearer:
             scheme["flows"]["password"]["tokenUrl"] = self._login
+        elif "flows" in scheme:
+            schemes[name] = {**ACCESS_BY_COOKIE}
         return document
 
 

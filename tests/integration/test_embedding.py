@@ -578,6 +578,25 @@ async def test_the_hosts_own_schemes_stay_its_own_in_its_documentation(sqlite_ur
     assert {"GatepostLogin": []} in document["paths"]["/both"]["get"]["security"]
 
 
+async def test_a_host_that_takes_only_cookies_documents_no_password_form(sqlite_url: str) -> None:
+    app = FastAPI()
+    gatepost = install(app, settings_for(sqlite_url, auth_transports="cookie"))
+
+    @app.get("/me")
+    async def me(_: CurrentUser) -> None:
+        pass
+
+    async with running(app, gatepost) as host:
+        for _ in range(2):
+            document = (await host.client.get("/openapi.json")).json()
+            scheme = document["components"]["securitySchemes"]["GatepostLogin"]
+            assert (scheme["type"], scheme["in"], scheme["name"]) == (
+                "apiKey",
+                "cookie",
+                "access_token",
+            )
+
+
 async def test_documentation_that_the_host_describes_itself_logs_in_here(sqlite_url: str) -> None:
     app, sub = FastAPI(), FastAPI()
     gatepost = install(app, settings_for(sqlite_url), prefix="/accounts")
@@ -590,7 +609,10 @@ async def test_documentation_that_the_host_describes_itself_logs_in_here(sqlite_
     app.mount("/v2", sub)
     app.openapi = lambda: get_openapi(title="Own", version="1", routes=app.routes)  # type: ignore[method-assign] # FastAPI documents this way to extend it
     async with running(app, gatepost) as host:
-        for path in ("/openapi.json", "/v2/openapi.json"):
+        for path, address in (
+            ("/openapi.json", "accounts/login"),
+            ("/v2/openapi.json", "/accounts/login"),
+        ):
             document = (await host.client.get(path)).json()
             (scheme,) = document["components"]["securitySchemes"].values()
-            assert scheme["flows"]["password"]["tokenUrl"] == "accounts/login"
+            assert scheme["flows"]["password"]["tokenUrl"] == address

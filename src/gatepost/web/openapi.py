@@ -58,6 +58,12 @@ TAGS: Mapping[str, str] = {
 }
 
 COOKIE_SCHEME = "AccessCookie"
+ACCESS_BY_COOKIE: Mapping[str, str] = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": ACCESS_COOKIE,
+    "description": "The cookie that a login sets. A browser sends it by itself.",
+}
 
 _PASSWORD_SCHEME = "OAuth2PasswordBearer"  # noqa: S105 - FastAPI's name for the scheme
 _WHERE_CLOSED = "x-for-admins-where-closed"
@@ -191,12 +197,7 @@ def _describe_authentication(schemes: dict[str, Any], settings: Settings) -> Non
             scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}/auth/login"
             scheme["description"] = "Logs in, and sends the access token as a bearer token."
     if "cookie" in settings.auth_transports:
-        schemes[COOKIE_SCHEME] = {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": ACCESS_COOKIE,
-            "description": "The cookie that a login sets. A browser sends it by itself.",
-        }
+        schemes[COOKIE_SCHEME] = {**ACCESS_BY_COOKIE}
 
 
 def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
