@@ -35,6 +35,8 @@ class WholePath:
         top: str = scope.get("app_root_path", root) or self._told
         below = root.removeprefix(scope.get("app_root_path", root))
         if below:
+            if not top and scope["path"].startswith(f"{root}/"):
+                return scope  # as in nearly every host
             own = _after(_after(scope["path"], top), below)
         else:
             own = self._find_own_path(scope, top)
