@@ -18,7 +18,7 @@ from gatepost.db.engine import open_engine
 from gatepost.migrations.comparing import compare_type
 from gatepost.migrations.exclusive import connect_exclusively
 from gatepost.migrations.models import metadata
-from gatepost.migrations.resuming import STEPS_TABLE, resuming
+from gatepost.migrations.resuming import STEPS_TABLE, MigrationChanged, resuming
 from gatepost.migrations.revisions import VERSION_TABLE
 from gatepost.settings import DatabaseSettings, SettingsError
 
@@ -89,6 +89,12 @@ def run_by_command_line() -> None:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    except MigrationChanged:
+        sys.stderr.write(
+            "Another migration was interrupted than this one, which cannot go on with it. Run the "
+            "version of Gatepost that began it.\n"
+        )
+        sys.exit(1)
     except (DBAPIError, OSError) as error:
         sys.stderr.write(f"The database cannot be migrated: {explain_failure(error)}.\n")
         sys.exit(1)

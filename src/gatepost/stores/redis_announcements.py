@@ -26,6 +26,7 @@ from redis.exceptions import RedisError
 from gatepost.clock import Clock
 from gatepost.holding import expect_no_transaction
 from gatepost.stores.batches import wait_patiently
+from gatepost.stores.diagnosis import explain_redis_failure
 from gatepost.stores.redis import PATIENCE_SECONDS, open_client
 from gatepost.stores.session_cache import SessionCache
 
@@ -226,7 +227,10 @@ class RedisAnnouncements:
 
     def _tell_lost(self, error: Exception) -> None:
         if not self._is_lost:
-            log.warning("announcements.lost", extra={"error": type(error).__name__})
+            reason = explain_redis_failure(error)
+            log.warning(
+                "announcements.lost", extra={"error": type(error).__name__, "reason": reason}
+            )
         self._is_lost = True
 
 

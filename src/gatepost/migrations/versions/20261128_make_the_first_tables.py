@@ -176,7 +176,11 @@ def make_sessions() -> None:
     )
     op.create_index(op.f("ix_gatepost_sessions_ended_at"), "gatepost_sessions", ["ended_at"])
     op.create_index(op.f("ix_gatepost_sessions_expires_at"), "gatepost_sessions", ["expires_at"])
-    op.create_index(op.f("ix_gatepost_sessions_user_id_id"), "gatepost_sessions", ["user_id", "id"])
+    op.create_index(
+        op.f("ix_gatepost_sessions_user_id_ended_at_created_at_id"),
+        "gatepost_sessions",
+        ["user_id", "ended_at", "created_at", "id"],
+    )
 
 
 def make_items() -> None:
