@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 RUN_ENVIRONMENT := @sh scripts/environment.sh run
 DEV_ENVIRONMENT := @sh scripts/environment.sh dev
 
-.PHONY: help install run serve test check format migration docs lock bench bench-check
+.PHONY: help install run serve test test-lowest test-beside check format migration docs lock bench bench-check
 .PHONY: lint formatting types contracts architecture
 
 ##@ Use it
@@ -42,6 +42,14 @@ test: ## run every test on every database (ARGS="-k refresh --database sqlite")
 	$(DEV_ENVIRONMENT)
 	@# Given on the command line it is exported, and Gatepost has a setting of that name.
 	@env -u WORKERS $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
+
+test-lowest: ## run the tests on SQLite with the lowest supported version of each library
+	@sh scripts/environment.sh lowest
+	@env -u WORKERS .venv-lowest/bin/python -m pytest -n $(WORKERS) --maxprocesses 8 --database sqlite $(ARGS)
+
+test-beside: ## run the tests that have fastapi-users, SQLModel and passlib beside Gatepost
+	@sh scripts/environment.sh beside
+	@.venv-beside/bin/python -m pytest -W "ignore:'crypt' is deprecated" tests/beside $(ARGS)
 
 check: ## lint, formatting, types, import contracts, architecture tests
 	$(DEV_ENVIRONMENT)
@@ -73,7 +81,7 @@ docs: ## write what is generated of docs/, and .env.example
 	@$(BIN)/python -m gatepost.features.audit.documentation
 	@$(BIN)/python -m gatepost.observability.documentation
 
-lock: ## write both lock files from pyproject.toml (ARGS=--upgrade for the newest of everything)
+lock: ## write the lock files from pyproject.toml (ARGS=--upgrade for the newest of everything)
 	@sh scripts/lock.sh $(ARGS)
 
 bench: ## measure it beside its peers, in about ten minutes (ARGS=--quick for a look in two)

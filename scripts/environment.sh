@@ -2,6 +2,8 @@
 # Brings .venv up to date, and does nothing when it already is:
 #   sh scripts/environment.sh run    the packages of requirements.lock, and gatepost itself
 #   sh scripts/environment.sh dev    the same with the packages of requirements-dev.lock
+#   sh scripts/environment.sh lowest .venv-lowest, with the lowest supported version of each library
+#   sh scripts/environment.sh beside .venv-beside, with the libraries that a host brings with it
 #
 # Each finished step leaves a copy of the file it followed in .venv, so that the next call only compares.
 # While an installation is under way .venv/.busy names the process: one that has died left half a .venv,
@@ -10,13 +12,15 @@ set -eu
 cd "$(dirname "$0")/.."
 
 venv=.venv
+case "${1:-}" in lowest | beside) venv=.venv-$1 ;; esac
 python=$venv/bin/python
 is_new_enough='import sys; sys.exit(sys.version_info < (3, 11))'
 
 case "${1:-}" in
   run) lock=requirements.lock ;;
   dev) lock=requirements-dev.lock ;;
-  *) echo "usage: sh scripts/environment.sh run|dev" >&2; exit 2 ;;
+  lowest | beside) lock=requirements-$1.lock ;;
+  *) echo "usage: sh scripts/environment.sh run|dev|lowest|beside" >&2; exit 2 ;;
 esac
 
 # The machine's own certificates, like pip: a company's proxy is in them.

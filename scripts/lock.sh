@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes requirements.lock, requirements-dev.lock and requirements-native.lock from pyproject.toml, for every platform, by hash.
+# Writes the requirements*.lock files from pyproject.toml, for every platform, by hash.
 # Arguments go to `uv pip compile`. Only this needs uv; where there is none, a throwaway one is fetched.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,4 +19,7 @@ compile() {
 
 compile pyproject.toml --group build -o requirements.lock "$@"
 compile pyproject.toml --group dev --extra otel -c requirements.lock -o requirements-dev.lock "$@"
+rm -f requirements-lowest.lock # what it holds would be preferred to what is lowest
+compile pyproject.toml --group lowest --resolution lowest-direct -o requirements-lowest.lock "$@"
+compile pyproject.toml --group beside -o requirements-beside.lock "$@"
 compile --group native -o requirements-native.lock "$@"

@@ -30,6 +30,7 @@ from gatepost.starting import prepare, schema_is_current
 from gatepost.stores.choice import describe_session_cache, describe_store
 from gatepost.web.documentation import document_router as document
 from gatepost.web.documentation import router as documentation
+from gatepost.web.fastapi_parts import telemetry_options
 from gatepost.web.front_page import router as front_page
 from gatepost.web.health import router as health
 from gatepost.web.metrics import router as metrics
@@ -39,7 +40,7 @@ from gatepost.web.problems import install_problem_handlers
 from gatepost.web.route_index import RouteIndex
 from gatepost.web.routing import placed
 from gatepost.web.static_files import router as static_files
-from gatepost.web.telemetry import TracedService, telemetry_of
+from gatepost.web.telemetry import TracedService
 from gatepost.web.unix_sockets import tell_of_unknown_clients
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def assemble(settings: Settings) -> FastAPI:
         redoc_url=None,
         middleware=middleware_stack(settings),
         redirect_slashes=False,
-        telemetry=telemetry_of(settings),
+        **telemetry_options(settings),
     )
     app.router.routes.extend((RouteIndex(app.router.routes), *_routes(settings.api_v1_str)))
     app.state.auth_folders = (f"{settings.api_v1_str}/auth", "/auth")

@@ -12,7 +12,6 @@ from starlette.types import Message, Receive, Scope, Send
 from gatepost.app import create_app
 from gatepost.draining import Draining, end_with_parent
 from gatepost.observability.logs import configure_logging
-from gatepost.observability.tracing import start_exporting
 from gatepost.settings import Settings, SettingsError
 from gatepost.starting import StartError
 from gatepost.stores.choice import has_a_supervisor
@@ -32,6 +31,8 @@ def _read_settings() -> Settings:
 _settings = _read_settings()
 configure_logging(_settings, _settings.secret_texts)
 if _settings.tracing_enabled:
+    from gatepost.observability.tracing import start_exporting
+
     start_exporting(_settings.project_name)
 _draining = Draining(_settings.shutdown_delay_seconds)
 _service = create_app(_settings)

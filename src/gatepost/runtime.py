@@ -25,7 +25,6 @@ from gatepost.observability.sampling import (
     watch_sessions,
     watch_store,
 )
-from gatepost.observability.tracing import trace_database, trace_store
 from gatepost.security.encryption import Cipher
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.key_ring import KeyRing
@@ -155,6 +154,8 @@ async def start_runtime(
 
 def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
     if settings.tracing_enabled:
+        from gatepost.observability.tracing import trace_database, trace_store
+
         trace_database(engine)
         trace_store(store)
 
@@ -168,6 +169,8 @@ def _replica(settings: Settings, metrics: Metrics) -> Replica | None:
     if engine is None:
         return None
     if settings.tracing_enabled:
+        from gatepost.observability.tracing import trace_database
+
         trace_database(engine)
     replica = Replica(engine)
     watch_replica(metrics, replica)

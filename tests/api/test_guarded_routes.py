@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 
+from tests.support.routes import routes_of
 from tests.support.service import Account, Service, log_in, sign_up, sign_up_as
 
 pytestmark = pytest.mark.anyio
@@ -83,15 +83,15 @@ TABLE = {
 ENDS_SESSIONS = ("POST /auth/logout", "POST /auth/logout-all", "DELETE /delete")
 
 
-def routes_of(app: FastAPI) -> Iterator[str]:
+def operations_of(app: FastAPI) -> Iterator[str]:
     """Every route, those of nested routers and those outside the OpenAPI document included."""
-    for context in iter_route_contexts(app.routes):
-        for method in context.methods or ():
-            yield f"{method} {context.path_format}"
+    for route in routes_of(app):
+        for method in route.methods or ():
+            yield f"{method} {route.path_format}"
 
 
 async def test_the_table_names_every_route_that_there_is(service: Service) -> None:
-    there_are = list(routes_of(service.app))
+    there_are = list(operations_of(service.app))
 
     assert set(there_are) - TABLE.keys() == set(), "name each route here, with who may call it"
     assert TABLE.keys() - set(there_are) == set(), "there is no such route"

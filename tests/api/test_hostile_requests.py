@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import select
 
 from gatepost.features.accounts.roles import Role
@@ -18,6 +17,7 @@ from gatepost.features.audit.models import AuditEvent
 from gatepost.features.sessions.models import Session
 from tests.support.asgi import chunk, speak
 from tests.support.hostile_text import HOSTILE_TEXTS
+from tests.support.routes import routes_of
 from tests.support.service import PASSWORD, Account, Service, log_in, sign_up, sign_up_as
 
 pytestmark = pytest.mark.anyio
@@ -72,18 +72,17 @@ NO_JSON = {
 
 def addresses_of(app: FastAPI) -> Iterator[tuple[str, str]]:
     """Every route of ours outside of the prefix: method and path."""
-    for context in iter_route_contexts(app.routes):
-        path = str(context.path_format)
-        if not path.startswith("/api/v1"):
-            for method in sorted(context.methods or ()):
-                yield method, path
+    for route in routes_of(app):
+        if not route.path_format.startswith("/api/v1"):
+            for method in sorted(route.methods or ()):
+                yield method, route.path_format
 
 
 def bodied_addresses_of(app: FastAPI) -> Iterator[tuple[str, str]]:
-    for context in iter_route_contexts(app.routes):
-        route, path = context.original_route, str(context.path_format)
+    for route in routes_of(app):
+        path = route.path_format
         reads_login = "login" in path or path == "/users/code"
-        if isinstance(route, APIRoute) and (route.body_field or reads_login):
+        if route.body_field or reads_login:
             for method in sorted(route.methods or ()):
                 yield method, path.format(user_id=1, item_id=1)
 

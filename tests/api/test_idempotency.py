@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
@@ -23,6 +22,7 @@ from gatepost.hooks import Happening
 from gatepost.purging import purge_all
 from gatepost.web.routing import StrictRoute
 from tests.api.conftest import MakeService
+from tests.support.routes import routes_of
 from tests.support.service import (
     PASSWORD,
     Account,
@@ -318,11 +318,8 @@ async def test_every_route_with_a_body_is_strict_and_does_its_work_once_or_says_
     carries_tokens = {"log_in", "refresh"}
     changes_nothing = {"log_out", "log_out_everywhere", "read_user_by_credentials", "unlock_user"}
     without = set()
-    for context in iter_route_contexts(service.app.routes):
-        route = context.original_route
-        if not isinstance(route, APIRoute) or not {"POST", "PUT", "PATCH"} & (
-            route.methods or set()
-        ):
+    for route in routes_of(service.app):
+        if not {"POST", "PUT", "PATCH"} & (route.methods or set()):
             continue
         assert isinstance(route, StrictRoute), route.path
         if ONCE.isdisjoint(each.dependency for each in route.dependencies):

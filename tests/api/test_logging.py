@@ -15,7 +15,6 @@ import anyio
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -28,6 +27,7 @@ from gatepost.observability.request_ids import current_request_id
 from gatepost.security.secrets import new_secret
 from tests.api.conftest import MakeService
 from tests.support.logs import Log, logged, logging_left_alone
+from tests.support.routes import routes_of
 from tests.support.service import PASSWORD, SECRET, Service, make_settings, sign_up, sign_up_as
 
 pytestmark = pytest.mark.anyio
@@ -376,11 +376,10 @@ class Canaries:
         return [canary for canary in self.sent if canary in text]
 
 
-def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
-    for context in iter_route_contexts(app.routes):
-        if isinstance(context.original_route, APIRoute):
-            for method in METHODS:
-                yield method, str(context.path_format)
+def operations_of(app: FastAPI) -> Iterator[tuple[str, str]]:
+    for route in routes_of(app):
+        for method in METHODS:
+            yield method, route.path_format
 
 
 async def send_everywhere(
@@ -445,10 +444,10 @@ async def everything_done(
     async with make_service(**limits, **changes) as service:
         add_crashes(service)
         async with service.open_client() as client:
-            for method, template in routes_of(service.app):
+            for method, template in operations_of(service.app):
                 await send_everywhere(client, canaries, method, template)
             admin = await sign_up_as(service, client, "admin")
-            for method, template in routes_of(service.app):
+            for method, template in operations_of(service.app):
                 if "delete" not in template and "logout" not in template:
                     await send_everywhere(client, canaries, method, template, **admin.headers)
             await use_rightly(client, canaries)

@@ -15,7 +15,7 @@ async def hear(_: Happening) -> None:
     pass
 
 
-async def hear_with(_: str, __: Happening) -> None:
+async def hear_with(_: str, __: Happening | None) -> None:
     pass
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, Host, Mount
+
+from gatepost.web.fastapi_parts import route_contexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,31 +21,31 @@ class Taking:
 
 def routes_of(routes: Sequence[BaseRoute]) -> Iterator[Taking]:
     """Every route of FastAPI's, however deep it lies in routers and mounted applications."""
-    for path, context in _walk(routes):
+    for path, context, _ in _walk(routes):
         dependant = getattr(context, "dependant", None)
         if isinstance(dependant, Dependant):
-            methods = sorted(context.methods or {"WebSocket"})
+            methods = sorted(getattr(context, "methods", None) or {"WebSocket"})
             yield Taking(f"{', '.join(methods)} {path}", dependant)
 
 
 def applications_of(routes: Sequence[BaseRoute]) -> Iterator[FastAPI]:
     """Every application of FastAPI's that is mounted in these routes, however deep."""
-    for _, context in _walk(routes):
-        mounted = _mounted(context)
+    for _, context, route in _walk(routes):
+        mounted = _mounted(context, route)
         if isinstance(mounted, FastAPI):
             yield mounted
 
 
-def _walk(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, RouteContext]]:
+def _walk(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, Any, BaseRoute]]:
     """Each route there is with its whole path; those of an application in two places once."""
     waiting: list[tuple[str, Sequence[BaseRoute]]] = [("", routes)]
     seen = set[int]()
     while waiting:
         above, routes = waiting.pop(0)
-        for context in iter_route_contexts(routes):
-            path = above + (context.path or "")
-            yield path, context
-            mounted = _mounted(context)
+        for context, route in route_contexts(routes):
+            path = above + (getattr(context, "path", "") or "")
+            yield path, context, route
+            mounted = _mounted(context, route)
             if mounted is not None and id(mounted) not in seen:
                 seen.add(id(mounted))
                 waiting.append((path, getattr(mounted, "routes", ())))
@@ -54,9 +55,8 @@ class OwnMount(Mount):
     """Where the service itself is mounted: none of the host's routes is there."""
 
 
-def _mounted(context: RouteContext) -> Any:  # noqa: ANN401 - an application of any kind
+def _mounted(context: Any, route: BaseRoute) -> Any:  # noqa: ANN401 - an application of any kind
     """What is mounted here, below the middleware that it may be wrapped in."""
-    route = context.original_route
     if not isinstance(route, Mount | Host) or isinstance(route, OwnMount):
         return None
     mounted = context.app

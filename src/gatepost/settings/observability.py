@@ -11,6 +11,7 @@ from gatepost.settings.values import read_networks
 
 _SHORTEST_TOKEN = 32
 _TRACING_PACKAGES = (
+    "fastapi.telemetry",
     "opentelemetry.sdk",
     "opentelemetry.exporter.otlp.proto.http",
     "opentelemetry.instrumentation.redis",
@@ -72,7 +73,7 @@ class ObservabilitySettings(SettingsGroup):
     def _tracing_is_installed(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's own signature
         if value and not all(map(is_installed, _TRACING_PACKAGES)):
             refuse(
-                "is on, but OpenTelemetry is not installed",
+                "is on, but OpenTelemetry, or a FastAPI that makes spans, is not installed",
                 "Run `pip install 'gatepost[otel]'`, or leave it out.",
             )
         return value

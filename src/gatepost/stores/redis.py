@@ -9,7 +9,6 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
-from redis.maint_notifications import MaintNotificationsConfig
 
 from gatepost.clock import Clock
 from gatepost.settings.redis_url import read_watched
@@ -25,6 +24,7 @@ from gatepost.stores.base import (
 from gatepost.stores.batches import BatchedStore, Batches, wait_patiently
 from gatepost.stores.diagnosis import CLUSTER, explain_redis_failure, is_of_a_cluster
 from gatepost.stores.entries import duration, milliseconds
+from gatepost.stores.redis_parts import connection_options
 from gatepost.stores.sentinels import open_watched
 
 PATIENCE_SECONDS = 0.25
@@ -178,7 +178,7 @@ def open_client(
         "socket_connect_timeout": 10 * patience,
         # Once: a connection that the server has closed meanwhile is opened again.
         "retry": Retry(NoBackoff(), 1),
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        **connection_options(),
     }
     if (watched := read_watched(url)) is not None:
         return open_watched(watched, patience, options)

@@ -9,6 +9,7 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from gatepost.settings.redis_url import Watched
+from gatepost.stores.redis_parts import connection_options
 
 
 class _Pool(SentinelConnectionPool):
@@ -23,8 +24,12 @@ class _Pool(SentinelConnectionPool):
 
     async def get_master_address(self) -> tuple[str, int]:
         """Whom the first sentinel that answers names; who was connected to another lets go."""
-        async with Sentinel(self._sentinels, sentinel_kwargs=self._ask) as sentinels:  # type: ignore[no-untyped-call] # as above
+        sentinels = Sentinel(self._sentinels, sentinel_kwargs=self._ask)  # type: ignore[no-untyped-call] # as above
+        try:
             address: tuple[str, int] = await sentinels.discover_master(self.service_name)
+        finally:
+            for client in sentinels.sentinels:
+                await client.aclose()
         if address != self.master_address:
             self.master_address = address
             await self.disconnect(inuse_connections=False)
@@ -51,6 +56,6 @@ def open_watched(watched: Watched, patience: float, options: Mapping[str, Any]) 
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
         "retry": Retry(NoBackoff(), 0),
-        "maint_notifications_config": options["maint_notifications_config"],
+        **connection_options(),
     }
     return Redis.from_pool(_Pool(watched, ask, {**options, **of_server}))

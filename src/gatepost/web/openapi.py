@@ -9,12 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute, iter_route_contexts
 
 from gatepost.errors import Problem, ValidationFailed
 from gatepost.settings import Settings
 from gatepost.web.cookies import ACCESS_COOKIE
 from gatepost.web.csrf import SAFE_METHODS, CsrfRejected
+from gatepost.web.fastapi_parts import api_routes
 from gatepost.web.middleware.body_limit import PayloadTooLarge, RequestTimeout
 from gatepost.web.middleware.content_type import UnsupportedMediaType
 from gatepost.web.middleware.rate_limit import is_exempt
@@ -204,8 +204,8 @@ def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
     """Each operation's name: its function's, after its tag where several share that."""
     named = {
         (str(context.path_format), method.lower()): (str(context.name), context.tags)
-        for context in iter_route_contexts(app.routes)
-        if isinstance(context.original_route, APIRoute) and context.include_in_schema
+        for context in api_routes(app)
+        if context.include_in_schema
         for method in context.methods or ()
     }
     uses = Counter(name for name, _ in named.values())

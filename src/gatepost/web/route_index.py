@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from gatepost.web.addresses import own_path
+from gatepost.web.fastapi_parts import is_traced
 from gatepost.web.route_templates import LEFT_BY_ROUTING
 
 _NOTHING: tuple[Match, Scope] = (Match.NONE, {})
@@ -28,7 +29,7 @@ class RouteIndex(BaseRoute):
         self._is_filled = False
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http" or "fastapi.telemetry" in scope:
+        if scope["type"] != "http" or is_traced(scope):
             return _NOTHING
         if not self._is_filled:
             self._fill()

@@ -1,11 +1,7 @@
-"""What the framework is to tell of requests."""
+"""Bounds what the parsers of trace context read."""
 
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
 from starlette.types import Receive, Scope, Send
-
-from gatepost.observability.tracing import DiscreetProvider
-from gatepost.settings import ObservabilitySettings
 
 _TRACE_FIELDS = frozenset({b"traceparent", b"tracestate", b"baggage"})
 _LONGEST_FIELD = 8192
@@ -27,20 +23,3 @@ class TracedService(FastAPI):
                 if name not in _TRACE_FIELDS or len(value) <= _LONGEST_FIELD
             ]
         await super().__call__(scope, receive, send)
-
-
-def telemetry_of(settings: ObservabilitySettings) -> TelemetryConfig:
-    """Spans if they are wanted, nothing else ever.
-
-    Its log events would hold the texts of exceptions; and its own metrics are not ours.
-    """
-    config: TelemetryConfig = {
-        "tracing": settings.tracing_enabled,
-        "metrics": False,
-        "logs": False,
-        "operation_spans": False,
-        "auto_configure": False,
-    }
-    if settings.tracing_enabled:
-        config["tracer_provider"] = DiscreetProvider()
-    return config

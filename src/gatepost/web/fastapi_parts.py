@@ -1,0 +1,59 @@
+"""The parts of FastAPI that not every supported version has, or that are not its public API."""
+
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from fastapi import FastAPI, routing
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+from starlette.types import Scope
+
+from gatepost.settings import ObservabilitySettings
+
+
+def telemetry_options(settings: ObservabilitySettings) -> dict[str, Any]:
+    """The `telemetry` argument of `FastAPI`: request spans if `TRACING_ENABLED`, nothing else.
+
+    FastAPI's log events would hold the texts of exceptions, and its metrics are not ours. Before
+    0.142 FastAPI traced nothing and had no such argument; the settings refuse tracing there.
+    """
+    if find_spec("fastapi.telemetry") is None:
+        return {}
+    config: dict[str, Any] = {
+        "tracing": settings.tracing_enabled,
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "auto_configure": False,
+    }
+    if settings.tracing_enabled:
+        from gatepost.observability.tracing import DiscreetProvider
+
+        config["tracer_provider"] = DiscreetProvider()
+    return {"telemetry": config}
+
+
+def is_traced(scope: Scope) -> bool:
+    """Whether FastAPI makes a span for this request, which its own router has to name."""
+    return "fastapi.telemetry" in scope
+
+
+def route_contexts(routes: Sequence[BaseRoute]) -> Iterator[tuple[Any, BaseRoute]]:
+    """Every route in these, with where it stands: its `path`, `name`, `tags`, `methods` and more.
+
+    From 0.138 on FastAPI includes routers lazily: a list of routes then holds routers too, and
+    `iter_route_contexts` gives the routes in them. Before, a route is its own context.
+    """
+    if hasattr(routing, "iter_route_contexts"):
+        for context in routing.iter_route_contexts(routes):
+            yield context, context.original_route
+        return
+    yield from ((route, route) for route in routes)
+
+
+def api_routes(app: FastAPI) -> Iterator[Any]:
+    """The context of every API route of the application: no mounts, no static files."""
+    for context, route in route_contexts(app.routes):
+        if isinstance(route, APIRoute):
+            yield context
