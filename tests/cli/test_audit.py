@@ -152,3 +152,25 @@ def test_what_cannot_be_listed_is_refused_in_a_sentence(audited: Gatepost) -> No
     far = "0001-01-01T00:00:00+23:00"
     assert "--until" in audited.refused("audit", "list", "--until", far, status=2)
     assert audited.run("audit", "list", "--event", "session.renewed").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "assignment", ["event = 'no.such.event', outcome = 'perhaps'", "details = '[1]'"]
+)
+def test_an_altered_row_hides_no_other_from_the_list(audited: Gatepost, assignment: str) -> None:
+    whole = audited.json("audit", "list")
+    _behind_its_back(audited, f"UPDATE gatepost_audit_events SET {assignment} WHERE position = 3")
+    assert [each["id"] for each in audited.json("audit", "list")] == [each["id"] for each in whole]
+    assert len(audited.done("audit", "list").splitlines()) >= len(whole)
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("assignment", ["at = x'fffe'", "at = 'no time'", "details = '{'"])
+def test_a_row_that_cannot_be_read_hides_no_other_from_the_list(
+    audited: Gatepost, assignment: str
+) -> None:
+    whole = audited.json("audit", "list")
+    _behind_its_back(audited, f"UPDATE gatepost_audit_events SET {assignment} WHERE position = 3")
+    listed = audited.json("audit", "list")
+    assert {each["id"] for each in listed} == {each["id"] for each in whole}
+    assert audited.done("audit", "list").count("user.created") == 5

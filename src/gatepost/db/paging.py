@@ -3,15 +3,15 @@
 import base64
 import binascii
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from gatepost.errors import ValidationFailed
 
@@ -21,7 +21,7 @@ _LARGEST_ID = 2**63 - 1
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_BEFORE, _SINCE = "before", "since"
+_BEFORE, _SINCE, _BEFORE_ROW = "before", "since", "row"
 """How the cursors of lists by time begin: one of the newest first is none of the oldest first."""
 
 
@@ -63,16 +63,49 @@ async def fetch_newest(
     at: InstrumentedAttribute[datetime],
     key: InstrumentedAttribute[int],
     page: PageRequest,
+    read: Callable[[AsyncSession, Select[Row]], Awaitable[list[Row]]],
 ) -> Page[Row]:
     """Fetch one page in descending order of `at`, and of `key` within an instant.
 
-    Refuses a cursor that is not one of ours.
+    `read` runs the query. A row whose time is not what the database has, as one that cannot be
+    read, is named in the cursor by its key alone. Refuses a cursor that is not one of ours.
     """
     if page.cursor is not None:
-        before_at, before_key = decode_cursor_of_time(page.cursor, _BEFORE)
-        # Spelled out: MariaDB uses no index for `(at, key) < (?, ?)`.
-        query = query.where(and_(at <= before_at, or_(at < before_at, key < before_key)))
-    return await _fetch_by_time(db, query.order_by(at.desc(), key.desc()), (at, key), _BEFORE, page)
+        query = query.where(_is_before(page.cursor, at, key))
+    rows = await read(db, query.order_by(at.desc(), key.desc()).limit(page.limit + 1))
+    if len(rows) <= page.limit:
+        return Page(rows, None)
+    rows = rows[: page.limit]
+    return Page(rows, await _cursor_before(db, at, key, rows[-1]))
+
+
+def _is_before(
+    cursor: str, at: InstrumentedAttribute[datetime], key: InstrumentedAttribute[int]
+) -> ColumnElement[bool]:
+    before_at: Any
+    before_key = _decode_cursor_of_row(cursor)
+    if before_key is None:
+        before_at, before_key = decode_cursor_of_time(cursor, _BEFORE)
+    else:
+        # As another table: else SQLAlchemy takes it for the table of the query around it.
+        row = aliased(at.class_)
+        its_at, its_key = getattr(row, at.key), getattr(row, key.key)
+        before_at = select(its_at).where(its_key == before_key).scalar_subquery()
+    # Spelled out: MariaDB uses no index for `(at, key) < (?, ?)`.
+    return and_(at <= before_at, or_(at < before_at, key < before_key))
+
+
+async def _cursor_before(
+    db: AsyncSession,
+    at: InstrumentedAttribute[datetime],
+    key: InstrumentedAttribute[int],
+    row: object,
+) -> str:
+    its_at, its_key = getattr(row, at.key), getattr(row, key.key)
+    is_exact = its_at is not None and await db.scalar(
+        select(key).where(key == its_key, at == its_at)
+    )
+    return encode_cursor_of_time(its_at, its_key, _BEFORE) if is_exact else _cursor_of_row(its_key)
 
 
 async def fetch_oldest(
@@ -171,6 +204,19 @@ def decode_cursor_of_time(cursor: str, direction: str) -> tuple[datetime, int]:
     if not 0 <= key <= _LARGEST_ID or encode_cursor_of_time(at, key, direction) != cursor:
         raise _refusal()
     return at, key
+
+
+def _cursor_of_row(key: int) -> str:
+    return _encode(f"{_BEFORE_ROW}:{key}")
+
+
+def _decode_cursor_of_row(cursor: str) -> int | None:
+    """The key in a cursor that names a row by it; None for every other cursor."""
+    try:
+        key = int(_decode(cursor).removeprefix(f"{_BEFORE_ROW}:"))
+    except (binascii.Error, UnicodeError, ValueError):
+        return None
+    return key if 0 <= key <= _LARGEST_ID and _cursor_of_row(key) == cursor else None
 
 
 def _encode(text: str) -> str:

@@ -84,9 +84,9 @@ def list_events(wanted: Wanted, json: bool) -> None:
         ("time (UTC)", "event", "outcome", "user", "by", "address"),
         [
             (
-                event.at.strftime("%Y-%m-%d %H:%M:%S"),
+                "" if event.at is None else event.at.strftime("%Y-%m-%d %H:%M:%S"),
                 event.event,
-                event.outcome.value,
+                str(event.outcome),
                 _word(event.user_id),
                 _word(event.actor_id),
                 _word(event.address),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, delete, select, update
@@ -40,6 +41,9 @@ _INSTEAD: Mapping[str, object] = {
     "rekeyed_position": 0,
 }
 """What stands for a value that cannot be read and may not be null; else it is an empty text."""
+_NOTHING: Mapping[str, object] = {}
+_IN_LISTS: Mapping[str, object] = {"at": None, "actor_id": ""}
+"""The same in lists, before all else: no time, and an actor who is not the user."""
 
 _EVENTS = cast("Table", AuditEvent.__table__)
 
@@ -64,7 +68,9 @@ def insertion(entry: Entry) -> Insertion:
 
 
 async def list_page(db: AsyncSession, wanted: EventFilter, page: PageRequest) -> Page[AuditEvent]:
-    return await fetch_newest(db, _filtered(wanted), AuditEvent.at, AuditEvent.id, page)
+    """One page, the newest first. Rows that cannot be read hold what `_IN_LISTS` has for them."""
+    read = partial(_read, instead=_IN_LISTS)
+    return await fetch_newest(db, _filtered(wanted), AuditEvent.at, AuditEvent.id, page, read)
 
 
 async def find_head(db: AsyncSession) -> AuditHead | None:
@@ -212,27 +218,32 @@ async def _lock_head(db: AsyncSession) -> AuditHead | None:
     return await db.get(AuditHead, _HEAD_ID, populate_existing=True, with_for_update=True)
 
 
-async def _read(db: AsyncSession, query: Select[AuditEvent]) -> list[AuditEvent]:
+async def _read(
+    db: AsyncSession, query: Select[AuditEvent], instead: Mapping[str, object] = _NOTHING
+) -> list[AuditEvent]:
     """The rows; where one cannot be read, something else stands for its values that cannot."""
     try:
         return list(await db.scalars(query))
     except _UNREADABLE as error:
         _raise_unless_unreadable(error)
     ids = (await db.scalars(query.with_only_columns(AuditEvent.id))).all()
-    return [await _read_one(db, event_id) for event_id in ids]
+    return [await _read_one(db, event_id, instead) for event_id in ids]
 
 
-async def _read_one(db: AsyncSession, event_id: int) -> AuditEvent:
+async def _read_one(db: AsyncSession, event_id: int, instead: Mapping[str, object]) -> AuditEvent:
     try:
         row = await db.scalar(select(AuditEvent).where(AuditEvent.id == event_id))
     except _UNREADABLE as error:
         _raise_unless_unreadable(error)
         row = None
-    return row or AuditEvent(**await _salvage(db, AuditEvent, event_id))
+    return row or AuditEvent(**await _salvage(db, AuditEvent, event_id, instead))
 
 
 async def _salvage(
-    db: AsyncSession, model: type[AuditEvent | AuditHead], row_id: int
+    db: AsyncSession,
+    model: type[AuditEvent | AuditHead],
+    row_id: int,
+    instead: Mapping[str, object] = _NOTHING,
 ) -> dict[str, object]:
     """The values of a row that cannot be read whole, column by column.
 
@@ -240,15 +251,22 @@ async def _salvage(
     """
     of_row = model.id == row_id
     columns = cast("Table", model.__table__).columns
-    values = {column.name: await _read_value(db, column, of_row) for column in columns}
+    values = {column.name: await _read_value(db, column, of_row, instead) for column in columns}
     return values | {"mac": ""}
 
 
-async def _read_value(db: AsyncSession, column: Column[Any], of_row: ColumnElement[bool]) -> object:
+async def _read_value(
+    db: AsyncSession,
+    column: Column[Any],
+    of_row: ColumnElement[bool],
+    instead: Mapping[str, object] = _NOTHING,
+) -> object:
     try:
         return await db.scalar(select(column).where(of_row))
     except _UNREADABLE as error:
         _raise_unless_unreadable(error)
+        if column.name in instead:
+            return instead[column.name]
         return None if column.nullable else _INSTEAD.get(column.name, "")
 
 
