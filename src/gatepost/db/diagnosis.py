@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-_NO_TLS = "it offers no TLS, which the URL demands, or it is another kind of server"
+from gatepost.tls_failures import NO_TLS, explain_tls_failure
 
 _BY_TYPE: dict[type[BaseException], str] = {
     ConnectionRefusedError: "nothing listens there",
@@ -151,23 +151,29 @@ def explain_failure(error: Exception) -> str:
 def _by_code(error: BaseException) -> str | None:
     """What the code means, and in the server's own words where these tell more."""
     code = _code(error)
-    known = _BY_CODE.get(code)
+    known = (_by_refusal(error) if code == "28000" else None) or _BY_CODE.get(code)
     words = _words(error) if code in _TELLING_CODES else ""
     return f"{known} ({words})" if known and words else known
 
 
+def _by_refusal(error: BaseException) -> str | None:
+    """What PostgreSQL refuses besides the user by the code 28000."""
+    text = str(error.args[-1]) if error.args else ""
+    if "client certificate" in text:
+        return "it demands a client's certificate: name it by sslcert and sslkey in the URL"
+    if "pg_hba.conf" in text:
+        return "its pg_hba.conf does not let this connection in"
+    return None
+
+
 def _by_tls(error: BaseException) -> str | None:
     """Why no encrypted connection came about."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message.rstrip('.')})"
-    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
-        return _NO_TLS
     if isinstance(error, ssl.SSLError):
-        return f"the two do not come to terms about TLS ({(error.reason or 'no reason').lower()})"
+        return explain_tls_failure(error)
     text = str(error.args[-1]) if error.args else ""
     if "root certificate file" in text:
         return f"the file of its authority's certificate cannot be read ({_words(error)})"
-    return _NO_TLS if _REFUSES_TLS.search(text) else None
+    return NO_TLS if _REFUSES_TLS.search(text) else None
 
 
 _REFUSES_TLS = re.compile(r"rejected SSL upgrade|SSL is required but the server doesn't support it")

@@ -15,6 +15,8 @@ from redis.exceptions import (
     ReadOnlyError,
 )
 
+from gatepost.tls_failures import explain_tls_failure
+
 CLUSTER = "it is a Redis Cluster, which Gatepost does not work with: use one Redis, or sentinels"
 
 # How the server, or the client on its behalf, begins to say it.
@@ -53,7 +55,11 @@ _BY_TYPE: dict[type[BaseException], str] = {
     socket.gaierror: "its host's name leads nowhere",
     FileNotFoundError: "there is no such socket, or no such file of certificates",
     PermissionError: "its socket, or a file of certificates, may not be opened",
-    TimeoutError: "it does not answer in time (REDIS_TIMEOUT_MILLISECONDS)",
+    # A Redis without TLS waits for the end of what it takes for a command.
+    TimeoutError: (
+        "it does not answer in time (REDIS_TIMEOUT_MILLISECONDS); if the URL demands TLS, its port "
+        "may offer none"
+    ),
 }
 
 # Of these the server's own words name the right, the command or the channel.
@@ -76,16 +82,15 @@ def is_of_a_cluster(error: BaseException) -> bool:
 
 
 def _by_tls(error: BaseException) -> str | None:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message.rstrip('.')})"
-    if isinstance(error, ssl.SSLError):
-        return "it offers no TLS, which the URL demands, or it is another kind of server"
-    return None
+    return explain_tls_failure(error) if isinstance(error, ssl.SSLError) else None
 
 
 def _by_closing(error: BaseException) -> str | None:
     if re.search("closed|reset", str(error), re.IGNORECASE):
-        return "it closes the connection: its port may want TLS, or be of another kind of server"
+        return (
+            "it closes the connection: its port may want TLS or a client's certificate, or be of "
+            "another kind of server"
+        )
     return None
 
 
