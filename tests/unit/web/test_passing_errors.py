@@ -132,7 +132,7 @@ def of_mariadb(code: int) -> OperationalError:
         (of_postgresql("25006"), "it may only be read", True),
         (of_postgresql("53100"), "its disk is full", False),
         (of_postgresql("53200"), "it has no memory left", False),
-        (of_postgresql("53300"), "it has no connection left", False),
+        (of_postgresql("53300"), "it has no connection left (no)", False),
         (of_mariadb(1021), "its disk is full", False),
         (of_mariadb(1047), "its node is cut off from its cluster", True),
         (of_mariadb(1114), "a table or its disk is full", False),
