@@ -371,6 +371,25 @@ async def test_alembics_own_command_needs_nothing_but_the_database(fresh_databas
     assert (await run_alembic(fresh_database_url, "downgrade", "-1"))[0] == 0
 
 
+async def test_alembics_own_command_tells_an_obstacle_in_a_sentence_and_changes_nothing(
+    fresh_database_url: str,
+) -> None:
+    engine = open_engine(DatabaseSettings(database_url=fresh_database_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE gatepost_items (id INTEGER)"))
+    status, said = await run_alembic(fresh_database_url, "upgrade", "head")
+    assert status == 1
+    assert said.startswith("The database cannot be migrated. The table gatepost_items is there")
+    assert "Traceback" not in said
+    assert await tables(engine) == {"gatepost_items"}
+    assert (await run_alembic(fresh_database_url, "current"))[0] == 0
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE gatepost_items"))
+    assert (await run_alembic(fresh_database_url, "upgrade", "head"))[0] == 0
+    assert (await run_alembic(fresh_database_url, "upgrade", "head"))[0] == 0
+    await engine.dispose()
+
+
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
     """A copy of alembic.ini and of the history beside it, to write to."""

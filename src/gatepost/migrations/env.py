@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-from alembic import context
+from alembic import command, context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
@@ -16,10 +16,11 @@ from gatepost.db.base import PREFIX, UtcDateTime
 from gatepost.db.diagnosis import explain_failure
 from gatepost.db.engine import open_engine
 from gatepost.migrations.comparing import compare_type
-from gatepost.migrations.exclusive import connect_exclusively
+from gatepost.migrations.exclusive import MigrationBusy, connect_exclusively
 from gatepost.migrations.models import metadata
+from gatepost.migrations.obstacles import Obstacle, refuse_obstacles
 from gatepost.migrations.resuming import STEPS_TABLE, MigrationChanged, resuming
-from gatepost.migrations.revisions import VERSION_TABLE
+from gatepost.migrations.revisions import VERSION_TABLE, read_revision
 from gatepost.settings import DatabaseSettings, SettingsError
 
 
@@ -69,11 +70,25 @@ def run(connection: Connection) -> None:
             context.run_migrations()
 
 
+def is_upgrade() -> bool:
+    """Whether the command is `alembic upgrade`: others make no tables, or take them away."""
+    called = getattr(context.config.cmd_opts, "cmd", (None,))
+    return called[0] is command.upgrade
+
+
+def refuse_obstacles_to_head(connection: Connection) -> None:
+    """Raise `Obstacle` where something is left to do and cannot be done; change nothing."""
+    if read_revision(connection) != context.get_head_revision():
+        refuse_obstacles(connection)
+
+
 async def connect_and_run() -> None:
     """The same on a connection of our own, to the database of the environment."""
     engine = open_engine(DatabaseSettings.from_environment(), is_patient=True)
     try:
         async with connect_exclusively(engine) as connection:
+            if is_upgrade():
+                await connection.run_sync(refuse_obstacles_to_head)
             await connection.run_sync(run)
     finally:
         await engine.dispose()
@@ -87,17 +102,24 @@ def run_by_command_line() -> None:
     try:
         asyncio.run(connect_and_run())
     except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        refuse(str(error), status=2)
+    except Obstacle as obstacle:
+        refuse(f"The database cannot be migrated. {obstacle}")
+    except MigrationBusy:
+        refuse("Another process has been migrating the database for minutes. Try again later.")
     except MigrationChanged:
-        sys.stderr.write(
+        refuse(
             "Another migration was interrupted than this one, which cannot go on with it. Run the "
-            "version of Gatepost that began it.\n"
+            "version of Gatepost that began it."
         )
-        sys.exit(1)
     except (DBAPIError, OSError) as error:
-        sys.stderr.write(f"The database cannot be migrated: {explain_failure(error)}.\n")
-        sys.exit(1)
+        refuse(f"The database cannot be migrated: {explain_failure(error)}.")
+
+
+def refuse(sentence: str, status: int = 1) -> NoReturn:
+    """End the command with a sentence on stderr."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(status)
 
 
 if context.is_offline_mode():
