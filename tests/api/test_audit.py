@@ -233,6 +233,8 @@ async def test_filters_narrow_the_list(
         ("event=%00", "event"),
         ("outcome=perhaps", "outcome"),
         ("since=yesterday", "since"),
+        ("since=1700000000", "since"),
+        ("since=1.1e-222", "since"),
         ("since=2026-01-31T00:00:00", "since"),
         ("since=0001-01-01T00:00:00%2B23:59", "since"),
         ("until=9999-12-31T23:59:59-23:59", "until"),

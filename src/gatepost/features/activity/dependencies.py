@@ -1,14 +1,24 @@
 """Which events a request asks for."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from gatepost.features.audit.events import Event, Outcome
 from gatepost.features.audit.filters import EventFilter
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+
+
+def _as_iso(text: str) -> str:
+    """Refuse numbers, which pydantic takes for seconds since 1970."""
+    if not _DATE.match(text):
+        raise PydanticCustomError("time_not_iso", "Give a time as ISO 8601: 2026-01-31T12:00:00Z")
+    return text
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -18,7 +28,7 @@ def _in_utc(at: datetime) -> datetime:
         raise PydanticCustomError("time_out_of_range", "Give a time that exists in UTC") from None
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_as_iso), AfterValidator(_in_utc)]
 
 
 async def get_event_filter(
