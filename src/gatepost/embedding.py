@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 from uuid import uuid4
@@ -11,8 +10,8 @@ from uuid import uuid4
 from fastapi import Depends, FastAPI, HTTPException, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
-from starlette.routing import Match, Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Match, Mount
+from starlette.types import Receive, Scope, Send
 
 from gatepost.app import assemble, auth_at_root, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
@@ -28,14 +27,13 @@ from gatepost.features.sessions.errors import NotAuthenticated
 from gatepost.features.sessions.principal import Principal
 from gatepost.hooks import Hooks
 from gatepost.hosting.applications import OwnMount, applications_of
+from gatepost.hosting.documents import tell_where_to_log_in
 from gatepost.hosting.inputs import refuse_callers_in_requests
 from gatepost.hosting.refusals import Refusal, answering, refused
 from gatepost.hosting.stand_ins import Replaced, StandIn, find_stand_in
 from gatepost.runtime import Runtime
 from gatepost.settings import Settings
-from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import origin_of
-from gatepost.web.openapi import ACCESS_BY_COOKIE
 from gatepost.web.problems import REQUEST_ID, name_schemes, passing_problem
 from gatepost.work import begin_work
 
@@ -217,7 +215,7 @@ def install(
         app.state.gatepost_installed = gatepost
         # Applications that are mounted in the host find it by the router that was asked first.
         vars(app.router)["gatepost_installed"] = gatepost
-        _tell_where_to_log_in(app, gatepost)
+        tell_where_to_log_in(app, gatepost.settings, gatepost.prefix)
     return gatepost
 
 
@@ -293,68 +291,8 @@ def _look_at_routes(app: FastAPI, gatepost: Gatepost) -> None:
         return
     refuse_callers_in_requests(app.routes)
     for each in (app, *applications_of(app.routes)):
-        _tell_where_to_log_in(each, gatepost, is_host=each is app)
+        tell_where_to_log_in(each, gatepost.settings, gatepost.prefix, is_host=each is app)
         each.state.gatepost_of_host = gatepost
-
-
-def _tell_where_to_log_in(app: FastAPI, gatepost: Gatepost, *, is_host: bool = True) -> None:
-    """Let the Authorize button of an application's own documentation log in here."""
-    if isinstance(app.openapi, _Description):
-        return
-    folder = (app.openapi_url or "").rpartition("/")[0]
-    is_at_the_root = is_host and not folder
-    app.openapi = _Description(app.openapi, gatepost, is_at_the_root=is_at_the_root)  # type: ignore[method-assign] # FastAPI documents this way to extend it
-    for route in app.routes:
-        if isinstance(route, Route) and route.path == app.openapi_url:
-            route.app = _telling_the_mount(route.app, is_host=is_host)
-
-
-_mount: ContextVar[str] = ContextVar("gatepost_host_mount", default="")
-"""Where the host is whose document is being asked for."""
-
-
-def _telling_the_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
-    """What is mounted in the host has the host where the server's own root path is."""
-
-    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
-        root = scope.get("root_path", "")
-        token = _mount.set(mount_of({"root_path": root if is_host else scope["app_root_path"]}))
-        try:
-            await app(scope, receive, send)
-        finally:
-            _mount.reset(token)
-
-    return tell
-
-
-class _Description:
-    """Describes an application as before, but for our own scheme: its address, or the cookie."""
-
-    def __init__(
-        self, describe: Callable[[], dict[str, Any]], gatepost: Gatepost, *, is_at_the_root: bool
-    ) -> None:
-        self._describe = describe
-        self._path = f"{gatepost.prefix.rstrip('/')}/login"
-        self._takes_bearer = "bearer" in gatepost.settings.auth_transports
-        self._is_at_the_root = is_at_the_root
-
-    @property
-    def _login(self) -> str:
-        """From the root of the host's name, where the document is not there itself."""
-        if mount := _mount.get():
-            return mount + self._path
-        return self._path.lstrip("/") if self._is_at_the_root else self._path
-
-    def __call__(self) -> dict[str, Any]:
-        document = self._describe()
-        schemes = document.get("components", {}).get("securitySchemes", {})
-        name = password_form.scheme_name
-        scheme = schemes.get(name, {})
-        if "flows" in scheme and self._takes_bearer:
-            scheme["flows"]["password"]["tokenUrl"] = self._login
-        elif "flows" in scheme:
-            schemes[name] = {**ACCESS_BY_COOKIE}
-        return document
 
 
 def _installed(connection: HTTPConnection) -> Gatepost:
