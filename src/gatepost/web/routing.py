@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
 from fastapi.utils import generate_unique_id
 from starlette.routing import compile_path
 
+from gatepost.errors import ValidationFailed
 from gatepost.web.strict_json import read_json
-from gatepost.web.strict_query import check_query, query_names, refuse_long_query
+from gatepost.web.strict_query import query_errors, query_names, refuse_long_query
+
+_WRONG_QUERY = "gatepost.wrong_query"
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -59,11 +64,13 @@ class StrictRoute(BoundedRoute):
     Nobody else's problem reaches a client from within the framework's own reading of a body: so it
     is read here, and the framework finds it done. A query is judged by `strict_query`, but for a
     POST: its body says what to do, and the query of an OAuth2 token endpoint may hold names that
-    the server does not know (RFC 6749 section 3.2).
+    the server does not know (RFC 6749 section 3.2). Like a body, a query is refused only once the
+    route's dependencies have let the caller in.
     """
 
     def get_route_handler(self) -> Handler:
         handle = APIRoute.get_route_handler(self)
+        refuse_query = self._handler_that_refuses_the_query()
         reads_body = self.body_field is not None
         names = None if self.methods == {"POST"} else query_names(self.dependant)
 
@@ -71,13 +78,26 @@ class StrictRoute(BoundedRoute):
             strict = _StrictRequest(request.scope, request.receive)
             if query := request.scope["query_string"]:
                 refuse_long_query(query)
-                if names is not None:
-                    check_query(strict.query_params, names)
+                if names is not None and (wrong := query_errors(strict.query_params, names)):
+                    strict.scope[_WRONG_QUERY] = wrong
+                    return await refuse_query(strict)
             if reads_body and await strict.body():
                 await strict.json()
             return await handle(strict)
 
         return handle_strictly
+
+    def _handler_that_refuses_the_query(self) -> Handler:
+        refusal = get_dependant(path=self.path_format, call=_refuse_query)
+        refusing = copy(self)
+        refusing.dependant = replace(
+            self.dependant, dependencies=[*self.dependant.dependencies, refusal]
+        )
+        return APIRoute.get_route_handler(refusing)
+
+
+async def _refuse_query(request: Request) -> None:
+    raise ValidationFailed("The query is not as it should be.", errors=request.scope[_WRONG_QUERY])
 
 
 class _StrictRequest(Request):

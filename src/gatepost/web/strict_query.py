@@ -33,8 +33,8 @@ def query_names(dependant: Dependant) -> frozenset[str]:
     return frozenset(_query_names(dependant))
 
 
-def check_query(sent: QueryParams, names: frozenset[str]) -> None:
-    """Raise `ValidationFailed` for a name that is not one of `names`, or that comes twice.
+def query_errors(sent: QueryParams, names: frozenset[str]) -> list[dict[str, object]]:
+    """An error for each name that is not one of `names`, or that comes twice.
 
     Every parameter of ours has one value; of two, a proxy before us may have looked at the other.
     """
@@ -45,8 +45,7 @@ def check_query(sent: QueryParams, names: frozenset[str]) -> None:
         for name, count in counts.items()
         if count > 1 and name in names
     ]
-    if unknown or repeated:
-        raise ValidationFailed("The query is not as it should be.", errors=unknown + repeated)
+    return unknown + repeated
 
 
 _UNKNOWN = "This address takes no such query parameter"
