@@ -42,7 +42,8 @@ def use(port: int, metrics_token: str) -> list[str]:
     wrong = account | {"password": "cAnary-of-a-wrong-one"}
     assert ask(port, "POST", "/auth/login", wrong)[0] == 401
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
-    assert ask(port, "GET", "/users/me?token=cAnary-query", headers=bearer)[0] == 200
+    assert ask(port, "GET", "/users/me", headers=bearer)[0] == 200
+    assert ask(port, "GET", "/users/me?token=cAnary-query", headers=bearer)[0] == 422
     assert ask(port, "GET", "/cAnary-path", headers={"Cookie": "access_token=cAnary-ck"})[0] == 404
     seen = ask(port, "GET", "/metrics", headers={"Authorization": f"Bearer {metrics_token}"})
     assert seen[0] == 200

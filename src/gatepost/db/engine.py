@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gatepost.db.diagnosis import spoils_a_connection
 from gatepost.db.pool import MeasuredPool
+from gatepost.db.sqlalchemy_parts import wrap_errors_of_connecting
 from gatepost.files.temporary import has_temporary_folder
 from gatepost.settings import DatabaseSettings
 
@@ -75,6 +76,8 @@ def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) ->
         **_isolation(url),
     )
     event.listen(engine.sync_engine, "handle_error", _let_go_of_spoilt)
+    if url.get_backend_name() == "postgresql":
+        wrap_errors_of_connecting(engine.sync_engine)
     if url.get_backend_name() == "mysql":
         _forgive_lost_savepoints(engine.sync_engine)
     if url.get_backend_name() != "sqlite":

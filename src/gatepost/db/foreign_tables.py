@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from gatepost.db.diagnosis import explain_failure
+from gatepost.db.sqlalchemy_parts import wrap_errors_of_connecting
 
 ForeignRow: TypeAlias = Mapping[str, Any]
 
@@ -85,6 +86,7 @@ async def open_table(
     there is none, as in a view, in that of the needed column. Raises `UnreadableTable`.
     """
     engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    wrap_errors_of_connecting(engine.sync_engine)
     try:
         with _telling(wanted):
             order = await _find_order(engine, wanted)

@@ -1,16 +1,19 @@
 """The parts of redis-py that not every supported version has."""
 
 import importlib
-from importlib.util import find_spec
+import inspect
 from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
 
 
 def connection_options() -> dict[str, Any]:
-    """Options for every connection: no maintenance notifications, which redis-py has since 7.0.
+    """Options for every connection: no maintenance notifications, where redis-py has them.
 
     They are for Redis Enterprise, and cost each new connection a command that others do not know.
     """
-    if find_spec("redis.maint_notifications") is None:
+    known = inspect.signature(AbstractConnection.__init__).parameters
+    if "maint_notifications_config" not in known:
         return {}
     notifications = importlib.import_module("redis.maint_notifications")
     return {"maint_notifications_config": notifications.MaintNotificationsConfig(enabled=False)}

@@ -1,0 +1,29 @@
+"""What SQLAlchemy 2.0 and 2.1 do differently."""
+
+from typing import Any
+
+from asyncpg import PostgresError
+from sqlalchemy import Dialect, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+
+def wrap_errors_of_connecting(engine: Engine) -> None:
+    """Raise `OperationalError` where PostgreSQL refuses a connection.
+
+    SQLAlchemy 2.0 lets the driver's own error through there; 2.1 wraps it, as both do elsewhere.
+    """
+
+    def connect(
+        dialect: Dialect,
+        _record: ConnectionPoolEntry,
+        arguments: list[Any],
+        options: dict[str, Any],
+    ) -> DBAPIConnection:
+        try:
+            return dialect.connect(*arguments, **options)
+        except PostgresError as error:
+            raise OperationalError(None, None, error) from error
+
+    event.listen(engine, "do_connect", connect)
