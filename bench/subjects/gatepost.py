@@ -20,6 +20,7 @@ def gatepost(site: Site, *arguments: str, **variables: str) -> Command:
         "SECRET_KEY": SECRET,
         "DATABASE_URL": site.database.text(),
         "RATE_LIMIT_REQUESTS": "100000000",
+        "SESSIONS_PER_USER": "100000",  # few users log in all the time
         "PUBLIC_URL": site.url,
         **variables,
     }

@@ -7,6 +7,7 @@ fails none of these; and of several tries the quickest, since the first may load
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from typing import Annotated
 
 import httpx
@@ -120,7 +121,7 @@ async def cost_of(ask: Callable[[], Awaitable[object]], at_most: float = SECONDS
 async def traced(make_service: MakeService) -> AsyncIterator[Service]:
     """A service that reads as many headers as it can: it traces, trusts a proxy and has origins."""
     async with make_service(
-        tracing_enabled=True,
+        tracing_enabled=find_spec("fastapi.telemetry") is not None,
         log_requests=False,
         trusted_proxies="192.0.2.7,10.0.0.0/8",
         allowed_origins="https://app.example.com",

@@ -61,7 +61,9 @@ def test_two_doors_let_in_their_own(tmp_path: Path) -> None:
         assert customer.get("/staff/notes/count").status_code == 401
         assert boss.get("/notes").status_code == 401
         closed = {"email": "eve@example.com", "password": PASSWORD}
-        assert boss.post("/staff/auth/register", json=closed).status_code == 403
+        assert boss.post("/staff/auth/register", json=closed).status_code == 201
+        closed["email"] = "mallory@example.com"
+        assert httpx.post(f"{url}/staff/auth/register", json=closed).status_code == 403
     log = (tmp_path / "server.log").read_text(encoding="utf-8")
     assert log.index("open") < log.index("closed")
 

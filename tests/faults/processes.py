@@ -23,6 +23,7 @@ def gatepost_on(database_url: str, folder: Path, **more: str) -> Gatepost:
         "ARGON2_MEMORY_KIB": "8",
         "ARGON2_TIME_COST": "1",
         "RATE_LIMIT_REQUESTS": "1000000",
+        "SESSIONS_PER_USER": "100000",  # few users log in all the time
         **patience.ENVIRON,
     }
     return Gatepost(folder, environ | more)
