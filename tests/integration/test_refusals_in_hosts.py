@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Security, WebSocket
+from fastapi import (
+    APIRouter,
+    BackgroundTasks,
+    Depends,
+    FastAPI,
+    Request,
+    Security,
+    WebSocket,
+    routing,
+)
 from fastapi.exceptions import HTTPException
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.routing import APIRoute
@@ -170,6 +179,10 @@ async def test_in_the_host_itself(host: Host) -> None:
     await check(host)
 
 
+@pytest.mark.skipif(
+    not hasattr(routing, "iter_route_contexts"),
+    reason="before 0.138 FastAPI copies a router's routes when it is included",
+)
 async def test_in_a_router_that_is_included_once_the_host_runs(host: Host) -> None:
     host.app.state.gatepost_of_test = host.gatepost
     router = APIRouter()
