@@ -218,6 +218,7 @@ def test_the_check_says_what_the_workers_share(gatepost: Gatepost, own_redis: Ow
     failed = with_redis.run("check")
     assert failed.exit_code == 1
     assert "there is no such socket" in failed.stdout
+    assert "Check REDIS_URL" in failed.stdout
     own_redis.start()
     assert "kept in Redis" in store_of(with_redis)
 
