@@ -17,6 +17,7 @@ import xdist
 from gatepost.db.engine import open_engine
 from gatepost.migrations.runner import upgrade
 from tests.support.databases import KINDS, Databases, Kind
+from tests.support.environ import environ
 from tests.support.fleet import Fleet
 from tests.support.holding import forbid_waiting_in_transactions
 from tests.support.patience import patient_service
@@ -148,6 +149,14 @@ def nothing_held() -> Iterator[None]:
     """Whoever waits for something while they hold a transaction fails, whatever the store is."""
     with forbid_waiting_in_transactions():
         yield
+
+
+@pytest.fixture(autouse=True)
+def environ_as_found() -> Iterator[None]:
+    """Fail a test that leaves the environment changed: the next one would read it as settings."""
+    before = environ()
+    yield
+    assert environ() == before
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from gatepost.cli.commands import app
 from tests.support import patience
+from tests.support.environ import environ_left_alone
 from tests.support.logs import logging_left_alone
 
 COMMAND = (sys.executable, "-m", "gatepost")
@@ -35,7 +36,7 @@ class Gatepost:
 
     def run(self, *words: str, typed: str | None = None) -> Result:
         """Run it in this process, without a terminal."""
-        with logging_left_alone():
+        with environ_left_alone(), logging_left_alone():
             result = CliRunner().invoke(app, list(words), input=typed, env=dict(self.environ))
         unexpected = result.exception
         if unexpected is not None and not isinstance(unexpected, SystemExit):
