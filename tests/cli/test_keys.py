@@ -30,6 +30,5 @@ def test_nothing_private_is_shown_of_a_key(gatepost: Gatepost) -> None:
 
 def test_an_overlap_covers_the_longest_token(gatepost: Gatepost) -> None:
     service = gatepost.having(ALGORITHM="ES256")
-    assert "greater than or equal to 2" in service.refused(
-        "keys", "rotate", "--overlap", "1", status=2
-    )
+    told = service.refused("keys", "rotate", "--overlap", "1", status=2)
+    assert "greater than or equal to 2" in told or "2<=x<=720" in told  # Typer 0.16

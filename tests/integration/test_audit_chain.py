@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from gatepost.db.base import UtcDateTime
 from gatepost.db.engine import open_engine
 from gatepost.features.audit import repository, retention, sealing, verification
 from gatepost.features.audit import service as audit
@@ -334,7 +335,7 @@ _OF_TYPE: dict[type, tuple[str, ...]] = {
 def assignments(table: type[AuditEvent | AuditHead]) -> Iterator[tuple[str, str]]:
     """Each column, and each other value that it is set to."""
     for column in table.__table__.columns:
-        kind = column.type.python_type
+        kind = datetime if isinstance(column.type, UtcDateTime) else column.type.python_type
         values = _OF_TYPE.get(kind, ()) + (("NULL",) if column.nullable else ())
         yield from ((column.name, value) for value in values)
 

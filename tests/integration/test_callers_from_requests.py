@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, NamedTuple, Optional, TypeVar
 import httpx
 import pydantic
 import pytest
-from fastapi import APIRouter, Body, Depends, FastAPI, Form, Query, WebSocket
+from fastapi import APIRouter, Body, Depends, FastAPI, Form, Query, WebSocket, routing
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -220,6 +220,12 @@ async def test_every_such_route_is_told_at_once(app: FastAPI) -> None:
     assert "PUT /orders: `caller` takes Principal" in told
 
 
+includes_lazily = pytest.mark.skipif(
+    not hasattr(routing, "iter_route_contexts"),
+    reason="FastAPI before 0.138 copies the routes that a router has by then, and no mounts",
+)
+
+
 def in_a_router(app: FastAPI, route: Callable[..., Any]) -> str:
     inner, outer = APIRouter(), APIRouter()
     app.include_router(outer, prefix="/of")
@@ -284,13 +290,13 @@ def in_an_application_of_a_host_name(app: FastAPI, route: Callable[..., Any]) ->
 @pytest.mark.parametrize(
     "place",
     [
-        in_a_router,
+        pytest.param(in_a_router, marks=includes_lazily),
         in_a_dependency_of_a_router,
         in_a_dependency_of_a_dependency,
         in_a_websocket,
         in_a_mounted_application,
         in_a_mounted_router,
-        in_an_application_of_a_router,
+        pytest.param(in_an_application_of_a_router, marks=includes_lazily),
         in_an_application_of_a_host_name,
     ],
 )

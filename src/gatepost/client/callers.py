@@ -22,10 +22,19 @@ def schema_of_caller(caller: type, source: type[Any], handler: GetCoreSchemaHand
 
     For `__get_pydantic_core_schema__`. `CurrentPrincipal | None` in a route is no dependency any
     more but a field: a framework would read it from the body, and let clients say who they are.
-    Instances are serialised and described like those of any other model.
+    Instances are serialised and described like those of any other model. The schema takes over the
+    reference of the class: FastAPI before 0.128 expects every model to be described by one.
     """
+    reference = handler(source)
+    schema = handler.resolve_ref_schema(reference)
+    if schema.get("metadata", {}).get(CALLER) == caller.__name__:
+        return reference  # pydantic kept it from an earlier time
+    own: Any = {name: part for name, part in schema.items() if name != "ref"}
     return core_schema.no_info_wrap_validator_function(
-        partial(_take, caller), handler(source), metadata={CALLER: caller.__name__}
+        partial(_take, caller),
+        own,
+        ref=schema.get("ref"),
+        metadata={CALLER: caller.__name__},
     )
 
 
