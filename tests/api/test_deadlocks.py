@@ -99,6 +99,68 @@ async def test_what_was_in_the_way_of_a_request_is_not_told(  # noqa: PLR0917 - 
     assert set(Counter(heard).values()) == {1}
 
 
+SENT_ALONE: dict[str, tuple[str, str, Any, str]] = {
+    "make an item": ("POST", "/items/", {"title": "Another"}, "INSERT INTO gatepost_items"),
+    "change an item": ("PATCH", "/items/{item}", {"title": "B"}, "UPDATE gatepost_items"),
+    "delete an item": ("DELETE", "/items/{item}", None, "DELETE FROM gatepost_items"),
+    "log out": ("POST", "/auth/logout", None, "UPDATE gatepost_sessions"),
+    "log out everywhere": ("POST", "/auth/logout-all", None, "UPDATE gatepost_sessions"),
+    "log out elsewhere": (
+        "DELETE",
+        "/auth/sessions/{session}",
+        None,
+        "UPDATE gatepost_sessions",
+    ),
+    "log in": (
+        "POST",
+        "/auth/login",
+        {"email": "bob@example.com", "password": PASSWORD},
+        "INSERT INTO gatepost_sessions",
+    ),
+    "tell who it is": (
+        "POST",
+        "/users/code",
+        {"email": "bob@example.com", "password": PASSWORD},
+        "FOR UPDATE",
+    ),
+    "refresh": (
+        "POST",
+        "/auth/refresh",
+        None,
+        "UPDATE gatepost_sessions",
+    ),
+}
+"""Writes without a savepoint, and what is in the statement that fails."""
+
+
+@pytest.mark.parametrize("request_name", SENT_ALONE)
+async def test_what_was_in_the_way_of_a_single_write_is_not_told(
+    make_service: MakeService, database_kind: Kind, request_name: str
+) -> None:
+    method, path, body, statement = SENT_ALONE[request_name]
+    # Traced, and with few sessions of a user, all goes by way of the session.
+    changes = {"tracing_enabled": True, "sessions_per_user": 5}
+    async with make_service(**changes) as service, service.open_client() as client:
+        bob = await sign_up(client, "bob@example.com")
+        made = await client.post("/items/", json={"title": "A"}, headers=bob.headers)
+        session = (await client.get("/auth/sessions", headers=bob.headers)).json()[0]["id"]
+        if request_name == "refresh":
+            body = {"refresh_token": bob.refresh_token}
+        before = await events(service)
+        with deadlocks(
+            service.runtime.engine, CODES[database_kind][0], times=2, at=statement
+        ) as count:
+            answer = await client.request(
+                method,
+                path.format(item=made.json()["id"], session=session),
+                json=body,
+                headers=bob.headers,
+            )
+        assert count.value == 2
+        assert answer.is_success, answer.text
+        assert set((await events(service) - before).values()) <= {1}, "once, not for each try"
+
+
 async def test_what_stays_in_the_way_is_a_503(
     service: Service,
     client: httpx.AsyncClient,

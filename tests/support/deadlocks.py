@@ -1,4 +1,4 @@
-"""Lets the first statement within a savepoint end in a deadlock, as the server would have it."""
+"""Lets a statement end in a deadlock, as the server would have it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +23,10 @@ class Count:
 
 
 @contextmanager
-def deadlocks(engine: AsyncEngine, code: str, times: int = 1) -> Iterator[Count]:
-    """Fail the statement that follows `SAVEPOINT`, so many times."""
+def deadlocks(
+    engine: AsyncEngine, code: str, times: int = 1, at: str | None = None
+) -> Iterator[Count]:
+    """Fail the statement that follows `SAVEPOINT`, or one that has `at` in it, so many times."""
     count, armed = Count(), False
 
     def interfere(
@@ -32,6 +34,8 @@ def deadlocks(engine: AsyncEngine, code: str, times: int = 1) -> Iterator[Count]
     ) -> tuple[str, Any]:
         nonlocal armed
         fails, armed = armed, statement.startswith("SAVEPOINT")
+        if at is not None:
+            fails = at in statement
         if not fails or count.value >= times:
             return statement, parameters
         count.value += 1

@@ -1,6 +1,9 @@
 """Logging in by password: read, let go, hash, write."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from gatepost.features.accounts import lockout
 from gatepost.features.accounts import service as accounts
@@ -12,7 +15,9 @@ from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.tokens import TokenPair
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.passwords import UnusablePassword
-from gatepost.work import Work
+from gatepost.work import Work, write
+
+T = TypeVar("T")
 
 PASSWORD = "password"  # noqa: S105 - the name of the method
 
@@ -35,11 +40,7 @@ async def log_in(work: Work, login: str, password: str) -> TokenPair:
     pair = await _start_at_once(work, proof)
     if pair is not None:
         return pair
-    user = await _hold(work, login, password, proof)
-    pair = await sessions.start(work, user.id, user.role, PASSWORD)
-    about = audit.About(user_id=user.id, method=PASSWORD)
-    await audit.record(work, Event.LOGIN_SUCCEEDED, about)
-    return pair
+    return await _with_user(work, login, password, proof, partial(_start, work))
 
 
 async def authenticate(work: Work, login: str, password: str) -> User:
@@ -49,7 +50,11 @@ async def authenticate(work: Work, login: str, password: str) -> User:
     password: raises `InvalidCredentials`, and after several of them `LoginLocked`, even where the
     password is right.
     """
-    return await _hold(work, login, password, await _verify(work, login, password))
+
+    async def give(user: User) -> User:
+        return user
+
+    return await _with_user(work, login, password, await _verify(work, login, password), give)
 
 
 async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
@@ -70,21 +75,40 @@ async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
     return pair
 
 
-async def _hold(work: Work, login: str, password: str, proof: _Proof) -> User:
-    """Lock the user whose password was verified, and who is the same as then."""
+async def _start(work: Work, user: User) -> TokenPair:
+    pair = await sessions.start(work, user.id, user.role, PASSWORD)
+    about = audit.About(user_id=user.id, method=PASSWORD)
+    await audit.record(work, Event.LOGIN_SUCCEEDED, about)
+    return pair
+
+
+async def _with_user(
+    work: Work, login: str, password: str, proof: _Proof, story: Callable[[User], Awaitable[T]]
+) -> T:
+    """Run a story with the user locked whose password was verified, and who is the same as then."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             await work.let_go()  # nobody is kept waiting while a password is hashed
             # Another login rehashed it, or its owner changed it: verify against what it is now.
             proof = await _verify(work, login, password)
-        user = await accounts.find_locked(work, proof.known.id)
-        if user is None or not user.is_active:
-            raise await _refusal(work, login, proof.known.id)  # deleted or disabled meanwhile
-        if user.password_hash == proof.known.password_hash:
-            if proof.rehashed is not None:
-                await accounts.store_rehashed(work, user.id, proof.rehashed)
-            return user
+        answer = await write(work, partial(_while_unchanged, work, login, proof, story))
+        if answer is not None:
+            return answer
     raise await _refusal(work, login, proof.known.id)
+
+
+async def _while_unchanged(
+    work: Work, login: str, proof: _Proof, story: Callable[[User], Awaitable[T]]
+) -> T | None:
+    """Run the story with the user locked; None where the password is another one by now."""
+    user = await accounts.find_locked(work, proof.known.id)
+    if user is None or not user.is_active:
+        raise await _refusal(work, login, proof.known.id)  # deleted or disabled meanwhile
+    if user.password_hash != proof.known.password_hash:
+        return None
+    if proof.rehashed is not None:
+        await accounts.store_rehashed(work, user.id, proof.rehashed)
+    return await story(user)
 
 
 async def _verify(work: Work, login: str, password: str) -> _Proof:

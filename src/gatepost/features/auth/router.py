@@ -1,5 +1,7 @@
 """Registering, logging in, staying logged in, logging out."""
 
+from functools import partial
+
 from fastapi import APIRouter, Depends, Request, Response, status
 
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken
@@ -43,7 +45,7 @@ from gatepost.web.dependencies import RequestWork
 from gatepost.web.openapi import FOR_ADMINS_WHERE_CLOSED
 from gatepost.web.problems import problems
 from gatepost.web.rate_limits import limited, spend
-from gatepost.work import Work
+from gatepost.work import Work, write
 
 router = APIRouter(tags=["auth"], route_class=OnceRoute)
 
@@ -131,7 +133,7 @@ async def refresh(
             raise NotAuthenticated
         if cookie is not None:
             refuse_cross_site(request, settings)
-        pair = await sessions.renew(work, sent or cookie or "")
+        pair = await write(work, partial(sessions.renew, work, sent or cookie or ""))
     except InvalidToken as problem:
         if sent is not None or not problem.is_final:
             raise
@@ -178,7 +180,7 @@ async def log_out_everywhere(
     request: Request, response: Response, work: RequestWork, principal: CurrentPrincipal
 ) -> Message:
     """End every session of the caller."""
-    await sessions.end_all(work, principal.user_id)
+    await write(work, partial(sessions.end_all, work, principal.user_id))
     clear_cookies(request, response, work.runtime.settings)
     return Message(message="Logged out on all devices")
 
@@ -197,7 +199,7 @@ async def _end_session(request: Request, work: Work) -> None:
         if cookie is None:
             raise
         refuse_cross_site(request, work.runtime.settings)
-        await sessions.end_by_refresh_token(work, cookie)
+        await write(work, partial(sessions.end_by_refresh_token, work, cookie))
         return
     if by_cookie:
         refuse_cross_site(request, work.runtime.settings)
@@ -207,9 +209,9 @@ async def _end_session(request: Request, work: Work) -> None:
         cookie = _refresh_cookie(request, work) if by_cookie else None
         if cookie is None:
             raise
-        await sessions.end_by_refresh_token(work, cookie)
+        await write(work, partial(sessions.end_by_refresh_token, work, cookie))
         return
-    await sessions.end(work, session.principal)
+    await write(work, partial(sessions.end, work, session.principal))
 
 
 def _refresh_cookie(request: Request, work: Work) -> str | None:
