@@ -376,7 +376,7 @@ async def test_what_another_process_has_not_done_is_told(
             cursor.execute("CREATE TABLE gatepost_items (id INTEGER)")
             is_made.set()
 
-    monkeypatch.setattr(runner, "_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(runner, "_PAUSE_SECONDS", 0.02)
     event.listen(engine.sync_engine, "before_cursor_execute", interfere)
     with pytest.raises(DBAPIError, match="already exists"):
         await upgrade(engine)

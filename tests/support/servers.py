@@ -378,12 +378,16 @@ def _mariadb_recipes() -> Iterator[Recipe]:
 
 
 def _start_mariadb(server: Path, install: Path, lair: Lair) -> Daemon:
+    scratch = lair.path / "tmp"
+    scratch.mkdir()
     common = [
         "--no-defaults",
         f"--datadir={lair.path}/data",
         # As root it asks to be told that it is meant.
         f"--user={getpass.getuser()}",
         "--innodb-flush-method=nosync",
+        # In a folder that it shares, a server that starts deletes the temporary files of others.
+        f"--tmpdir={scratch}",
     ]
     as_root_without_password = "--auth-root-authentication-method=normal"
     lair.run([str(install), *common, as_root_without_password, "--skip-test-db"])

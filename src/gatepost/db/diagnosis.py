@@ -99,10 +99,11 @@ _SPOILING_CODES = {"25006", "1047", "1290", "1792", "1836"}
 # Another transaction was in the way: a deadlock, a lock not had in time, a row that has changed.
 _IN_THE_WAY_CODES = {"40P01", "40001", "55P03", "1213", "1205", "1020"}
 
-# What is to be made is there already, or what is to be dropped is there no more.
+# What is to be made is there already, what is to be dropped is there no more, or what is to be read
+# is just being made (1684).
 _DONE_CODES = {"42P07", "42710", "23505"} | {
     *("1005", "1017", "1050", "1051", "1054", "1060", "1061", "1062", "1068", "1091", "1146"),
-    "1826",
+    *("1684", "1826"),
 }
 
 _BY_SQLITE_CODE = {

@@ -22,8 +22,10 @@ from gatepost.migrations.revisions import (
 )
 
 _TRIES = 5
-_PAUSE_SECONDS = 2.0
-"""How long another process may take for one step of a migration before this one tries again."""
+_PAUSE_SECONDS = 1.0
+_LOOKS_FOR_PROGRESS = 10
+"""A process that is at a migration finishes a statement within so many pauses, or is taken for gone."""
+_LOOKS_FOR_A_BEGINNING = 2
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> bool:
@@ -34,7 +36,7 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> bool:
     if the schema was made by a version of Gatepost that is not this one, `Obstacle` before anything
     is changed, `MigrationBusy`, `MigrationChanged`, and what the driver raises.
     """
-    if revision == "head" and await current_revision(engine) == head_revision():
+    if revision == "head" and await _is_at_head(engine):
         return False
     for left in reversed(range(_TRIES)):
         try:
@@ -70,17 +72,39 @@ async def _upgrade(engine: AsyncEngine, revision: str) -> None:
 
 async def _is_brought_to_head_by_another(engine: AsyncEngine) -> bool:
     """Wait for another process as long as it is seen to go on; whether the schema is at head."""
-    before: int | None = -1
-    while await current_revision(engine) != head_revision():
-        async with engine.connect() as connection:
-            done = await connection.run_sync(steps_done)
-        if done == before:
+    seen: int | None = 0
+    idle_looks = 0
+    while not await _is_at_head(engine):
+        done = await _steps_done(engine)
+        idle_looks = idle_looks + 1 if done == seen else 1
+        if idle_looks >= (_LOOKS_FOR_A_BEGINNING if done is None else _LOOKS_FOR_PROGRESS):
             return False
-        before = done
+        seen = done
         await asyncio.sleep(_PAUSE_SECONDS)
     async with engine.begin() as connection:
         await connection.run_sync(forget_steps)
     return True
+
+
+async def _is_at_head(engine: AsyncEngine) -> bool:
+    """Whether nothing is to do; not so where a table that says so is just being made."""
+    try:
+        return await current_revision(engine) == head_revision()
+    except DBAPIError as error:
+        if was_done_by_another(error):
+            return False
+        raise
+
+
+async def _steps_done(engine: AsyncEngine) -> int | None:
+    """How far the migration under way is; -1 where the table that says so is just being made."""
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(steps_done)
+    except DBAPIError as error:
+        if was_done_by_another(error):
+            return -1
+        raise
 
 
 async def _refuse_unknown(connection: AsyncConnection) -> None:
