@@ -24,7 +24,7 @@ from gatepost.migrations.revisions import (
 _TRIES = 5
 _PAUSE_SECONDS = 1.0
 _LOOKS_FOR_PROGRESS = 10
-"""A process that is at a migration finishes a statement within so many pauses, or is taken for gone."""
+"""How many pauses one statement of a process that migrates may take; then it is taken for gone."""
 _LOOKS_FOR_A_BEGINNING = 2
 
 

@@ -14,7 +14,7 @@ from gatepost.web.addresses import path_of
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
-from gatepost.work import Work, read_list
+from gatepost.work import Work, read_list, write
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=OnceRoute)
 
@@ -37,7 +37,8 @@ async def create_item(
     body: ItemCreate,
 ) -> ItemRead:
     """Add an item of the caller's; its address is in the `Location` header."""
-    item = await items.create(work, principal.user_id, body.title, body.description)
+    owner_id, title, description = principal.user_id, body.title, body.description
+    item = await write(work, lambda: items.create(work, owner_id, title, description))
     response.headers["Location"] = f"{path_of(request).rstrip('/')}/{item.id}"
     return ItemRead.model_validate(item)
 
@@ -84,9 +85,10 @@ async def update_item(
 )
 async def delete_item(work: RequestWork, principal: CurrentPrincipal, item_id: ItemId) -> None:
     """Delete one of the caller's items."""
-    await items.delete(work, item_id, principal.user_id)
+    await write(work, lambda: items.delete(work, item_id, principal.user_id))
 
 
 async def _change(work: Work, principal: Principal, item_id: int, body: ItemUpdate) -> ItemRead:
-    changes = body.model_dump(exclude_unset=True)
-    return ItemRead.model_validate(await items.change(work, item_id, principal.user_id, changes))
+    owner_id, changes = principal.user_id, body.model_dump(exclude_unset=True)
+    item = await write(work, lambda: items.change(work, item_id, owner_id, changes))
+    return ItemRead.model_validate(item)

@@ -7,26 +7,22 @@ from gatepost.features.items import repository
 from gatepost.features.items.errors import ItemNotFound
 from gatepost.features.items.models import Item
 from gatepost.features.sessions.errors import InvalidToken
-from gatepost.work import Work, write
+from gatepost.work import Work
 
 
 async def create(work: Work, owner_id: int, title: str, description: str | None) -> Item:
     """Add an item; raises `InvalidToken` if its owner is deleted at this very moment."""
-
-    async def insert() -> Item:
-        now = work.now
-        item = Item(
-            owner_id=owner_id,
-            title=title,
-            description=description,
-            created_at=now,
-            updated_at=now,
-        )
-        if not await repository.insert(work.db, item):
-            raise InvalidToken
-        return item
-
-    return await write(work, insert)
+    now = work.now
+    item = Item(
+        owner_id=owner_id,
+        title=title,
+        description=description,
+        created_at=now,
+        updated_at=now,
+    )
+    if not await repository.insert(work.db, item):
+        raise InvalidToken
+    return item
 
 
 async def list_of_owner(work: Work, owner_id: int, page: PageRequest) -> Page[Item]:
@@ -46,18 +42,14 @@ async def change(
     work: Work, item_id: int, owner_id: int, changes: Mapping[str, str | None]
 ) -> Item:
     """Set `title`, `description` or both, and return the item; raises `ItemNotFound`."""
-
-    async def change_it() -> Item:
-        if changes:
-            values = {**changes, "updated_at": work.now}
-            if not await repository.change(work.db, item_id, owner_id, values):
-                raise ItemNotFound
-        return await get(work, item_id, owner_id)
-
-    return await write(work, change_it)
+    if changes:
+        values = {**changes, "updated_at": work.now}
+        if not await repository.change(work.db, item_id, owner_id, values):
+            raise ItemNotFound
+    return await get(work, item_id, owner_id)
 
 
 async def delete(work: Work, item_id: int, owner_id: int) -> None:
     """Delete the item; raises `ItemNotFound`."""
-    if not await write(work, lambda: repository.remove(work.db, item_id, owner_id)):
+    if not await repository.remove(work.db, item_id, owner_id):
         raise ItemNotFound
