@@ -29,7 +29,7 @@ from gatepost.hooks import Hooks
 from gatepost.hosting.applications import OwnMount, applications_of
 from gatepost.hosting.documents import tell_where_to_log_in
 from gatepost.hosting.inputs import refuse_callers_in_requests
-from gatepost.hosting.refusals import Refusal, answering, refused
+from gatepost.hosting.refusals import Refusal, answering, check_refusal, refused
 from gatepost.hosting.stand_ins import Replaced, StandIn, find_stand_in
 from gatepost.runtime import Runtime
 from gatepost.settings import Settings
@@ -189,11 +189,12 @@ def install(
     of our dependencies on the host's own routes are answered as problem details, or as `refusal`
     makes them of the request and the `Problem`; the host's other errors, its middleware and its
     documentation stay its own. Raises `ValueError` for a prefix that is no path, or that this host
-    has given away already, and `TypeError` for a `refusal` that is no function. The host does not
-    start, by a `CallerFromRequest`, while a route of it reads the caller from its request.
+    has given away already, and `TypeError` for a `refusal` that is no function of these two. The
+    host does not start, by a `CallerFromRequest`, while a route of it reads the caller from its
+    request.
     """
-    if refusal is not None and not callable(refusal):
-        raise TypeError("refusal is a function of the request and the problem")
+    if refusal is not None:
+        check_refusal(refusal)
     if prefix != "/" and not _PREFIX.fullmatch(prefix):
         raise ValueError("a prefix is / or a path such as /auth, without a slash at its end")
     path = prefix.rstrip("/")
@@ -275,6 +276,7 @@ def _start_with_host(
             service.state.gatepost = runtime
             try:
                 async with host_lifespan(host) as state:
+                    _look_at_routes(app, gatepost)  # those that the host has added meanwhile, too
                     yield state
             finally:
                 gatepost._runtime = None  # noqa: SLF001 - this module's own class

@@ -1,6 +1,7 @@
 """Nothing that a client sends says who is calling, whatever a host's route asks for by mistake."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -210,6 +211,17 @@ async def test_a_host_whose_route_takes_the_caller_from_a_request_does_not_start
     told = await start(app)
     assert "POST /orders/{number}: `" in told
     assert "OptionalUser" in told
+
+
+async def test_a_route_that_the_host_adds_as_it_starts_is_judged_too(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.add_api_route("/orders", route_of(CurrentUser | None), methods=["POST"])
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+    install(app, settings_for(f"sqlite:///{tmp_path}/host.db"))
+    assert "POST /orders: `caller` takes User" in await start(app)
 
 
 async def test_every_such_route_is_told_at_once(app: FastAPI) -> None:

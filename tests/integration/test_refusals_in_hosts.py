@@ -456,9 +456,28 @@ async def test_each_instance_has_refusals_of_its_own(
 
 
 def test_what_makes_refusals_is_a_function(app: FastAPI, tmp_path: Path) -> None:
-    wrong: Any = "a page"
-    with pytest.raises(TypeError, match="refusal"):
-        install(app, settings_for(f"sqlite:///{tmp_path}/a.db"), refusal=wrong)
+    wrong: Any
+    for wrong in ("a page", lambda problem: problem, lambda: None, lambda a, b, c: (a, b, c)):
+        with pytest.raises(TypeError, match="refusal is a function of the request"):
+            install(app, settings_for(f"sqlite:///{tmp_path}/a.db"), refusal=wrong)
+
+
+@pytest.mark.parametrize("made", [None, {"error": "no"}, "no", 401, HTTPException(401)])
+async def test_a_refusal_that_is_no_response_names_the_mistake(
+    app: FastAPI, tmp_path: Path, made: Any
+) -> None:
+    async def refusal(_request: Any, _problem: Problem) -> Any:
+        return made
+
+    settings = settings_for(f"sqlite:///{tmp_path}/host.db")
+    gatepost = install(app, settings, refusal=refusal)
+    add_routes(app, gatepost)
+    async with running(app, gatepost) as host:
+        assert (await host.client.get("/user")).status_code == 500
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://host.test") as client:
+            with pytest.raises(TypeError, match=f"refusal.* no Response: {type(made).__name__}"):
+                await client.get("/user")
 
 
 async def test_a_problem_of_a_hosts_own_route_looks_as_it_says(

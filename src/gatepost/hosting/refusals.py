@@ -24,6 +24,17 @@ _CLOSED_AS = {401: 3000, 403: 3003}
 _POLICY_VIOLATION = 1008
 
 
+def check_refusal(refusal: object) -> None:
+    """Raise `TypeError` for what cannot make answers of refusals."""
+    told = "refusal is a function of the request and the problem"
+    if not callable(refusal):
+        raise TypeError(told)
+    try:
+        inspect.signature(refusal).bind(None, None)
+    except TypeError as error:
+        raise TypeError(f"{told}: {error}") from error
+
+
 def refused(connection: HTTPConnection, problem: Problem, refusal: Refusal | None) -> Problem:
     """The same problem, to be raised in a host's route, whose application learns to answer it.
 
@@ -97,7 +108,10 @@ async def _answer(
     refusal = getattr(error, "refusal", refusal)  # that of the instance that refused, if one did
     if refusal is None:
         return problem_response(error, request_id_of(connection.scope))
-    answer: Response = await _call(refusal, connection, error)
+    answer = await _call(refusal, connection, error)
+    if not isinstance(answer, Response):
+        given = type(answer).__name__
+        raise TypeError(f"The function given as install(refusal=...) returns no Response: {given}")
     if answer.status_code == error.status:
         for name, value in error.headers.items():
             answer.headers.setdefault(name, value)
