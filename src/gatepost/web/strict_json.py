@@ -40,7 +40,8 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any value
 
 def _read_value(text: str) -> object:
     value = _DECODER.decode(text)
-    _check_array(value)
+    if isinstance(value, list):
+        _check_array(value)
     return value
 
 
@@ -49,7 +50,8 @@ def _read_object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) > MOST_MEMBERS:
         raise _too_many()
     for name, value in members:
-        _check_array(value, name)
+        if isinstance(value, list):
+            _check_array(value, name)
     found = dict(members)
     if len(found) < len(members):
         ((name, _),) = Counter(name for name, _ in members).most_common(1)
@@ -57,14 +59,13 @@ def _read_object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_array(value: object, *place: str) -> None:
+def _check_array(array: list[object], *place: str) -> None:
     """Raise for an array with too much in it, or that has one; objects are looked at when read."""
-    if not isinstance(value, list):
-        return
-    if len(value) > MOST_MEMBERS:
+    if len(array) > MOST_MEMBERS:
         raise _too_many(*place)
-    for each in value:
-        _check_array(each, *place)
+    for each in array:
+        if isinstance(each, list):
+            _check_array(each, *place)
 
 
 def _too_many(*place: str) -> ValidationFailed:
