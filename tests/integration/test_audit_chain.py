@@ -534,6 +534,27 @@ async def test_what_cannot_be_read_is_never_good_and_does_not_stop_the_sealing(
 
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize(
+    "spelling",
+    [
+        "replace(at, ' ', 'T')",
+        "replace(substr(at, 1, 10), '-', '') || substr(at, 11)",
+        "strftime('%Y-W%W-%w', at) || substr(at, 11)",
+        "at || '+00:00'",
+        "at || '0'",
+        "substr(at, 1, 19) || ',' || substr(at, 21)",
+    ],
+)
+async def test_another_spelling_of_the_same_time_is_an_alteration(
+    sealed: Log, spelling: str
+) -> None:
+    """SQLite keeps times as texts: spelt otherwise, an event would leave its place in the lists."""
+    await sealed.sql(f"UPDATE gatepost_audit_events SET at = {spelling} WHERE position = 5")
+    report = await sealed.verify()
+    assert [(each.fault, each.position) for each in report.findings] == [(Fault.ALTERED, 5)]
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(
     "column", [column.name for column in AuditHead.__table__.columns if column.name != "id"]
 )
 async def test_a_head_that_cannot_be_read_does_not_stop_the_sealing(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
+from gatepost.db.base import TABLE_OPTIONS, Base, ExactUtcDateTime, exact_text
 
 
 class AuditEvent(Base):
@@ -24,7 +24,7 @@ class AuditEvent(Base):
         TABLE_OPTIONS,
     )
 
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(ExactUtcDateTime())
     event: Mapped[str] = mapped_column(String(64))
     outcome: Mapped[str] = mapped_column(String(16))
     user_id: Mapped[int | None]
