@@ -587,6 +587,31 @@ async def test_where_registration_is_closed_admins_register_others(
 
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("path", ROUTES)
+async def test_where_registration_is_closed_nobody_else_is_told_more(
+    make_service: MakeService, path: str
+) -> None:
+    """Neither the answer that an admin got under the same key, nor what is wrong with the body."""
+    async with (
+        make_service(registration_open=False) as service,
+        service.open_client() as client,
+    ):
+        admin = await insider(service, client, Role.ADMIN)
+        user = await insider(service, client, Role.USER)
+        key, body = {"Idempotency-Key": "once"}, body_for(path, "bob@example.com")
+        answer = await client.post(path, json=body, headers=admin.headers | key)
+        assert answer.status_code == 201
+        for headers in (key, user.headers | key, user.headers, {}):
+            for sent in (body, {"no": "body"}):
+                answer = await client.post(path, json=sent, headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (403, "registration_closed")
+        answer = await client.post(path, json=body, headers=bearer("junk") | key)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        answer = await client.post(path, json={"no": "body"}, headers=admin.headers)
+        assert answer.status_code == 422
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("path", ROUTES)
 async def test_where_registration_is_closed_nobody_else_does(
     make_service: MakeService, path: str
 ) -> None:

@@ -1,9 +1,11 @@
 """Who makes an account, where not everybody may."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from gatepost.features.auth.registration import refuse_if_closed
 from gatepost.features.sessions.dependencies import find_session
 from gatepost.features.sessions.errors import NotAuthenticated
 from gatepost.features.sessions.principal import Principal
@@ -13,18 +15,23 @@ from gatepost.web.dependencies import CurrentRuntime, RequestWork
 async def find_registrar(
     request: Request, runtime: CurrentRuntime, work: RequestWork
 ) -> Principal | None:
-    """Who is calling, where registration is closed; None where it is open, or nobody says.
+    """The admin who is calling, where registration is closed; None where it is open.
 
-    Raises as `find_session` does for credentials that are no good.
+    Raises `RegistrationClosed` for all others where it is closed, and as `find_session` does for
+    credentials that are no good.
     """
     if runtime.settings.registration_open:
         return None
     await work.let_go()  # nobody needs two connections at a time
-    try:
+    registrar = None
+    with suppress(NotAuthenticated):
         session, _ = await find_session(request, runtime)
-    except NotAuthenticated:
-        return None
-    return session.principal
+        registrar = session.principal
+    refuse_if_closed(work, registrar)
+    return registrar
 
 
 Registrar = Annotated[Principal | None, Depends(find_registrar, scope="function")]
+
+MayRegister = Depends(find_registrar, scope="function")
+"""The same for a route's list, where it comes before what is stored or sent."""

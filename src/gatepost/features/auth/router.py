@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response, status
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken
 from gatepost.features.accounts.schemas import Message, UserRead
 from gatepost.features.auth import bulk_registration, login, registration
-from gatepost.features.auth.dependencies import Registrar
+from gatepost.features.auth.dependencies import MayRegister, Registrar
 from gatepost.features.auth.errors import InvalidCredentials, RegistrationClosed
 from gatepost.features.auth.login_form import SentLogin, either_form
 from gatepost.features.auth.routing import RefreshRoute
@@ -55,7 +55,7 @@ GOODBYE = "Logged out successfully"
 @router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[limited("registration"), Once],
+    dependencies=[limited("registration"), MayRegister, Once],
     openapi_extra=FOR_ADMINS_WHERE_CLOSED,
     responses=problems(
         EmailTaken,
@@ -75,7 +75,7 @@ async def register(work: RequestWork, body: Registration, registrar: Registrar) 
 @router.post(
     "/register/bulk",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[Once],
+    dependencies=[MayRegister, Once],
     openapi_extra=FOR_ADMINS_WHERE_CLOSED,
     responses=problems(RegistrationClosed, InvalidToken, CsrfRejected, ServerBusy),
 )

@@ -7,7 +7,7 @@ from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.schemas import Message, ProfileUpdate, UserRead
 from gatepost.features.auth import login
 from gatepost.features.auth import router as auth
-from gatepost.features.auth.dependencies import Registrar
+from gatepost.features.auth.dependencies import MayRegister, Registrar
 from gatepost.features.auth.login_form import SentCredentials, SentLogin
 from gatepost.features.auth.schemas import Registration, TokenRead
 from gatepost.features.auth.transports import LeavingRoute, clear_cookies
@@ -24,7 +24,7 @@ router = APIRouter(tags=["short paths"], route_class=OnceRoute, include_in_schem
 @router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[limited("registration"), Once],
+    dependencies=[limited("registration"), MayRegister, Once],
 )
 async def register(work: RequestWork, body: Registration, registrar: Registrar) -> UserRead:
     """Make an account; as `POST /auth/register`."""
