@@ -1,10 +1,9 @@
 """The systems whose users can be taken over, and in what forms each of them hands them out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,12 +18,15 @@ from gatepost.adopting.supabase import Supabase
 from gatepost.adopting.system import System
 from gatepost.db.foreign_tables import ForeignTable
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser
-from gatepost.files.rows import BrokenFile, Meter, Row, Unreadable
-
-_FIRST_ROWS = 100
-_SHOWN_COLUMNS = 20
-_SHOWN_DETAILS = 2
-_LONGEST_NAME = 40
+from gatepost.files.rows import (
+    BrokenFile,
+    Meter,
+    Row,
+    Unreadable,
+    faults_of,
+    first_of,
+    without_addresses,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,9 @@ class Adoption:
 
     def _accounts(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Without the rows that are no accounts: the others keep their numbers from run to run."""
-        first = list(islice(rows, _FIRST_ROWS))
+        first, rows = first_of(rows)
         self._look_at(first)
-        for row in chain(first, rows):
+        for row in rows:
             kind = None if isinstance(row, Unreadable) else self._no_account(row)
             if kind is None:
                 yield row
@@ -132,34 +134,30 @@ class Adoption:
         """Raise `BrokenFile` if these first rows tell that this is no export of the system's."""
         readable = [row for row in rows if not isinstance(row, Unreadable)]
         if rows and not readable:
-            raise BrokenFile(f"has no rows of this system's: {_details(rows)}")
+            raise BrokenFile(f"has no rows of this system's: {faults_of(rows)}")
         as_there = {name for row in readable for name in self._system.columns(row)}
         columns = {self._system.name_here(name) for name in as_there}
         is_known = not as_there.isdisjoint(self._system.hallmarks)
-        if not is_known and (others := _whose(as_there)):
+        if not is_known and (others := self._whose(as_there)):
             raise BrokenFile(f"looks like an export of another system: --from {others}")
         may_lack = is_known and not self._system.leaves_out_nothing
         if readable and not may_lack and columns.isdisjoint(self._system.addresses):
-            raise BrokenFile(f"has no column of addresses (email), but these: {_shown(as_there)}")
+            raise without_addresses(as_there)
+
+    def _whose(self, columns: Set[str]) -> str:
+        """The systems to which more of the columns mean something, as `--from` names them.
+
+        One that is another's may be an operator's own: `user_id`, beside all that this system has.
+        """
+        known_here = _count_known(self._system, columns)
+        names = [
+            name
+            for name, adopter in ADOPTERS.items()
+            if not columns.isdisjoint(adopter.system.hallmarks)
+            and _count_known(adopter.system, columns) > known_here
+        ]
+        return " or ".join(names)
 
 
-def _whose(columns: Set[str]) -> str:
-    """The systems that have such columns, as `--from` names them."""
-    names = [
-        name
-        for name, adopter in ADOPTERS.items()
-        if not columns.isdisjoint(adopter.system.hallmarks)
-    ]
-    return " or ".join(names)
-
-
-def _details(rows: Sequence[Row]) -> str:
-    details = {row.detail: None for row in rows if isinstance(row, Unreadable)}
-    return ". ".join(list(details)[:_SHOWN_DETAILS])
-
-
-def _shown(columns: Iterable[str]) -> str:
-    names = sorted(
-        name[:_LONGEST_NAME] for name in columns if name.isprintable() and "@" not in name
-    )
-    return ", ".join(names[:_SHOWN_COLUMNS])
+def _count_known(system: System | type[System], columns: Set[str]) -> int:
+    return sum(system.name_here(column) in system.known_columns for column in columns)

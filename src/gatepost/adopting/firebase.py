@@ -132,6 +132,8 @@ class _HashConfig:
     mem_cost: int = 0
 
     def stored(self, digest: str, salt: str) -> str:
+        if not salt:
+            raise ValueError("every password has a salt there")
         return firebase.stored(
             key=self.key_id,
             mem_cost=self.mem_cost,

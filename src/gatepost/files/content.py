@@ -24,6 +24,7 @@ _BY_BEGINNING = {
     b"\xd0\xcf\x11\xe0": f"is an Excel file: {_SAVE_AS_CSV}",
     b"SQLite format 3\0": "is an SQLite database: give it as sqlite:///PATH, with --from",
     b"PGDMP": f"is a dump of PostgreSQL's: restore it, and {_GIVE_THE_URL}",
+    _GZIP: "is packed twice: unpack it once",
     b"BZh": _OTHERWISE_PACKED,
     b"\xfd7zXZ\0": _OTHERWISE_PACKED,
     b"\x28\xb5\x2f\xfd": _OTHERWISE_PACKED,

@@ -1,6 +1,7 @@
 """Cuts a file of comma-separated values into rows: what no quote may hide is told line by line."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -27,8 +28,10 @@ _SHOWN_COLUMNS = 20
 _LONGEST_NAME = 40
 
 _QUOTES = "It is no row of CSV: look at its quotes"
+_QUOTES_OF_HEADER = "cannot be read: look at the quotes of its first line"
 _BEHIND_A_QUOTE = "It stands behind a quote that is opened in a line above: look at that one"
 _NOT_UTF8 = "It is not in UTF-8"
+_ADDRESS = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
 
 ColumnsOf: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
 """The columns that cells belong to where no line names them; None if they are no row."""
@@ -119,16 +122,24 @@ class _Shape:
         return None if self._form.columns_of is None else self._form.columns_of(cells)
 
     def _is_one(self, line: bytes) -> bool:
-        """Whether a line inside of quotes could be a row by itself: then the quotes are wrong."""
+        """Whether a line inside of quotes could be a row by itself: then the quotes are wrong.
+
+        One with another number of cells could be a broken one, if it has no more than an address
+        where addresses stand.
+        """
         try:
             cells = next(csv.reader([line.decode(errors="replace")], delimiter=self._separator), [])
         except csv.Error:
             return False
         columns = self._columns(cells)
-        return columns is not None and any(
-            self._form.is_address(name) and "@" in cell
-            for name, cell in zip(columns, cells, strict=True)
-        )
+        if columns is not None:
+            return any("@" in cell for cell in self._addresses(columns, cells))
+        addresses = self._addresses(self._header or (), cells)
+        return len(cells) > 1 and any(map(_ADDRESS.fullmatch, addresses))
+
+    def _addresses(self, columns: Sequence[str], cells: Sequence[str]) -> Iterator[str]:
+        pairs = zip(columns, cells, strict=False)
+        return (cell for name, cell in pairs if self._form.is_address(name))
 
 
 class _Lines:
@@ -220,6 +231,9 @@ def _read_header(
         return None
     taken, fault = lines.take()
     header = [] if isinstance(cells, csv.Error) else [name.strip() for name in cells]
+    _, *others = filter(bytes.strip, taken)
+    if any(b"@" in line for line in others):
+        raise BrokenFile(told_by_text(content.beginning) or _QUOTES_OF_HEADER)
     if not any(map(form.is_address, header)):
         raise BrokenFile(_without_addresses(content, taken[-1], header, form))
     if fault is not None:

@@ -1,5 +1,6 @@
 """Cuts a file into lines, and lines of JSON into rows: one broken line spoils no other."""
 
+import json
 from collections.abc import Iterator
 
 from pydantic_core import from_json
@@ -16,6 +17,7 @@ from gatepost.files.rows import (
     shown,
 )
 
+_ADDRESS = b'"email"'
 _NO_LINES = f"cannot be read any further: a line in it has more than {LONGEST_PIECE} bytes"
 
 
@@ -52,4 +54,12 @@ def row_of(text: bytes) -> Row:
         return Unreadable(Fault.UNREADABLE, "It is no JSON in UTF-8", shown(text))
     if type(value) is not dict:
         return Unreadable(Fault.UNREADABLE, "It is no JSON object", shown(text))
+    if text.count(_ADDRESS) > 1 and _names_one_twice(text):
+        return Unreadable(Fault.UNREADABLE, "It names a column twice", shown(text))
     return value
+
+
+def _names_one_twice(text: bytes) -> bool:
+    """Whether a JSON object has two members of one name: they may be two rows run into one."""
+    members = json.loads(text, object_pairs_hook=list)
+    return len(dict(members)) < len(members)

@@ -1,8 +1,9 @@
 """What files are cut into: rows, and what stands where a row should."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any, TypeAlias
 
 LONGEST_ROW = 1024 * 1024
@@ -10,6 +11,11 @@ LONGEST_ROW = 1024 * 1024
 
 LONGEST_PIECE = 16 * LONGEST_ROW
 """In bytes. A file in which nothing ends for so long is no file of rows."""
+
+_FIRST_ROWS = 100
+_SHOWN_COLUMNS = 20
+_LONGEST_NAME = 40
+_SHOWN_DETAILS = 2
 
 TOO_LONG = f"It has more than {LONGEST_ROW} bytes"
 
@@ -47,3 +53,40 @@ class BrokenFile(Exception):  # noqa: N818 - it says what the file is
 def shown(text: bytes) -> str:
     """Bytes as text that keeps all of them, whatever their encoding."""
     return text.decode(errors="backslashreplace").rstrip("\r\n")
+
+
+def first_of(rows: Iterator[Row]) -> tuple[Sequence[Row], Iterator[Row]]:
+    """The first rows, to be looked at, and all of them.
+
+    Where the file breaks off among the first, `BrokenFile` is raised behind them.
+    """
+    first: list[Row] = []
+    broken: list[BrokenFile] = []
+    try:
+        for row in islice(rows, _FIRST_ROWS):
+            first.append(row)  # noqa: PERF402 - those before the break are kept
+    except BrokenFile as error:
+        broken.append(error)
+
+    def all_of_them() -> Iterator[Row]:
+        yield from first
+        for error in broken:
+            raise error
+        yield from rows
+
+    return first, all_of_them()
+
+
+def faults_of(rows: Iterable[Row]) -> str:
+    """What is wrong with the unreadable ones of some rows, in a sentence or two."""
+    details = {row.detail: None for row in rows if isinstance(row, Unreadable)}
+    return ". ".join(list(details)[:_SHOWN_DETAILS])
+
+
+def without_addresses(columns: Iterable[str]) -> BrokenFile:
+    """What to tell of a file of which no column has addresses."""
+    names = sorted(
+        name[:_LONGEST_NAME] for name in columns if name.isprintable() and "@" not in name
+    )
+    shown_names = ", ".join(names[:_SHOWN_COLUMNS])
+    return BrokenFile(f"has no column of addresses (email), but these: {shown_names}")

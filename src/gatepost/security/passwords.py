@@ -228,6 +228,10 @@ class Passwords:
         """
         return self._argon2.recognises_all(hashes)
 
+    def can_hash(self, password: str) -> bool:
+        """Tell whether `hash` makes a hash of it, and does not raise `UnusablePassword`."""
+        return _encode(password, self._today) is not None
+
     def _hash(self, password: str) -> str:
         usable = _encode(password, self._today)
         if usable is None:

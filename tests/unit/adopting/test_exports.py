@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gatepost.adopting.adopters import ADOPTERS
+from gatepost.features.accounts.imported_user import BadRow, Reason
 from gatepost.features.accounts.roles import Role
 from gatepost.files.rows import BrokenFile, Unreadable
 from gatepost.security.hash_pool import HashPool
@@ -289,6 +290,16 @@ def test_firebases_users_come_without_passwords_where_that_is_asked_for() -> Non
     assert taken.left_behind["passwords"] == 2
 
 
+def test_a_hash_of_firebase_without_its_salt_is_none() -> None:
+    users = json.loads((EXPORTS / "firebase.json").read_text(encoding="utf-8"))["users"]
+    row = next(user for user in users if user.get("salt"))
+    assert begin("firebase", hash_config=HASH_CONFIG).read(row).password_hash
+    del row["salt"]
+    with pytest.raises(BadRow) as refused:
+        begin("firebase", hash_config=HASH_CONFIG).read(row)
+    assert refused.value.reason is Reason.HASH_UNSUPPORTED
+
+
 def with_more_providers(count: int) -> bytes:
     """The sample CSV as versions of the command write it that know more providers, or fewer."""
     text = io.StringIO(newline="")
@@ -441,6 +452,32 @@ def test_an_export_of_another_system_is_told_as_such(name: str, other: str) -> N
         else:
             with pytest.raises(BrokenFile):
                 next(adoption.rows_of_file(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("django", "user_id,email,password,is_active"),
+        ("better-auth", "id,name,email,emailVerified,createdAt,password,tenant"),
+        ("supabase", "id,email,phone,accounts,created_at"),
+    ],
+)
+def test_a_column_that_another_system_has_too_may_be_the_operators_own(
+    name: str, header: str
+) -> None:
+    values = {"email": "ada@example.com", "created_at": "2026-01-01", "createdAt": "2026-01-01"}
+    line = ",".join(values.get(column, "") for column in header.split(","))
+    adoption = begin(name)
+    taken = take(adoption, adoption.rows_of_file(io.BytesIO(f"{header}\n{line}\n".encode())))
+    assert taken.users.keys() == {"ada@example.com"}
+
+
+def test_a_document_that_is_cut_short_gives_the_first_users_before() -> None:
+    content = b'{"users": [{"localId": "a", "email": "ada@example.com"}, {"localId": "b", "em'
+    rows = begin("firebase", drops_unknown_hashes=True).rows_of_file(io.BytesIO(content))
+    assert next(rows) == {"localId": "a", "email": "ada@example.com"}
+    with pytest.raises(BrokenFile, match="not whole"):
+        next(rows)
 
 
 @pytest.mark.parametrize("name", ["firebase", "keycloak", "django"])

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import example, given
@@ -13,7 +13,14 @@ from gatepost.files.content import Content, unpacked
 from gatepost.files.csv_files import CsvForm, csv_rows, guarded
 from gatepost.files.json_arrays import json_items
 from gatepost.files.lines import json_lines
-from gatepost.files.rows import LONGEST_PIECE, LONGEST_ROW, BrokenFile, Row, Unreadable
+from gatepost.files.rows import (
+    LONGEST_PIECE,
+    LONGEST_ROW,
+    BrokenFile,
+    Row,
+    Unreadable,
+    first_of,
+)
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
@@ -179,6 +186,42 @@ def test_text_inside_of_a_quoted_cell_never_becomes_a_row() -> None:
             "u0@example.com"
         ]
         assert "\n".join(texts(rows)) == lines[0]
+
+
+def test_a_line_inside_of_a_quoted_cell_that_is_a_broken_row_is_told() -> None:
+    lines = ['a@example.com,"one""', "b@example.com,,two", 'c@example.com,three"', LINES[0]]
+    rows = rows_of_csv(csv_of(lines))
+    assert texts(rows) == lines[:3]
+    assert rows[3:] == [{"email": "u0@example.com", "name": "name 0"}]
+
+
+@pytest.mark.parametrize("header", ['email,"name', '"email', 'note,"na""me'])
+@pytest.mark.parametrize("closing", ['"', 'u9@example.com,"', 'email,name"', ""])
+def test_a_quote_that_the_first_line_leaves_open_swallows_nobody(header: str, closing: str) -> None:
+    content = "\n".join(["", header, *LINES[:3], closing, *LINES[4:6]]).encode()
+    with pytest.raises(BrokenFile, match=r"look at the quotes|names no column"):
+        rows_of_csv(content)
+
+
+def test_a_name_of_a_column_may_have_lines() -> None:
+    rows = rows_of_csv(b'email,"Full\nname"\nu0@example.com,name 0\n')
+    assert rows == [{"email": "u0@example.com", "Full\nname": "name 0"}]
+
+
+# The first rows.
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+def test_what_breaks_off_among_the_first_rows_loses_none_of_them(count: int) -> None:
+    def breaking() -> Iterator[Row]:
+        yield from ({"a": number} for number in range(count))
+        raise BrokenFile("breaks off")
+
+    first, rows = first_of(breaking())
+    assert first == [{"a": number} for number in range(min(count, 100))]
+    assert [next(rows) for _ in range(count)] == [{"a": number} for number in range(count)]
+    with pytest.raises(BrokenFile, match="breaks off"):
+        next(rows)
 
 
 # Arrays.

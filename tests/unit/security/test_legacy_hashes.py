@@ -361,6 +361,14 @@ async def test_lucias_mark_before_a_scrypt_hash_is_read() -> None:
     assert stored_form("s2:" + TEXTS["better-auth"]) == STORED["better-auth"]
 
 
+async def test_lucias_older_salts_are_letters_and_digits(passwords: Passwords) -> None:
+    salt = "k3v9zq0x7mw2b8ta"
+    derived = hashlib.scrypt(
+        b"password", salt=salt.encode(), n=2**14, r=16, p=1, maxmem=2**26, dklen=64
+    )
+    assert await passwords.verify("password", stored_form(f"s2:{salt}:{derived.hex()}")) == OUTDATED
+
+
 async def test_better_auths_passwords_are_compared_in_form_nfkc(passwords: Passwords) -> None:
     wide = PASSWORD.replace("H", "\N{FULLWIDTH LATIN CAPITAL LETTER H}")
     assert await passwords.verify(wide, STORED["better-auth"]) == OUTDATED

@@ -45,7 +45,15 @@ from gatepost.files.csv_files import CsvForm, csv_rows
 from gatepost.files.json_arrays import json_items
 from gatepost.files.lines import json_lines
 from gatepost.files.rejects import Rejects
-from gatepost.files.rows import BrokenFile, Meter, Row
+from gatepost.files.rows import (
+    BrokenFile,
+    Meter,
+    Row,
+    Unreadable,
+    faults_of,
+    first_of,
+    without_addresses,
+)
 from gatepost.runtime import Runtime
 
 _PIECE = 1024 * 1024
@@ -211,9 +219,20 @@ def _own_rows(content: Content, *, is_csv: bool) -> Iterator[Row]:
     told = told_by_text(content.beginning)
     if told is not None:
         raise BrokenFile(told)
-    if _ARRAY_OF_OBJECTS.match(content.beginning):
-        return json_items(content, "item")
-    return json_lines(content)
+    is_array = _ARRAY_OF_OBJECTS.match(content.beginning) is not None
+    return _looked_at(json_items(content, "item") if is_array else json_lines(content))
+
+
+def _looked_at(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows; raises `BrokenFile` if the first ones tell that they can be no accounts."""
+    first, rows = first_of(rows)
+    readable = [row for row in first if not isinstance(row, Unreadable)]
+    columns = {name for row in readable for name in row}
+    if len(first) > 1 and not readable:
+        raise BrokenFile(f"has no rows of JSON Lines: {faults_of(first)}")
+    if readable and "email" not in columns:
+        raise without_addresses(columns)
+    yield from rows
 
 
 @contextmanager

@@ -19,13 +19,11 @@ from gatepost.db.scratch import Scratch
 from gatepost.features.accounts import repository
 from gatepost.features.accounts.import_batches import Batch, Reading, Refusal
 from gatepost.features.accounts.import_conflicts import Fate, Taken, refusals, sort_out
-from gatepost.features.accounts.imported_user import Reason
 from gatepost.features.accounts.judging import Judge, Likeness
 from gatepost.features.accounts.models import UserImport
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.runtime import Runtime
-from gatepost.security.passwords import UnusablePassword
 from gatepost.work import Origin, Work, begin_work, write
 
 _ATTEMPTS = 10
@@ -319,25 +317,19 @@ async def _record(work: Work, plan: Plan, event: Event, **numbers: int) -> None:
 
 
 async def _hash_passwords(runtime: Runtime, batch: Batch) -> None:
-    """Hash what is to be hashed, on all cores; what cannot be hashed is refused."""
+    """Hash what is to be hashed, on all cores."""
     turn = asyncio.Semaphore(runtime.hash_pool.threads)
 
-    async def hash_one(place: int, password: str | None) -> str | Refusal | None:
+    async def hash_one(place: int, password: str | None) -> str | None:
         if password is None:
             return batch.rows[place].password_hash
         async with turn:
-            try:
-                return await runtime.passwords.hash(password)
-            except UnusablePassword:
-                detail = "No hash can be made of it"
-                return batch.refusal(place, Reason.FIELD_INVALID, "password", detail)
+            return await runtime.passwords.hash(password)
 
     hashed = await asyncio.gather(*(hash_one(*each) for each in enumerate(batch.passwords)))
     batch.rows = [
-        row if isinstance(each, Refusal) else row._replace(password_hash=each)
-        for row, each in zip(batch.rows, hashed, strict=True)
+        row._replace(password_hash=each) for row, each in zip(batch.rows, hashed, strict=True)
     ]
-    batch.refuse({n: each for n, each in enumerate(hashed) if isinstance(each, Refusal)})
 
 
 def _sort_out_with(seen: Scratch, batch: Batch, taken: Taken) -> list[Fate]:

@@ -140,6 +140,8 @@ class Judge:
             raise BadRow(Reason.FIELD_INVALID, "password", "Give a password or its hash")
         if len(password) > _LONGEST_PASSWORD:
             raise BadRow(Reason.FIELD_INVALID, "password", "It is too long")
+        if not self.passwords.can_hash(password):
+            raise BadRow(Reason.FIELD_INVALID, "password", "No hash can be made of it")
         if self.policy is None:
             return
         try:

@@ -110,7 +110,7 @@ def _gotrue_firebase(text: str) -> str:
 
 
 def _salt_and_scrypt(text: str) -> str:
-    """`salt:digest` of better-auth, and `s2:salt:digest` of Lucia.
+    """`salt:digest` of better-auth, and `s2:salt:digest` of Lucia, whose salts were letters once.
 
     The salt is what is hashed, its hexadecimal digits and not the bytes that they stand for.
     """
@@ -160,7 +160,9 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
 }
 
 _FORMS_WITHOUT_PREFIX: Mapping[re.Pattern[str], Callable[[str], str]] = {
-    re.compile(r"(?:s2:)?[0-9a-f]{32}:[0-9a-f]{128}", re.ASCII): _salt_and_scrypt,
+    re.compile(
+        r"(?:(?:s2:)?[0-9a-f]{32}|s2:[0-9a-z]{16}):[0-9a-f]{128}", re.ASCII
+    ): _salt_and_scrypt,
     re.compile(r"\$[0-9a-f]{5,7}\$[A-Za-z0-9+/]+=*\$[A-Za-z0-9+/]+=*"): wrapped.spring_scrypt,
     re.compile(r"AQAAAA[A-Za-z0-9+/]{30,400}={0,2}", re.ASCII): _aspnet,
     re.compile(r"A[A-P][A-Za-z0-9+/]{63}[AQgw](?:==)?", re.ASCII): _aspnet_2,
