@@ -39,6 +39,9 @@ from gatepost.work import begin_work
 
 T = TypeVar("T")
 
+_AS_PROBLEMS = {401: NotAuthenticated, 403: PermissionDenied}
+"""By status: as what the service answers the refusal of a stand-in for the caller."""
+
 _PREFIX = re.compile(r"(/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+")
 
 
@@ -127,8 +130,12 @@ class Gatepost:
         return await find_stand_in(connection, self._host, self._replaced(), wants_user=wants_user)
 
     async def _session_of_stand_in(self, request: Request) -> CachedSession | None:
-        stand_in = await self._stand_in(request, wants_user=False)
-        return None if stand_in is None else stand_in.session()
+        try:
+            stand_in = await self._stand_in(request, wants_user=False)
+        except HTTPException as refusal:
+            # The service knows only problems; a refusal of another status is left to it.
+            raise _AS_PROBLEMS.get(refusal.status_code, refusal) from refusal
+        return None if stand_in is None else await stand_in.session(self._runtime)
 
     def _replaced(self) -> Replaced:
         is_first = getattr(self._host.state, "gatepost_installed", None) is self

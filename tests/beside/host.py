@@ -10,7 +10,7 @@ from fastapi_users import BaseUserManager, FastAPIUsers, IntegerIDMixin, schemas
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, JWTStrategy
 from fastapi_users.db import SQLAlchemyBaseUserTable, SQLAlchemyUserDatabase
 from passlib.context import CryptContext
-from sqlalchemy import BigInteger, Column, ForeignKey
+from sqlalchemy import BigInteger
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlmodel import Field, SQLModel, select
@@ -30,9 +30,7 @@ class Hero(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
-    owner_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("gatepost_users.id"), nullable=False)
-    )
+    owner_id: int = Field(foreign_key="gatepost_users.id", sa_type=BigInteger)
 
 
 class Base(DeclarativeBase):

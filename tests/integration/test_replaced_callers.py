@@ -144,6 +144,8 @@ async def test_one_user_stands_in_everywhere(host: Host, key: Any) -> None:
 async def test_a_principal_whom_the_database_does_not_know_has_a_user_made_up(host: Host) -> None:
     host.app.dependency_overrides[current_principal] = lambda: principal(42)
     assert (await host.client.get("/users")).json() == ["user-42@example.com"]
+    for path in ("/auth/me", "/auth/users/me", "/auth/api/v1/users/me"):
+        assert (await host.client.get(path)).json()["email"] == "user-42@example.com"
 
 
 async def test_a_test_needs_no_running_host(app: FastAPI) -> None:
@@ -249,6 +251,21 @@ async def test_a_replacement_may_refuse(host: Host) -> None:
     for path in ("/callers", "/users"):
         answer = await host.client.get(path)
         assert (answer.status_code, answer.json()) == (402, {"detail": "not paid"})
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "not_authenticated"), (403, "permission_denied")]
+)
+async def test_a_replacement_refuses_in_the_services_own_routes_too(
+    host: Host, status: int, code: str
+) -> None:
+    async def refuse() -> Principal:
+        raise HTTPException(status)
+
+    host.app.dependency_overrides[current_principal] = refuse
+    for path in ("/auth/me", "/auth/users", "/auth/items/"):
+        answer = await host.client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 async def test_other_overrides_replace_nobody(host: Host) -> None:

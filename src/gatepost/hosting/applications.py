@@ -30,8 +30,8 @@ def routes_of(routes: Sequence[BaseRoute]) -> Iterator[Taking]:
 
 def applications_of(routes: Sequence[BaseRoute]) -> Iterator[FastAPI]:
     """Every application of FastAPI's that is mounted in these routes, however deep."""
-    for _, context, route in _walk(routes):
-        mounted = _mounted(context, route)
+    for _, _, route in _walk(routes):
+        mounted = _mounted(route)
         if isinstance(mounted, FastAPI):
             yield mounted
 
@@ -45,7 +45,7 @@ def _walk(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, Any, BaseRoute]]:
         for context, route in route_contexts(routes):
             path = above + (getattr(context, "path", "") or "")
             yield path, context, route
-            mounted = _mounted(context, route)
+            mounted = _mounted(route)
             if mounted is not None and id(mounted) not in seen:
                 seen.add(id(mounted))
                 waiting.append((path, getattr(mounted, "routes", ())))
@@ -55,11 +55,11 @@ class OwnMount(Mount):
     """Where the service itself is mounted: none of the host's routes is there."""
 
 
-def _mounted(context: Any, route: BaseRoute) -> Any:  # noqa: ANN401 - an application of any kind
+def _mounted(route: BaseRoute) -> Any:  # noqa: ANN401 - an application of any kind
     """What is mounted here, below the middleware that it may be wrapped in."""
     if not isinstance(route, Mount | Host) or isinstance(route, OwnMount):
         return None
-    mounted = context.app
+    mounted: Any = route.app
     while not hasattr(mounted, "routes") and hasattr(mounted, "app"):
         mounted = mounted.app
     return mounted

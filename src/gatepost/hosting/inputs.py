@@ -14,8 +14,9 @@ from gatepost.hosting.applications import routes_of
 _REMEDY = """\
 Whoever sends the request would say there who is calling. Annotate the parameter with
 CurrentPrincipal or CurrentUser; where nobody needs to be logged in, with OptionalPrincipal or
-OptionalUser: `CurrentUser | None` is no dependency. A model that a request holds has a field of
-its own for a user's id."""
+OptionalUser: `CurrentUser | None` is no dependency. In a class-based view that loses what
+`Annotated` says, write `user: User = Depends(current_user)`, of gatepost.embedding. A model that a
+request holds has a field of its own for a user's id."""
 
 
 class CallerFromRequest(TypeError):  # noqa: N818 - named for the fact, as every refusal here

@@ -54,7 +54,7 @@ class StandIn:
             authenticated_at=self.value.created_at,
         )
 
-    def session(self) -> CachedSession:
+    async def session(self, runtime: Runtime | None) -> CachedSession:
         """What stands for the caller's session in the service's own routes, and is not kept."""
         principal = self.principal()
         if principal is None:
@@ -66,7 +66,8 @@ class StandIn:
             mark=Mark(0, 0.0),
             principal=principal,
         )
-        session.user = self.value if isinstance(self.value, User) else None
+        user = await self.user(runtime)
+        session.user = user if isinstance(user, User) else None
         return session
 
     async def user(self, runtime: Runtime | None) -> User | None:

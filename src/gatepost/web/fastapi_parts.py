@@ -42,12 +42,13 @@ def is_traced(scope: Scope) -> bool:
 def route_contexts(routes: Sequence[BaseRoute]) -> Iterator[tuple[Any, BaseRoute]]:
     """Every route in these, with where it stands: its `path`, `name`, `tags`, `methods` and more.
 
-    From 0.138 on FastAPI includes routers lazily: a list of routes then holds routers too, and
-    `iter_route_contexts` gives the routes in them. Before, a route is its own context.
+    From 0.137.2 on FastAPI includes routers lazily: a list of routes then holds routers too, and
+    `iter_route_contexts` gives the routes in them. Before, a route is its own context. Until 0.143
+    the context of what is mounted in a router has no `path` itself: its `starlette_route` has.
     """
     if hasattr(routing, "iter_route_contexts"):
         for context in routing.iter_route_contexts(routes):
-            yield context, context.original_route
+            yield getattr(context, "starlette_route", None) or context, context.original_route
         return
     yield from ((route, route) for route in routes)
 
