@@ -49,6 +49,19 @@ def test_a_user_who_lacks_rights(gatepost: Gatepost, redis: OwnRedis) -> None:
     assert "evalsha" in said
 
 
+def test_a_script_whose_user_lacks_a_right(gatepost: Gatepost, redis: OwnRedis) -> None:
+    redis.start()
+    with valkey.Valkey.from_url(redis.url) as client:
+        client.execute_command("ACL SETUSER ada on >s3cret ~* &* +@all -hset -hincrby -set -incrby")
+    said = cause_of(gatepost, with_credentials(redis, "ada:s3cret"))
+    assert said.startswith("its user lacks a right ("), said
+
+
+def test_sentinels_that_nobody_runs(gatepost: Gatepost) -> None:
+    said = cause_of(gatepost, f"redis+sentinel://:{PASSWORD}@127.0.0.1:1/ours")
+    assert said.startswith("its sentinels do not answer"), said
+
+
 def test_a_database_that_is_not_there(gatepost: Gatepost, redis: OwnRedis) -> None:
     redis.start("--databases", "2")
     url = f"{redis.url}?db=7"
@@ -131,6 +144,25 @@ def test_what_a_server_says_at_once(gatepost: Gatepost, answer: bytes, cause: st
     with answering(answer) as port:
         said = cause_of(gatepost, f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
     assert said.startswith(cause), said
+
+
+def test_announcements_that_are_not_taken(gatepost: Gatepost, redis: OwnRedis) -> None:
+    redis.start()
+    with valkey.Valkey.from_url(redis.url) as client:
+        client.execute_command("ACL SETUSER ada on >s3cret ~* +@all resetchannels")
+    url = with_credentials(redis, "ada:s3cret")
+    said = " ".join(gatepost.having(REDIS_URL=url).run("check").output.split())
+    assert "Redis takes no announcements: its user lacks a right (" in said, said
+
+
+@pytest.mark.parametrize("quote", ["'", "`"])
+def test_a_server_that_repeats_what_it_was_sent(gatepost: Gatepost, quote: str) -> None:
+    """As Redis 5 does, which does not know how we log in, and was sent the password so."""
+    sent = " ".join(f"{quote}{word}{quote}," for word in ("3", "AUTH", "default", PASSWORD))
+    answer = f"-ERR unknown command {quote}HELLO{quote}, with args beginning with: {sent} \r\n"
+    with answering(answer.encode()) as port:
+        said = cause_of(gatepost, f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
+    assert said.startswith("it lacks a command that Gatepost needs (unknown command "), said
 
 
 def test_tls_where_there_is_none(gatepost: Gatepost) -> None:

@@ -1,12 +1,28 @@
 """Reads where Redis is: the URL of a server, or of the sentinels that know which one is."""
 
+import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 _NETWORK_SCHEMES = {"redis", "rediss", "valkey", "valkeys"}
+_ENCRYPTED_SCHEMES = {"rediss", "valkeys"}
 _SENTINEL = "+sentinel"
 _SENTINEL_PORT = 26379
 _QUERY = {"sentinel_username", "sentinel_password"}
+
+# Of each parameter that a connection takes: how its value is written.
+_NUMBER, _SECONDS, _TEXT = re.compile(r"\d+"), re.compile(r"\d+(\.\d+)?"), re.compile(r".+")
+_PARAMETERS = {
+    **dict.fromkeys(("db", "health_check_interval", "max_connections"), _NUMBER),
+    **dict.fromkeys(("socket_timeout", "socket_connect_timeout"), _SECONDS),
+    **dict.fromkeys(("username", "password", "client_name", "retry_on_timeout"), _TEXT),
+}
+_OF_TLS = {
+    "ssl_min_version": _NUMBER,
+    **dict.fromkeys(("ssl_cert_reqs", "ssl_check_hostname", "ssl_ciphers"), _TEXT),
+    **dict.fromkeys(("ssl_ca_certs", "ssl_ca_path", "ssl_ca_data"), _TEXT),
+    **dict.fromkeys(("ssl_certfile", "ssl_keyfile", "ssl_password"), _TEXT),
+}
 
 
 class Watched(NamedTuple):
@@ -31,9 +47,24 @@ def names_a_server(url: str) -> bool:
         _ = parts.port  # parsed when asked for
     except ValueError:
         return False
+    if not _takes_parameters(parts):
+        return False
     if parts.scheme == "unix":
         return bool(parts.path)
+    if not re.fullmatch(r"/?\d*", parts.path):
+        return False  # the number of a database
     return parts.scheme in _NETWORK_SCHEMES and bool(parts.hostname)
+
+
+def _takes_parameters(parts: SplitResult) -> bool:
+    """Whether a connection takes all of them: the client looks only when it connects."""
+    is_encrypted = parts.scheme in _ENCRYPTED_SCHEMES
+    known = {**_PARAMETERS, **_OF_TLS} if is_encrypted else _PARAMETERS
+    given = parse_qs(parts.query, keep_blank_values=True)
+    return all(
+        name in known and all(known[name].fullmatch(value) for value in values)
+        for name, values in given.items()
+    )
 
 
 def read_watched(url: str) -> Watched | None:
@@ -62,7 +93,7 @@ def _read(parts: SplitResult) -> Watched | None:
         _unquoted(parts.password),
         query.get("sentinel_username", [None])[-1],
         query.get("sentinel_password", [None])[-1],
-        is_encrypted=scheme in {"rediss", "valkeys"},
+        is_encrypted=scheme in _ENCRYPTED_SCHEMES,
     )
 
 

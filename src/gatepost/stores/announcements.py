@@ -13,7 +13,7 @@ class Announcements(Protocol):
 
     async def keep_listening(self) -> None: ...
 
-    async def can_announce(self) -> bool: ...
+    async def why_unheard(self) -> str | None: ...
 
     async def close(self) -> None: ...
 
@@ -33,8 +33,8 @@ class OwnAnnouncements:
     async def keep_listening(self) -> None:
         """There is nobody to listen to."""
 
-    async def can_announce(self) -> bool:
-        return True
+    async def why_unheard(self) -> str | None:
+        return None
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -27,7 +27,7 @@ _BY_WORDS = (
         "it wants a password, and REDIS_URL has none",
     ),
     (r"without any password configured", "it has no password, but REDIS_URL names one"),
-    (r"NOPERM|has no permissions|can't access", "its user lacks a right"),
+    (r"NOPERM|has no permissions|can't access|can't run this command", "its user lacks a right"),
     (r"DB index is out of range|invalid DB index", "it has no database of that number"),
     (r"not allowed in cluster mode|SELECT is not allowed|hash to the same slot", CLUSTER),
     (r"protected mode", "it is in protected mode, and lets in nobody from another host"),
@@ -35,6 +35,10 @@ _BY_WORDS = (
     (r"MISCONF", "it cannot save its data, and so takes no writes"),
     (r"max number of clients", "it has no connection left"),
     (r"unknown command", "it lacks a command that Gatepost needs"),
+    (
+        r"No master found for .* : ",
+        "its sentinels do not answer, or those that do name no primary of that name",
+    ),
     (r"No master found", "no sentinel names a primary of that name"),
     (r"Protocol Error|unknown 'HELLO'|NOPROTO", "it does not speak Redis's protocol"),
 )
@@ -63,8 +67,13 @@ _BY_TYPE: dict[type[BaseException], str] = {
 }
 
 # Of these the server's own words name the right, the command or the channel.
-_TELLING = re.compile(r"NOPERM|has no permissions|can't access|unknown command")
+_TELLING = re.compile(
+    r"NOPERM|has no permissions|can't access|can't run this command|unknown command"
+)
 _MOST_WORDS = 160
+
+# What a server without the command was sent with it: the password, if it was to log in.
+_ARGUMENTS = re.compile(r",? with args beginning with.*")
 
 
 def explain_redis_failure(error: BaseException) -> str:
@@ -101,7 +110,8 @@ def _by_answer(error: BaseException) -> str | None:
     words = " ".join(str(error).split())
     for pattern, known in _BY_WORDS:
         if re.search(pattern, words):
-            return f"{known} ({words[:_MOST_WORDS]})" if _TELLING.search(words) else known
+            telling = _ARGUMENTS.sub("", words)[:_MOST_WORDS]
+            return f"{known} ({telling})" if _TELLING.search(words) else known
     return None
 
 

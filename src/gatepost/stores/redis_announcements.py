@@ -101,13 +101,13 @@ class RedisAnnouncements:
             pause = min(2 * pause, _LAST_PAUSE) if began_lost else _FIRST_PAUSE
             await asyncio.sleep(pause)
 
-    async def can_announce(self) -> bool:
-        """Whether Redis takes an announcement now."""
+    async def why_unheard(self) -> str | None:
+        """Why Redis takes no announcement now, as `explain_redis_failure`; None where it does."""
         try:
             await self._publish(())
-        except _FAILURES:
-            return False
-        return True
+        except _FAILURES as error:
+            return explain_redis_failure(error)
+        return None
 
     async def close(self) -> None:
         if self._sending is not None:

@@ -155,13 +155,14 @@ async def _look_at_store(runtime: Runtime) -> str:
 
 
 async def _look_at_sessions(runtime: Runtime) -> str | Finding:
-    if await runtime.announcements.can_announce():
+    reason = await runtime.announcements.why_unheard()
+    if reason is None:
         return describe_session_cache(runtime.settings).removesuffix(".")
     return Finding(
         "sessions",
         ok=True,
-        detail="Redis takes no announcements, so that each request reads its session from the "
-        "database: check REDIS_URL, and that its user may use the channels "
+        detail=f"Redis takes no announcements: {reason}. So each request reads its session from "
+        "the database. Check REDIS_URL, and that its user may use the channels "
         f"{name_of_service(runtime.settings)}:*",
         warning=True,
     )
