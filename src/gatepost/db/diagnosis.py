@@ -15,6 +15,8 @@ from gatepost.tls_failures import NO_TLS, explain_tls_failure
 _BY_TYPE: dict[type[BaseException], str] = {
     ConnectionRefusedError: "nothing listens there",
     socket.gaierror: "its host's name leads nowhere",
+    ConnectionError: "it closes the connection",  # as the driver of PostgreSQL raises it
+    ConnectionResetError: "it closes the connection",
     TimeoutError: "it does not answer in time",
     FileNotFoundError: "there is no such socket, or no such file of certificates",
     PoolTimeout: "every connection to it is in use",
@@ -181,10 +183,14 @@ _REFUSES_TLS = re.compile(r"rejected SSL upgrade|SSL is required but the server 
 
 _MOST_WORDS = 200
 
+# SQLAlchemy puts the type of the driver's error before its words.
+_OF_SQLALCHEMY = re.compile(r"^\([\w.]+\) ")
+
 
 def _words(error: BaseException) -> str:
-    """What the server said, in one line."""
+    """What the server or the driver said, in one line."""
     text = " ".join(str(error.args[-1] if error.args else "").split())
+    text = _OF_SQLALCHEMY.sub("", text)
     return text[:_MOST_WORDS].rstrip(".")
 
 

@@ -27,7 +27,7 @@ _BY_WORDS = (
         "it wants a password, and REDIS_URL has none",
     ),
     (r"without any password configured", "it has no password, but REDIS_URL names one"),
-    (r"NOPERM|has no permissions|can't access|can't run this command", "its user lacks a right"),
+    (r"NOPERM|[Nn]o permissions|can't access|can't run this command", "its user lacks a right"),
     (r"DB index is out of range|invalid DB index", "it has no database of that number"),
     (r"not allowed in cluster mode|SELECT is not allowed|hash to the same slot", CLUSTER),
     (r"protected mode", "it is in protected mode, and lets in nobody from another host"),
@@ -68,7 +68,7 @@ _BY_TYPE: dict[type[BaseException], str] = {
 
 # Of these the server's own words name the right, the command or the channel.
 _TELLING = re.compile(
-    r"NOPERM|has no permissions|can't access|can't run this command|unknown command"
+    r"NOPERM|[Nn]o permissions|can't access|can't run this command|unknown command"
 )
 _MOST_WORDS = 160
 
