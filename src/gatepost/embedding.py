@@ -196,12 +196,14 @@ def install(
     of our dependencies on the host's own routes are answered as problem details, or as `refusal`
     makes them of the request and the `Problem`; the host's other errors, its middleware and its
     documentation stay its own. Raises `ValueError` for a prefix that is no path, or that this host
-    has given away already, and `TypeError` for a `refusal` that is no function of these two. The
-    host does not start, by a `CallerFromRequest`, while a route of it reads the caller from its
-    request.
+    has given away already, and `TypeError` for a `refusal` that is no function of these two,
+    and for `hooks` that are none. The host does not start, by a `CallerFromRequest`, while a route
+    of it reads the caller from its request.
     """
     if refusal is not None:
         check_refusal(refusal)
+    if hooks is not None and not isinstance(hooks, Hooks):
+        raise TypeError("hooks is a Hooks(), whose on() takes the callbacks")
     if prefix != "/" and not _PREFIX.fullmatch(prefix):
         raise ValueError("a prefix is / or a path such as /auth, without a slash at its end")
     path = prefix.rstrip("/")

@@ -459,6 +459,12 @@ async def test_a_prefix_may_be_long(sqlite_url: str) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("hooks", [{"user.created": []}, [], Hooks])
+def test_what_is_no_hooks_is_told_at_once(sqlite_url: str, hooks: Any) -> None:
+    with pytest.raises(TypeError, match="Hooks"):
+        install(FastAPI(), settings_for(sqlite_url), hooks=hooks)
+
+
 async def test_hooks_are_told_after_the_commit(fresh_database_url: str) -> None:
     app, hooks = FastAPI(), Hooks()
     told: list[tuple[str, str]] = []
