@@ -20,10 +20,10 @@ compile() {
 compile pyproject.toml --group build -o requirements.lock "$@"
 compile pyproject.toml --group dev --extra otel -c requirements.lock -o requirements-dev.lock "$@"
 # The lowest version of what Gatepost needs, and the newest of what its tests need.
-lowest=$(mktemp)
+# The name is in the comments of the lock, so it is the same each time.
 rm -f requirements-lowest.lock
-compile pyproject.toml --group floors --resolution lowest-direct -o "$lowest"
-compile pyproject.toml --group lowest -c "$lowest" -o requirements-lowest.lock "$@"
-rm -f "$lowest"
+compile pyproject.toml --group floors --resolution lowest-direct -o requirements-floors.lock
+compile pyproject.toml --group lowest -c requirements-floors.lock -o requirements-lowest.lock "$@"
+rm -f requirements-floors.lock
 compile pyproject.toml --group beside -o requirements-beside.lock "$@"
 compile --group native -o requirements-native.lock "$@"

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from tests.cli.test_database_causes import cause_of as cause_of_database
 from tests.cli.test_redis_causes import cause_of as cause_of_redis
 from tests.support import patience
 from tests.support.certificates import Authority, Certificate
-from tests.support.servers import Daemon, Lair, _start_postgresql
+from tests.support.servers import Daemon, start_installed_postgresql
 
 
 @pytest.fixture
@@ -176,13 +176,11 @@ class Postgres:
 
 @pytest.fixture
 def postgres(authority: Authority) -> Iterator[Postgres]:
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if not installed:
+    server = start_installed_postgresql()
+    if server is None or server.daemon is None:
         pytest.skip("there is no installed PostgreSQL, which would have TLS")
-    daemon = _start_postgresql(installed[-1].parent, Lair())
-    with ExitStack() as stack:
-        stack.callback(daemon.stop)
-        yield Postgres(daemon, authority)
+    yield Postgres(server.daemon, authority)
+    server.stop()
 
 
 @pytest.mark.parametrize(("kind", "cause"), CERTIFICATES.items(), ids=CERTIFICATES)

