@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
@@ -10,7 +10,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 
 def wrap_errors_of_connecting(engine: Engine) -> None:
-    """Raise `OperationalError` where PostgreSQL refuses a connection.
+    """Raise `OperationalError` where PostgreSQL or its driver refuses a connection.
 
     SQLAlchemy 2.0 lets the driver's own error through there; 2.1 wraps it, as both do elsewhere.
     """
@@ -23,7 +23,7 @@ def wrap_errors_of_connecting(engine: Engine) -> None:
     ) -> DBAPIConnection:
         try:
             return dialect.connect(*arguments, **options)
-        except PostgresError as error:
+        except (InterfaceError, PostgresError) as error:
             raise OperationalError(None, None, error) from error
 
     event.listen(engine, "do_connect", connect)
