@@ -41,7 +41,8 @@ def test_the_check_warns_of_a_redis_that_takes_no_announcements(gatepost: Gatepo
     findings = nowhere.json("check")["checks"]
     (sessions,) = (each for each in findings if each["name"] == "sessions")
     assert (sessions["ok"], sessions["warning"]) == (True, True)
-    assert "check REDIS_URL" in sessions["detail"]
+    assert "there is no such socket" in sessions["detail"]
+    assert "Check REDIS_URL" in sessions["detail"]
 
 
 @pytest.mark.parametrize(
