@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from base64 import b64encode
 from contextlib import suppress
 
 import bcrypt
@@ -113,6 +114,19 @@ async def test_a_firebase_hash_that_supabase_took_over_is_verified(pool: HashPoo
     assert key.rstrip("=") not in hashed
     passwords = Passwords(cheap_settings(firebase_signer_key=key), pool)
     assert await passwords.verify("mytestpassword", hashed) == OUTDATED
+
+
+async def test_a_firebase_hash_that_kratos_took_over_is_verified(pool: HashPool) -> None:
+    """The example of Kratos' own tests."""
+    key = "YE0dO4bwD4JnJafh6lZZfkp1MtKzuKAXQcDCJNJNyeCHairWHKENOkbh3dzwaCdizzOspwr/FITUVlnOAwPKyw=="
+    hashed = stored_form(
+        "$firescrypt$ln=14,r=8,p=1$sPtDhWcd1MfdAw==$xbSou7FOl6mChCyzpCPIQ7tku7nsQMTFtyOZSXXd7tjBa4Nt"
+        f"imOx7v42Gv2SfzPQu1oxM2/k4SsbOu73wlKe1A==$Bw==${key}"
+    )
+    assert key.rstrip("=") not in hashed
+    passwords = Passwords(cheap_settings(firebase_signer_key=key), pool)
+    assert await passwords.verify("8x4WjoDbSxJZdR", hashed) == OUTDATED
+    assert await passwords.verify("8x4WjoDbSxJZdr", hashed) == NO_MATCH
 
 
 async def test_keycloaks_published_example_is_verified(passwords: Passwords) -> None:
@@ -264,6 +278,24 @@ async def test_what_systems_recommend_is_recognised(passwords: Passwords, hashed
         "$scrypt$ln=99999999,r=8,p=1$salt",
         "$fbscrypt$v=1,n=14,r=8,p=2,sk=AAAA$salt$AAAA",
         "$fbscrypt$v=1,n=14,r=8,p=1$salt$AAAA",
+        "$firescrypt$ln=14,r=8,p=2$salt$AAAA$AAAA$AAAA",
+        "$firescrypt$ln=14,r=8,p=1$salt$AAAA$AAAA$",
+        "$firescrypt$ln=14,r=8,p=1$salt$AAAA",
+        "$scrypt$ln=1000,r=8,p=1$salt$AAAA",
+        "$pbkdf2-sha384$i=1000,l=32$salt$AAAA",
+        "$p5k2$10$salt",
+        "$p5k2$10$salt$AAAA",
+        "$p5k2$many$salt$" + "A" * 32,
+        "$p5k2$$salt$" + "A" * 27 + "=",
+        "$p5k2$100000000$salt$" + "A" * 32,
+        "3|$p5k2$10$salt",
+        "{CRYPT.b64}salt",
+        "{CRYPT.b64}$5$salt",
+        "{CRYPT.hex}salt",
+        "{CRYPT.hex}ff",
+        "{CRYPT.rot13}salt",
+        "{BLF-CRYPT.b64}JDUkc2FsdA==",
+        "{SHA512.b64}c2FsdA==",
         "{SSHA}salt",
         "{noop}salt",
         "{MD5}salt",
@@ -329,6 +361,29 @@ PUBLISHED = {
     ),
     "Drupal 7": ("hashcat", "$S$C33783772bRXEx1aCsvY.dqgaaSu76XmVlKrW9Qu8IQlvxHlmzLf"),
     "phpass": ("hashcat", "$P$984478476IagS59wHZvyQMArzfx58u."),
+    "Nextcloud 1": (
+        "password",
+        "1|$2a$05$ezAE0dkwk57jlfo6z5Pql.gcIK3ReXT15W7ITNxVS0ksfhO/4E4Kq",
+    ),
+    "Nextcloud 2": (
+        "nextcloud.com",
+        "2|$argon2i$v=19$m=1024,t=2,p=2$NC9xM0FFaDlzM01QM3kudg"
+        "$fSfndwtO2mKMZlKdsT8XAtPY51cSS6pLSGS3xMqeJhg",
+    ),
+    "Kratos scrypt": (
+        "test",
+        "$scrypt$ln=16384,r=8,p=1$2npRo7P03Mt8keSoMbyD/tKFWyUzjiQf2svUaNDSrhA="
+        "$MiCzNcIplSMqSBrm4HckjYqYhaVPPjTARTzwB1cVNYE=",
+    ),
+    "Kratos PBKDF2-SHA512": (
+        "test",
+        "$pbkdf2-sha512$i=100000,l=32$bdHBpn7OWOivJMVJypy2UqR0UnaD5prQXRZevj/05YU"
+        "$+wArTfv1a+bNGO1iZrmEdVjhA+lL11wF4/IxpgYfPwc",
+    ),
+    "Cryptacular": (
+        "hashy the \N{SNOWMAN}",
+        "$p5k2$1000$ZxK4ZBJCfQg=$jJZVscWtO--p1-xIZl6jhO2LKR0=",
+    ),
     "WordPress 6.8": (
         "grimoire-test-123",
         "$wp$2y$12$iWN5xRwDE7i9R5jVJvCyqOxS1CNnwUggQaF8O2W9Bg8TuXQz.ngrS",
@@ -367,6 +422,73 @@ async def test_lucias_older_salts_are_letters_and_digits(passwords: Passwords) -
         b"password", salt=salt.encode(), n=2**14, r=16, p=1, maxmem=2**26, dklen=64
     )
     assert await passwords.verify("password", stored_form(f"s2:{salt}:{derived.hex()}")) == OUTDATED
+
+
+async def test_the_salts_of_lucia_1_have_capital_letters(passwords: Passwords) -> None:
+    salt = "k3V9zQ0x7mW2b8Ta"
+    derived = hashlib.scrypt(
+        b"password", salt=salt.encode(), n=2**14, r=16, p=1, maxmem=2**26, dklen=64
+    )
+    assert await passwords.verify("password", stored_form(f"s2:{salt}:{derived.hex()}")) == OUTDATED
+
+
+async def test_lucias_first_hashes_have_no_mark_and_smaller_blocks(passwords: Passwords) -> None:
+    salt = "k3V9zQ0x7mW2b8Ta"
+    derived = hashlib.scrypt(
+        PASSWORD.encode(), salt=salt.encode(), n=2**14, r=8, p=1, maxmem=2**26, dklen=64
+    )
+    assert await passwords.verify(PASSWORD, stored_form(f"{salt}:{derived.hex()}")) == OUTDATED
+    of_others = f"0123456789abcdef:{derived.hex()}"
+    assert not passwords.recognises(stored_form(of_others))
+
+
+@pytest.mark.parametrize("version", "123")
+async def test_nextclouds_version_before_a_hash_of_php_is_taken_off(version: str) -> None:
+    for name in ("pwdlib Argon2", "pwdlib bcrypt", "Argon2 without a version"):
+        assert stored_form(f"{version}|{TEXTS[name]}") == STORED[name]
+
+
+@pytest.mark.parametrize("name", ["Dovecot BLF-CRYPT", "Dovecot SHA256-CRYPT", "Dovecot PBKDF2"])
+async def test_dovecots_encodings_are_taken_off(name: str) -> None:
+    scheme, hashed = TEXTS[name].removeprefix("{").split("}")
+    encoded = b64encode(hashed.encode()).decode()
+    assert stored_form(f"{{{scheme}.b64}}{encoded}") == STORED[name]
+    assert stored_form(f"{{{scheme}.BASE64}}{encoded.rstrip('=')}") == STORED[name]
+    assert stored_form(f"{{{scheme}.hex}}{hashed.encode().hex()}") == STORED[name]
+
+
+@pytest.mark.parametrize("name", ["pwdlib Argon2", "Argon2 without a version"])
+async def test_padding_in_an_argon2_hash_is_taken_off(name: str) -> None:
+    start, salt, tag = TEXTS[name].rsplit("$", 2)
+    padded_salt, padded_tag = (part + "=" * (-len(part) % 4) for part in (salt, tag))
+    assert (padded_salt, padded_tag) != (salt, tag)
+    for text in (f"{start}${padded_salt}${padded_tag}", f"{start}${padded_salt}${tag}"):
+        assert stored_form(text) == STORED[name]
+    assert stored_form(f"{start}${salt}${padded_tag}") == STORED[name]
+
+
+@pytest.mark.parametrize(("name", "kratos"), [("glibc SHA-256", "256"), ("glibc SHA-512", "512")])
+async def test_kratos_names_of_sha_crypt_are_read(name: str, kratos: str) -> None:
+    rest = TEXTS[name].split("$", 2)[2]
+    assert stored_form(f"$sha{kratos}-crypt${rest}") == STORED[name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"$p5k2$ffffffff$salt${'A' * 32}",
+        f"$p5k2$0$salt${'A' * 27}=",
+        f"$scrypt$ln=2097152,r=8,p=1${SALT}==${TAG}=",
+        f"$scrypt$ln=31,r=8,p=1${SALT}${TAG}",
+        f"1|$1$saltstring${'a' * 22}",
+        f"4|$argon2id$v=19$m=64,t=1,p=1${SALT}${TAG}",
+        f"$argon2id$v=19$m=64,t=1,p=1${SALT}===${TAG}",
+    ],
+)
+async def test_what_others_wrote_is_not_recognised_where_it_costs_too_much(
+    passwords: Passwords, text: str
+) -> None:
+    assert not passwords.recognises(stored_form(text))
 
 
 async def test_better_auths_passwords_are_compared_in_form_nfkc(passwords: Passwords) -> None:
@@ -479,6 +601,9 @@ ANY_HASH = st.one_of(
         "$bcrypt-sha256${}${}".format, st.sampled_from(["2b,4", "v=2,t=2a,r=4", "2b,04"]), TAILS
     ),
     st.builds("$5${}".format, TAILS),
+    st.builds("$p5k2${}${}".format, st.sampled_from(["", "1", "190", "3e8", "0"]), TAILS),
+    st.builds("$scrypt$ln={},r={},p=1${}".format, st.sampled_from([32, 64, 100]), COUNTS, TAILS),
+    st.builds("{}|$argon2id$v=19$m=8,t=1,p=1${}=".format, st.sampled_from("0123"), TAILS),
     st.builds("$6$rounds=1000${}".format, TAILS),
     st.builds(
         lambda kind, rounds, tail: f"${kind}${rounds}{tail.replace('$', '')}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gatepost.security.legacy_hashes import phc
 
 _VERSIONS = {"1.0": 16, "1.3": 19}
+_PADDING = re.compile(r"={1,2}(?=\$|\Z)")
 _WITHOUT_VERSION = re.compile(r"(\$argon2(?:id|i|d)\$)(?=m=)", re.ASCII)
 
 
@@ -28,9 +29,10 @@ def stored(*, kind: str, version: str, cost: Argon2Cost, salt: bytes, tag: bytes
 
 
 def normal(text: str) -> str:
-    """Return the text with a version in it: one that names none is of the first, 1.0.
+    """Return the text with a version in it, and without the padding of base64.
 
-    Nothing else is mended: there is one right way to write such a hash, and its own code writes no
-    other.
+    One that names no version is of the first, 1.0. Nothing else is mended: there is one right way
+    to write such a hash.
     """
-    return _WITHOUT_VERSION.sub(rf"\g<1>v={_VERSIONS['1.0']}$", text, count=1)
+    unpadded = _PADDING.sub("", text)
+    return _WITHOUT_VERSION.sub(rf"\g<1>v={_VERSIONS['1.0']}$", unpadded, count=1)

@@ -25,7 +25,7 @@ def stored_form(text: str) -> str:
     at bearable cost is `Passwords.recognises`'s to say. Raises `ValueError` for a text that
     begins like one of those forms and is none.
     """
-    if text.startswith(_STORED_AS_THEY_ARE):
+    if text.startswith(_STORED_AS_THEY_ARE) and text[-1] != "=" and "=$" not in text:
         return text
     for prefix, read in _FORMS.items():
         if text.startswith(prefix):
@@ -87,11 +87,61 @@ def _phc_pbkdf2(text: str) -> str:
 
 
 def _phc_scrypt(text: str) -> str:
-    """`$scrypt$ln=14,r=8,p=1$salt$digest`, padded or not."""
+    """`$scrypt$ln=14,r=8,p=1$salt$digest`, padded or not.
+
+    Ory Kratos writes N there and not its logarithm, `ln=16384`.
+    """
     _, _, costs, salt, digest = texts.parts(text, "$", 5)
     named = _named(costs)
     ln, r, p = (texts.number(named[name]) for name in ("ln", "r", "p"))
-    return scrypt.stored(1 << min(ln, 63), r, p, texts.base64(salt), texts.base64(digest))
+    n = ln if ln >= _LEAST_N else 1 << ln
+    return scrypt.stored(n, r, p, texts.base64(salt), texts.base64(digest))
+
+
+def _p5k2(text: str) -> str:
+    """`$p5k2$iterations$salt$digest` over SHA-1, of two writers, whose digests differ in length.
+
+    The iterations are hexadecimal. Cryptacular's salt and digest are in base64 for URLs.
+    Litzenberger's are salted with all that stands before the digest, where 400 iterations are
+    left out.
+    """
+    _, _, shown, salt, digest = texts.parts(text, "$", 5)
+    if len(digest) == _CRYPTACULAR_DIGITS:
+        salt, digest = (part.replace("-", "+").replace("_", "/") for part in (salt, digest))
+        iterations = texts.hexadecimal(shown)
+        return pbkdf2.stored("sha1", iterations, texts.base64(salt), texts.base64(digest))
+    if len(digest) != _LITZENBERGER_DIGITS:
+        raise ValueError("not as long as such a hash is")
+    iterations = texts.hexadecimal(shown) if shown else _LITZENBERGER_ITERATIONS
+    shown = "" if iterations == _LITZENBERGER_ITERATIONS else f"{iterations:x}"
+    whole_salt = f"$p5k2${shown}${salt}".encode()
+    return pbkdf2.stored("sha1", iterations, whole_salt, texts.base64(digest))
+
+
+def _kratos_firebase(text: str) -> str:
+    """`$firescrypt$ln=14,r=8,p=1$salt$digest$separator$key`: Ory Kratos', with Firebase's key."""
+    _, _, costs, salt, digest, separator, key = texts.parts(text, "$", 7)
+    named = _named(costs)
+    if named["p"] != "1" or not key:
+        raise ValueError("not a hash that Firebase made")
+    return firebase.stored(
+        key=firebase.key_id(texts.base64(key)),
+        mem_cost=texts.number(named["ln"]),
+        rounds=texts.number(named["r"]),
+        salt=texts.base64(salt) + texts.base64(separator),
+        digest=texts.base64(digest),
+    )
+
+
+def _kratos_sha_crypt(text: str) -> str:
+    """`$sha256-crypt$...` and `$sha512-crypt$...`, which others call `$5$` and `$6$`."""
+    _, scheme, rest = text.split("$", 2)
+    return f"${_SHA_CRYPT[scheme]}${rest}"
+
+
+def _nextcloud(text: str) -> str:
+    """`3|$argon2id$...`: a version of Nextcloud's or ownCloud's, and what PHP made."""
+    return stored_form(text[2:])
 
 
 def _gotrue_firebase(text: str) -> str:
@@ -118,6 +168,12 @@ def _salt_and_scrypt(text: str) -> str:
     return scrypt.stored(2**14, 16, 1, salt.encode(), bytes.fromhex(digest), of_nfkc=True)
 
 
+def _first_lucia(text: str) -> str:
+    """`salt:digest` of Lucia's first versions, with a smaller block, and of passwords as typed."""
+    salt, digest = texts.parts(text, ":", 2)
+    return scrypt.stored(2**14, 8, 1, salt.encode(), bytes.fromhex(digest))
+
+
 def _aspnet(text: str) -> str:
     """ASP.NET Core Identity's version 3: digest, iterations, salt and derived bytes in base64."""
     data = texts.base64(text)
@@ -139,6 +195,13 @@ def _wrapped(text: str) -> str:
     return wrapped.unwrapped(text, stored_form)
 
 
+# As a logarithm it would stand for 512 GiB and more, and as N it is far below what is of use.
+_LEAST_N = 32
+
+_CRYPTACULAR_DIGITS, _LITZENBERGER_DIGITS, _LITZENBERGER_ITERATIONS = 28, 32, 400
+
+_SHA_CRYPT = {"sha256-crypt": "5", "sha512-crypt": "6"}
+
 _ASPNET_DIGESTS = ("sha1", "sha256", "sha512")
 
 _FORMS: Mapping[str, Callable[[str], str]] = {
@@ -157,12 +220,21 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
     "$pbkdf2": _phc_pbkdf2,
     "$scrypt$": _phc_scrypt,
     "$fbscrypt$": _gotrue_firebase,
+    "$firescrypt$": _kratos_firebase,
+    "$sha256-crypt$": _kratos_sha_crypt,
+    "$sha512-crypt$": _kratos_sha_crypt,
+    "$p5k2$": _p5k2,
+    "1|$": _nextcloud,
+    "2|$": _nextcloud,
+    "3|$": _nextcloud,
 }
 
 _FORMS_WITHOUT_PREFIX: Mapping[re.Pattern[str], Callable[[str], str]] = {
     re.compile(
-        r"(?:(?:s2:)?[0-9a-f]{32}|s2:[0-9a-z]{16}):[0-9a-f]{128}", re.ASCII
+        r"(?:(?:s2:)?[0-9a-f]{32}|s2:[0-9a-zA-Z]{16}):[0-9a-f]{128}", re.ASCII
     ): _salt_and_scrypt,
+    # Others write salts of hexadecimal digits so, and hash otherwise.
+    re.compile(r"(?![0-9a-fA-F]{16}:)[0-9a-zA-Z]{16}:[0-9a-f]{128}", re.ASCII): _first_lucia,
     re.compile(r"\$[0-9a-f]{5,7}\$[A-Za-z0-9+/]+=*\$[A-Za-z0-9+/]+=*"): wrapped.spring_scrypt,
     re.compile(r"AQAAAA[A-Za-z0-9+/]{30,400}={0,2}", re.ASCII): _aspnet,
     re.compile(r"A[A-P][A-Za-z0-9+/]{63}[AQgw](?:==)?", re.ASCII): _aspnet_2,

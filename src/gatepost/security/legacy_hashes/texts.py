@@ -23,6 +23,13 @@ def number(text: str) -> int:
     return int(text)
 
 
+def hexadecimal(text: str) -> int:
+    """Return a number of at most eight hexadecimal digits; raises `ValueError`."""
+    if not re.fullmatch(r"[0-9a-f]{1,8}", text, re.ASCII):
+        raise ValueError("not a number that such a hash has")
+    return int(text, 16)
+
+
 def base64(text: str) -> bytes:
     """Decode base64, padded or not; passlib writes a dot for a plus. Raises `ValueError`."""
     return phc.decode(text.replace(".", "+").rstrip("="))

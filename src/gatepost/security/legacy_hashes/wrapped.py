@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 
 from gatepost.security.legacy_hashes import pbkdf2, phc, scrypt, texts
 
-_FORM = re.compile(r"\{([A-Za-z0-9@_-]{1,64})\}(.*)", re.ASCII | re.DOTALL)
+_FORM = re.compile(
+    r"\{([a-z0-9@_-]{1,64})(?:\.(b64|base64|hex))?\}(.*)", re.ASCII | re.DOTALL | re.IGNORECASE
+)
 
 # Spring Security's defaults, which its hashes do not name: the digest, the iterations and the
 # bytes of salt.
@@ -26,13 +28,16 @@ _ATLASSIAN_SALT_BYTES, _ATLASSIAN_ITERATIONS = 16, 10_000
 def unwrapped(text: str, stored_form: Callable[[str], str]) -> str:
     """Return the stored form of a hash behind a name; raises `ValueError`.
 
-    Names are read as RFC 2307 has it, in any case. What stands behind a name that says no more
-    than the hash itself does is turned by `stored_form`.
+    Names are read as RFC 2307 has it, in any case. Dovecot's may tell that the hash was encoded
+    once more. What stands behind a name that says no more than the hash itself does is turned by
+    `stored_form`.
     """
     found = _FORM.fullmatch(text)
     if found is None or len(text) > 2 * phc.LONGEST_STORED:
         raise ValueError("not a name in braces and a hash")
-    name, hashed = found[1].lower(), found[2]
+    name, hashed = found[1].lower(), found[3]
+    if found[2] is not None:
+        hashed = _ENCODINGS[found[2].lower()](hashed).decode("ascii")
     if name in _PREFIXES:
         if not hashed.startswith(_PREFIXES[name]):
             raise ValueError("another hash than its name says")
@@ -93,6 +98,12 @@ def _atlassian(_: str, hashed: str) -> str:
     data, end = texts.base64(hashed), _ATLASSIAN_SALT_BYTES
     return pbkdf2.stored("sha1", _ATLASSIAN_ITERATIONS, data[:end], data[end:])
 
+
+_ENCODINGS: Mapping[str, Callable[[str], bytes]] = {
+    "b64": texts.base64,
+    "base64": texts.base64,
+    "hex": bytes.fromhex,
+}
 
 # Whose hashes say themselves what they are, and how those begin.
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
