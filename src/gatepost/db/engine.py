@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from gatepost.db.diagnosis import spoils_a_connection
 from gatepost.db.pool import MeasuredPool
 from gatepost.db.sqlalchemy_parts import wrap_errors_of_connecting
+from gatepost.db.sqlite_cursors import CursorClosingConnection
 from gatepost.files.temporary import has_temporary_folder
 from gatepost.settings import DatabaseSettings
 
@@ -98,7 +99,10 @@ def _connect_args(
     longest = None if is_patient else given_up
     match url.get_backend_name():
         case "sqlite":
-            return {"timeout": settings.database_pool_timeout_seconds}
+            return {
+                "timeout": settings.database_pool_timeout_seconds,
+                "factory": CursorClosingConnection,
+            }
         case "postgresql":
             own = {"application_name": "gatepost", "timezone": "UTC"}
             limits = {} if is_patient else _postgresql_limits(settings)
