@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -523,14 +525,23 @@ async def test_a_form_is_no_registration(client: httpx.AsyncClient) -> None:
     assert answer.status_code in {415, 422}
 
 
-@pytest.mark.parametrize("path", ["/auth/register", "/auth/register/bulk", "/register"])
-async def test_where_registration_is_closed_nobody_registers(
-    make_service: MakeService, path: str
-) -> None:
+@asynccontextmanager
+async def closed_service(
+    make_service: MakeService,
+) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
+    """A service where nobody may register, and a client of it."""
     async with (
         make_service(registration_open=False) as service,
         service.open_client() as client,
     ):
+        yield service, client
+
+
+@pytest.mark.parametrize("path", ["/auth/register", "/auth/register/bulk", "/register"])
+async def test_where_registration_is_closed_nobody_registers(
+    make_service: MakeService, path: str
+) -> None:
+    async with closed_service(make_service) as (service, client):
         row = {"email": "ada@example.com", "password": PASSWORD}
         body = {"users": [row]} if path.endswith("bulk") else row
         answer = await client.post(path, json=body)
@@ -564,10 +575,7 @@ async def insider(service: Service, client: httpx.AsyncClient, role: Role) -> Ac
 async def test_where_registration_is_closed_admins_register_others(
     make_service: MakeService, path: str
 ) -> None:
-    async with (
-        make_service(registration_open=False) as service,
-        service.open_client() as client,
-    ):
+    async with closed_service(make_service) as (service, client):
         admin = await insider(service, client, Role.ADMIN)
         key = {"Idempotency-Key": "once"}
         body = body_for(path, "bob@example.com")
@@ -591,10 +599,7 @@ async def test_where_registration_is_closed_nobody_else_is_told_more(
     make_service: MakeService, path: str
 ) -> None:
     """Neither the answer that an admin got under the same key, nor what is wrong with the body."""
-    async with (
-        make_service(registration_open=False) as service,
-        service.open_client() as client,
-    ):
+    async with closed_service(make_service) as (service, client):
         admin = await insider(service, client, Role.ADMIN)
         user = await insider(service, client, Role.USER)
         key, body = {"Idempotency-Key": "once"}, body_for(path, "bob@example.com")
@@ -616,8 +621,7 @@ async def test_where_registration_is_closed_nobody_else_does(
     make_service: MakeService, path: str
 ) -> None:
     async with (
-        make_service(registration_open=False) as service,
-        service.open_client() as client,
+        closed_service(make_service) as (service, client),
         service.open_client() as browser,
     ):
         users = [await insider(service, client, role) for role in Role]

@@ -69,6 +69,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+_AS_WRITTEN = r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{6})\Z"
+
+
 class ExactUtcDateTime(UtcDateTime):
     """The same, but SQLite gives back only what is spelt as we write it; else `ValueError`.
 
@@ -81,9 +84,6 @@ class ExactUtcDateTime(UtcDateTime):
         if dialect.name == "sqlite":
             return dialect.type_descriptor(sqlite.DATETIME(regexp=_AS_WRITTEN))  # type: ignore[no-untyped-call] # SQLAlchemy has none there
         return super().load_dialect_impl(dialect)
-
-
-_AS_WRITTEN = r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{6})\Z"
 
 
 class Base(DeclarativeBase):

@@ -188,7 +188,7 @@ _OF_SQLALCHEMY = re.compile(r"^\([\w.]+\) ")
 
 
 def _words(error: BaseException) -> str:
-    """What the server or the driver said, in one line."""
+    """Return the message of the server or of the driver, in one line."""
     text = " ".join(str(error.args[-1] if error.args else "").split())
     text = _OF_SQLALCHEMY.sub("", text)
     return text[:_MOST_WORDS].rstrip(".")

@@ -1,4 +1,4 @@
-"""What SQLAlchemy 2.0 and 2.1 do differently."""
+"""The differences between SQLAlchemy 2.0 and 2.1."""
 
 from typing import Any
 

@@ -17,6 +17,7 @@ from gatepost.files.rows import (
     Row,
     Unreadable,
     shown,
+    shown_columns,
 )
 
 # A cell that begins like this is a formula to a spreadsheet, the full-width forms included.
@@ -24,8 +25,6 @@ _FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20\t\r"
 _GUARD = "'"
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_SHOWN_COLUMNS = 20
-_LONGEST_NAME = 40
 
 _QUOTES = "It is no row of CSV: look at its quotes"
 _QUOTES_OF_HEADER = "cannot be read: look at the quotes of its first line"
@@ -257,7 +256,7 @@ def _without_addresses(content: Content, line: bytes, header: Sequence[str], for
             return f"{reason}: its cells are separated by {name}, save it with commas"
     if any("@" in name for name in header):  # it is a row, and its cells are nobody else's to see
         return f"{reason}, but is a row itself"
-    names = ", ".join(name[:_LONGEST_NAME] for name in header[:_SHOWN_COLUMNS])
+    names = shown_columns(header)
     return f"{reason}, but these: {names}" if names.isprintable() and names else reason
 
 

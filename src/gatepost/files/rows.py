@@ -78,15 +78,17 @@ def first_of(rows: Iterator[Row]) -> tuple[Sequence[Row], Iterator[Row]]:
 
 
 def faults_of(rows: Iterable[Row]) -> str:
-    """What is wrong with the unreadable ones of some rows, in a sentence or two."""
+    """Join the reasons why some rows are unreadable, in a sentence or two."""
     details = {row.detail: None for row in rows if isinstance(row, Unreadable)}
     return ". ".join(list(details)[:_SHOWN_DETAILS])
 
 
 def without_addresses(columns: Iterable[str]) -> BrokenFile:
-    """What to tell of a file of which no column has addresses."""
-    names = sorted(
-        name[:_LONGEST_NAME] for name in columns if name.isprintable() and "@" not in name
-    )
-    shown_names = ", ".join(names[:_SHOWN_COLUMNS])
-    return BrokenFile(f"has no column of addresses (email), but these: {shown_names}")
+    """Return the refusal of a file none of whose columns has addresses; it names the columns."""
+    names = sorted(name for name in columns if name.isprintable() and "@" not in name)
+    return BrokenFile(f"has no column of addresses (email), but these: {shown_columns(names)}")
+
+
+def shown_columns(names: Sequence[str]) -> str:
+    """Join the first names of columns, each cut where it is long."""
+    return ", ".join(name[:_LONGEST_NAME] for name in names[:_SHOWN_COLUMNS])

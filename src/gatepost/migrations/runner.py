@@ -1,7 +1,9 @@
 """Brings a database's schema up or down, safely also when several processes start at once."""
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -20,6 +22,8 @@ from gatepost.migrations.revisions import (
     is_known,
     read_revision,
 )
+
+T = TypeVar("T")
 
 _TRIES = 5
 _PAUSE_SECONDS = 1.0
@@ -88,22 +92,26 @@ async def _is_brought_to_head_by_another(engine: AsyncEngine) -> bool:
 
 async def _is_at_head(engine: AsyncEngine) -> bool:
     """Whether nothing is to do; not so where a table that says so is just being made."""
-    try:
-        return await current_revision(engine) == head_revision()
-    except DBAPIError as error:
-        if was_done_by_another(error):
-            return False
-        raise
+    return await _unless_altered(current_revision(engine), otherwise=None) == head_revision()
 
 
 async def _steps_done(engine: AsyncEngine) -> int | None:
     """How far the migration under way is; -1 where the table that says so is just being made."""
-    try:
+
+    async def read() -> int | None:
         async with engine.connect() as connection:
             return await connection.run_sync(steps_done)
+
+    return await _unless_altered(read(), otherwise=-1)
+
+
+async def _unless_altered(reading: Awaitable[T], *, otherwise: T) -> T:
+    """Await a reading; return `otherwise` where another process is altering what is read."""
+    try:
+        return await reading
     except DBAPIError as error:
         if was_done_by_another(error):
-            return -1
+            return otherwise
         raise
 
 

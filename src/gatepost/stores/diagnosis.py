@@ -19,6 +19,9 @@ from gatepost.tls_failures import explain_tls_failure
 
 CLUSTER = "it is a Redis Cluster, which Gatepost does not work with: use one Redis, or sentinels"
 
+_LACKS_A_RIGHT = r"NOPERM|[Nn]o permissions|can't access|can't run this command"
+_LACKS_A_COMMAND = "unknown command"
+
 # How the server, or the client on its behalf, begins to say it.
 _BY_WORDS = (
     (r"WRONGPASS|invalid username-password|invalid password", "it refuses the user or password"),
@@ -27,14 +30,14 @@ _BY_WORDS = (
         "it wants a password, and REDIS_URL has none",
     ),
     (r"without any password configured", "it has no password, but REDIS_URL names one"),
-    (r"NOPERM|[Nn]o permissions|can't access|can't run this command", "its user lacks a right"),
+    (_LACKS_A_RIGHT, "its user lacks a right"),
     (r"DB index is out of range|invalid DB index", "it has no database of that number"),
     (r"not allowed in cluster mode|SELECT is not allowed|hash to the same slot", CLUSTER),
     (r"protected mode", "it is in protected mode, and lets in nobody from another host"),
     (r"loading the dataset", "it is still loading its data"),
     (r"MISCONF", "it cannot save its data, and so takes no writes"),
     (r"max number of clients", "it has no connection left"),
-    (r"unknown command", "it lacks a command that Gatepost needs"),
+    (_LACKS_A_COMMAND, "it lacks a command that Gatepost needs"),
     (
         r"No master found for .* : ",
         "its sentinels do not answer, or those that do name no primary of that name",
@@ -67,12 +70,10 @@ _BY_TYPE: dict[type[BaseException], str] = {
 }
 
 # Of these the server's own words name the right, the command or the channel.
-_TELLING = re.compile(
-    r"NOPERM|[Nn]o permissions|can't access|can't run this command|unknown command"
-)
+_TELLING = re.compile(f"{_LACKS_A_RIGHT}|{_LACKS_A_COMMAND}")
 _MOST_WORDS = 160
 
-# What a server without the command was sent with it: the password, if it was to log in.
+# A server that lacks the command repeats its arguments: the password, where it was to log in.
 _ARGUMENTS = re.compile(r",? with args beginning with.*")
 
 
