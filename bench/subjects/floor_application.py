@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserRead
+from gatepost.features.callers.roles import Role
 
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ADA = UserRead(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from gatepost.errors import Problem
     from gatepost.features.accounts.schemas import User
-    from gatepost.features.sessions.principal import Principal
+    from gatepost.features.callers.principal import Principal
     from gatepost.hooks import Happening, Hooks
     from gatepost.settings import Settings, SettingsError
 
@@ -50,7 +50,7 @@ _HOMES = {
     "Hooks": ("gatepost.hooks", "Hooks"),
     "OptionalPrincipal": ("gatepost.embedding", "OptionalPrincipal"),
     "OptionalUser": ("gatepost.embedding", "OptionalUser"),
-    "Principal": ("gatepost.features.sessions.principal", "Principal"),
+    "Principal": ("gatepost.features.callers.principal", "Principal"),
     "Problem": ("gatepost.errors", "Problem"),
     "Settings": ("gatepost.settings", "Settings"),
     "SettingsError": ("gatepost.settings", "SettingsError"),

@@ -18,13 +18,12 @@ from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
 from gatepost.errors import Problem
 from gatepost.features.accounts.dependencies import deny, get_user
-from gatepost.features.accounts.errors import PermissionDenied
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import User
+from gatepost.features.callers.errors import NotAuthenticated, PermissionDenied
+from gatepost.features.callers.principal import Principal
+from gatepost.features.callers.roles import Role
 from gatepost.features.sessions.cache import CachedSession
 from gatepost.features.sessions.dependencies import STAND_IN, get_principal, password_form
-from gatepost.features.sessions.errors import NotAuthenticated
-from gatepost.features.sessions.principal import Principal
 from gatepost.hooks import Hooks
 from gatepost.hosting.applications import OwnMount, applications_of
 from gatepost.hosting.documents import tell_where_to_log_in

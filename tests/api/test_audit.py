@@ -7,10 +7,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from gatepost.features.accounts.roles import Role
 from gatepost.features.audit import sealing
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
+from gatepost.features.callers.roles import Role
 from tests.support.clock import NOON
 from tests.support.service import (
     PASSWORD,

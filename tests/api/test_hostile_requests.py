@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from gatepost.features.accounts.roles import Role
 from gatepost.features.audit.models import AuditEvent
+from gatepost.features.callers.roles import Role
 from gatepost.features.sessions.models import Session
 from tests.support.asgi import chunk, speak
 from tests.support.hostile_text import HOSTILE_TEXTS

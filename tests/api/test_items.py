@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.errors import InvalidToken
+from gatepost.features.callers.roles import Role
 from gatepost.features.items import service as items
-from gatepost.features.sessions.errors import InvalidToken
 from tests.support.hostile_text import HOSTILE_TEXTS
 from tests.support.service import Account, Service, sign_up, sign_up_as
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from tests.api.conftest import MakeService
 from tests.support.service import (
     PASSWORD,

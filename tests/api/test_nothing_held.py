@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, text
 
 from gatepost import holding
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.features.signing_keys.models import StoredKey
 from gatepost.holding import TransactionHeld
 from gatepost.purging import purge_all

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts.models import User
-from gatepost.features.accounts.roles import Role
 from gatepost.features.audit.models import AuditEvent
+from gatepost.features.callers.roles import Role
 from tests.api.conftest import MakeService
 from tests.support.hashing import held_up, until
 from tests.support.hostile_text import HOSTILE_TEXTS

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from tests.support.service import Account, Service, register, sign_up_as
 
 pytestmark = pytest.mark.anyio

@@ -29,7 +29,7 @@ from gatepost import (
     require_role,
 )
 from gatepost.features.accounts import service as accounts
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.work import Origin, begin_work
 from tests.support.asgi import open_websocket
 from tests.support.hosts import ADA, Host, running, settings_for

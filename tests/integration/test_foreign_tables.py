@@ -13,7 +13,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.files.rows import BrokenFile
 from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.settings import DatabaseSettings

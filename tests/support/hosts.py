@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from gatepost import Gatepost, Settings
 from gatepost.features.accounts import service as accounts
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.work import Origin, begin_work
 from tests.support.service import PASSWORD, bearer, make_settings
 

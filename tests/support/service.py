@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from gatepost import Hooks, Settings, create_app, holding
 from gatepost.db.engine import open_engine
 from gatepost.features.accounts import service as accounts
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.migrations.models import metadata
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, Work, begin_work

@@ -4,7 +4,7 @@ from gatepost.adopting import fields
 from gatepost.adopting.fields import Row
 from gatepost.adopting.system import System
 from gatepost.features.accounts.imported_user import ImportedUser
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.security.legacy_hashes.foreign import stored_form
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import typer
 
 from gatepost.cli.options import Json
 from gatepost.cli.output import MISUSED, fail
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 
 
 class Format(StrEnum):

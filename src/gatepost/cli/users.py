@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.options import Generate, Json, PasswordStdin, Who
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 
 app = typer.Typer(no_args_is_help=True, help="See users, and change what they may do.")
 

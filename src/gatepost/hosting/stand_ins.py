@@ -12,11 +12,11 @@ from starlette.requests import HTTPConnection
 
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import UserNotFound
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import User, UserRead
+from gatepost.features.callers.errors import NotAuthenticated
+from gatepost.features.callers.principal import Principal
+from gatepost.features.callers.roles import Role
 from gatepost.features.sessions.cache import CachedSession
-from gatepost.features.sessions.errors import NotAuthenticated
-from gatepost.features.sessions.principal import Principal
 from gatepost.runtime import Runtime
 from gatepost.stores.session_cache import Mark
 from gatepost.work import Origin, begin_work

@@ -12,7 +12,7 @@ import pytest
 
 from gatepost.adopting.adopters import ADOPTERS
 from gatepost.features.accounts.imported_user import BadRow, Reason
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.files.rows import BrokenFile, Unreadable
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.passwords import Passwords

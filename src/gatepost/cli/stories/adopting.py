@@ -13,7 +13,7 @@ from gatepost.adopting.adopters import Adoption
 from gatepost.adopting.options import Options
 from gatepost.features.accounts.import_batches import Reading
 from gatepost.features.accounts.import_columns import one_by_one
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.files.rows import Row
 from gatepost.runtime import Runtime
 

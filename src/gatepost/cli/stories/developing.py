@@ -21,7 +21,7 @@ from gatepost.db.paging import PageRequest
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.filters import UserFilter
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.observability.logs import configure_logging
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings

@@ -19,7 +19,7 @@ from gatepost.cli.stories.running import new_origin, run_runtime, telling_a_busy
 from gatepost.cli.transfers import Format
 from gatepost.features.accounts import exporting
 from gatepost.features.accounts.filters import UserFilter
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.files.csv_files import guarded
 from gatepost.runtime import Runtime
 

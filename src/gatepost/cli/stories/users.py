@@ -19,8 +19,8 @@ from gatepost.features.accounts.identity import (
     beginning_of_key,
 )
 from gatepost.features.accounts.models import User
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserRead
+from gatepost.features.callers.roles import Role
 from gatepost.settings import Settings
 from gatepost.work import Work
 

@@ -16,17 +16,17 @@ from gatepost.features.accounts.dependencies import (
 from gatepost.features.accounts.errors import (
     EmailTaken,
     LastAdmin,
-    PermissionDenied,
     UsernameTaken,
     UserNotFound,
     UserReferenced,
 )
 from gatepost.features.accounts.models import User
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import UserCreate, UserRead, UserUpdate
+from gatepost.features.callers.errors import PermissionDenied
+from gatepost.features.callers.principal import Principal
+from gatepost.features.callers.roles import Role
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
 from gatepost.features.sessions.dependencies import CurrentPrincipal
-from gatepost.features.sessions.principal import Principal
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.base import StoreUnavailable

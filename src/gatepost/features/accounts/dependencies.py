@@ -6,17 +6,17 @@ from typing import Annotated, NoReturn
 from fastapi import Depends, Query, Request
 
 from gatepost.features.accounts import service as accounts
-from gatepost.features.accounts.errors import PermissionDenied, UserNotFound
+from gatepost.features.accounts.errors import UserNotFound
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import SearchInput, beginning_of_key
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.schemas import User, UserRead
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
+from gatepost.features.callers.errors import InvalidToken, PermissionDenied
+from gatepost.features.callers.principal import Principal
+from gatepost.features.callers.roles import Role
 from gatepost.features.sessions.cache import CachedSession
 from gatepost.features.sessions.dependencies import CurrentPrincipal, find_session, password_form
-from gatepost.features.sessions.errors import InvalidToken
-from gatepost.features.sessions.principal import Principal
 from gatepost.web.dependencies import CurrentRuntime, RequestWork, origin_of
 from gatepost.work import Work, begin_work
 

@@ -21,12 +21,6 @@ class UserNotFound(Problem):
     title = "There is nothing here"
 
 
-class PermissionDenied(Problem):
-    status = 403
-    code = "permission_denied"
-    title = "Your role does not allow this"
-
-
 class LastAdmin(Problem):
     """Demoted, disabled or deleted, nobody could undo it."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

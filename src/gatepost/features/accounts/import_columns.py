@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser, RowReader
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 
 
 class Reason(StrEnum):

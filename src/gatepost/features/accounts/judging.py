@@ -17,7 +17,7 @@ from gatepost.features.accounts.identity import (
 )
 from gatepost.features.accounts.import_columns import BadRows, Columns, each, is_empty
 from gatepost.features.accounts.imported_user import BadRow, ImportedUser, Reason
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.security import password_policy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.security.passwords import Passwords

@@ -14,7 +14,7 @@ from gatepost.features.accounts.import_columns import (
     kinds,
 )
 from gatepost.features.accounts.imported_user import BadRow, Reason
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.files.times import is_endless, read_time
 from gatepost.security.legacy_hashes.foreign import stored_form
 

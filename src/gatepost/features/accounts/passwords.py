@@ -7,13 +7,13 @@ from gatepost.features.accounts import lockout
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import EmailTaken, WrongPassword
 from gatepost.features.accounts.models import User
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
+from gatepost.features.callers.errors import InvalidToken
+from gatepost.features.callers.principal import Principal
+from gatepost.features.callers.roles import Role
 from gatepost.features.sessions import service as sessions
-from gatepost.features.sessions.errors import InvalidToken
-from gatepost.features.sessions.principal import Principal
 from gatepost.security import password_policy
 from gatepost.work import Work, write
 

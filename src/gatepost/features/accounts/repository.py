@@ -18,7 +18,7 @@ from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
 from gatepost.features.accounts.judging import Likeness, NewRow
 from gatepost.features.accounts.models import Credentials, Shown, User, UserImport
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 
 _KEYS_IN_A_QUERY = 1_000
 

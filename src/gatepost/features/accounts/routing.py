@@ -4,9 +4,9 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from gatepost.client.schemes import is_taken
+from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.dependencies import STAND_IN, find_access_token
-from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.settings import TransportSettings
 from gatepost.web.routing import StrictRoute
 from gatepost.web.runtimes import runtime_of

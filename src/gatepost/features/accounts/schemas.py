@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from gatepost.client.callers import Given, never_injected, schema_of_caller
 from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
-from gatepost.features.accounts.roles import Role
+from gatepost.features.callers.roles import Role
 from gatepost.web.bodies import RequestBody, shown_as
 
 PasswordInput = Annotated[

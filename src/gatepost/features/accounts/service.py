@@ -17,9 +17,9 @@ from gatepost.features.accounts.identity import (
     has_public_domain,
 )
 from gatepost.features.accounts.models import Credentials, Shown, User
-from gatepost.features.accounts.roles import Role
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
+from gatepost.features.callers.roles import Role
 from gatepost.features.sessions import service as sessions
 from gatepost.work import Work
 

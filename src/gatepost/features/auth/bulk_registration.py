@@ -15,7 +15,7 @@ from gatepost.features.accounts.models import User
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.auth.registration import prepare, refuse_if_closed
 from gatepost.features.auth.schemas import Registration
-from gatepost.features.sessions.principal import Principal
+from gatepost.features.callers.principal import Principal
 from gatepost.security.password_policy import WeakPassword
 from gatepost.work import Work, write
 

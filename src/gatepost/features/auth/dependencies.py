@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gatepost.features.auth.registration import refuse_if_closed
+from gatepost.features.callers.errors import NotAuthenticated
+from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions.dependencies import find_session
-from gatepost.features.sessions.errors import NotAuthenticated
-from gatepost.features.sessions.principal import Principal
 from gatepost.web.dependencies import CurrentRuntime, RequestWork
 
 

@@ -3,11 +3,11 @@
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.models import User
-from gatepost.features.accounts.roles import Role
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.auth.errors import RegistrationClosed
 from gatepost.features.auth.schemas import Registration
-from gatepost.features.sessions.principal import Principal
+from gatepost.features.callers.principal import Principal
+from gatepost.features.callers.roles import Role
 from gatepost.work import Work, write
 
 

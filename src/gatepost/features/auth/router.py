@@ -27,6 +27,7 @@ from gatepost.features.auth.transports import (
     refused_for_good,
     transports_for,
 )
+from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.idempotency.routing import Once, OnceRoute
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.dependencies import (
@@ -35,7 +36,6 @@ from gatepost.features.sessions.dependencies import (
     find_token_cookie,
     password_form,
 )
-from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.lockout import LoginLocked

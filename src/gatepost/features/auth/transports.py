@@ -4,8 +4,8 @@ from fastapi import Request, Response
 
 from gatepost.errors import Problem, ValidationFailed
 from gatepost.features.auth.schemas import TokenRead, Transport
+from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.idempotency.routing import OnceRoute
-from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
 from gatepost.features.sessions.tokens import TokenPair
 from gatepost.settings import Settings
 from gatepost.web.cookies import ACCESS_COOKIE, REFRESH_COOKIE, refresh_cookie_paths, set_cookie

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from gatepost.db.paging import Page, PageRequest
+from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.items import repository
 from gatepost.features.items.errors import ItemNotFound
 from gatepost.features.items.models import Item
-from gatepost.features.sessions.errors import InvalidToken
 from gatepost.work import Work
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.features.sessions.principal import Principal
+from gatepost.features.callers.principal import Principal
 from gatepost.runtime import Runtime
 from gatepost.stores.session_cache import Seen, SessionCache
 

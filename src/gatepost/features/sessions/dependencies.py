@@ -11,10 +11,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from gatepost.client.schemes import is_taken
+from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
+from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.cache import CachedSession
-from gatepost.features.sessions.errors import InvalidToken, NotAuthenticated
-from gatepost.features.sessions.principal import Principal
 from gatepost.runtime import Runtime
 from gatepost.settings import TransportSettings
 from gatepost.web.cookies import ACCESS_COOKIE, TwoCookiesError, sent_cookie

@@ -10,11 +10,12 @@ from gatepost.db.paging import Page, PageRequest
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.audit.models import Entry
+from gatepost.features.callers.errors import InvalidToken
+from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions import repository, tokens
 from gatepost.features.sessions.cache import CachedSession, cache_of
-from gatepost.features.sessions.errors import InvalidToken, RefreshTokenReplayed, SessionNotFound
+from gatepost.features.sessions.errors import RefreshTokenReplayed, SessionNotFound
 from gatepost.features.sessions.models import Generation, Session
-from gatepost.features.sessions.principal import Principal
 from gatepost.features.sessions.repository import Spending
 from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
 from gatepost.features.signing_keys import service as signing_keys

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gatepost.features.sessions.errors import InvalidToken
+from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.sessions.models import Generation
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.runtime import Runtime

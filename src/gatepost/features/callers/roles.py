@@ -1,4 +1,4 @@
-"""What a user may do, in three words."""
+"""The roles of users."""
 
 from enum import StrEnum
 

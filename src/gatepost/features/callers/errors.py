@@ -1,0 +1,43 @@
+"""Refusals of a caller: no credential, a bad one, or too few rights."""
+
+from gatepost.errors import Problem
+
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+class NotAuthenticated(Problem):
+    """The request carries no credential (RFC 6750 section 3: the challenge names no error then)."""
+
+    status = 401
+    code = "not_authenticated"
+    title = "Log in first"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send an access token: as a bearer token, or in the cookie.", headers=_CHALLENGE
+        )
+
+
+class InvalidToken(Problem):
+    """The token is forged, expired, spent, of another kind, or its session has ended."""
+
+    status = 401
+    code = "invalid_token"
+    title = "The token is not valid"
+
+    def __init__(self) -> None:
+        super().__init__("Log in again, or refresh the session.", headers=_INVALID)
+
+    @property
+    def is_final(self) -> bool:
+        """False for a token that may become valid: by a clock that lags it is not valid yet."""
+        return getattr(self.__cause__, "reason", None) != "not_yet_valid"
+
+
+class PermissionDenied(Problem):
+    """The caller is known, and has neither the role nor the scope that this takes."""
+
+    status = 403
+    code = "permission_denied"
+    title = "Your role does not allow this"
