@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+from gatepost.coalescing import Batcher
 from gatepost.holding import expect_no_transaction
 from gatepost.stores.base import StoreUnavailable
 
@@ -21,11 +22,11 @@ _FIRST_RETRY, _LAST_RETRY = 0.1, 1.0
 
 
 class Batches(Generic[Wish]):
-    """One batch is under way at a time; what comes meanwhile makes up the next.
+    """Sends commands to a store in batches, and knows when the store is down.
 
-    Once a batch fails or takes longer than `patience` seconds, everybody is refused at once, with
-    `StoreUnavailable`, until a look from the background has found the store well again: a store
-    that is down costs nobody a time-out but those who met it first.
+    Once a batch fails or takes longer than `patience` seconds, every command is refused at once,
+    with `StoreUnavailable`, until a look from the background has found the store well again: a
+    store that is down costs a time-out only to the commands that met it first.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Batches(Generic[Wish]):
         self._probe = probe
         self._patience = patience
         self._expected: tuple[type[Exception], ...] = (*failures, TimeoutError)
-        self._waiting: list[tuple[Wish, asyncio.Future[Any]]] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._batcher: Batcher[Wish, Any] = Batcher(
+            self._send, most=_LARGEST, on_failure=self._refusal
+        )
         self._recovering: asyncio.Task[None] | None = None
         self.failures = 0
 
@@ -61,59 +63,34 @@ class Batches(Generic[Wish]):
         expect_no_transaction(self._name)
         if self._recovering is not None:
             raise StoreUnavailable
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((wish, future))
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
-        return await future
+        return await self._batcher.ask(wish)
 
     async def look(self) -> None:
-        """Ask now, whatever is known; raises `StoreUnavailable`."""
+        """Ask now, whether or not it is known to be down; raises `StoreUnavailable`."""
         try:
-            await self._ask([self._probe])
+            await self._send([self._probe])
         except self._expected as error:
             raise StoreUnavailable(self._explain(error)) from error
 
     async def close(self) -> None:
-        for task in (self._sending, self._recovering):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-        self._refuse_waiting()
+        if self._recovering is not None:
+            self._recovering.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._recovering
+        await self._batcher.close(StoreUnavailable())
 
-    async def _send(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:_LARGEST], self._waiting[_LARGEST:]
-                await self._send_one(batch)
-        finally:
-            self._sending = None
-
-    async def _send_one(self, batch: Sequence[tuple[Wish, asyncio.Future[Any]]]) -> None:
-        answers: Sequence[Any] = [StoreUnavailable()] * len(batch)
-        try:
-            answers = await self._ask([wish for wish, _ in batch])
-        except self._expected as error:
-            self._give_up(error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours belongs to who asked
-            answers = [error] * len(batch)
-        finally:
-            _tell(batch, answers)
-
-    async def _ask(self, wishes: Sequence[Wish]) -> Sequence[Any]:
+    async def _send(self, wishes: Sequence[Wish]) -> Sequence[Any]:
         return await wait_patiently(self._perform(wishes), self._patience, self._expected)
 
-    def _give_up(self, error: Exception) -> None:
+    def _refusal(self, error: Exception) -> Exception:
+        if not isinstance(error, self._expected):
+            return error  # a fault of ours: only the tasks whose commands were sent see it
         self.failures += 1
         told = {"error": type(error).__name__, "reason": self._explain(error)}
         log.warning("store.lost", extra={"store": self._name, **told})
         self._recovering = asyncio.create_task(self._recover())
-        self._refuse_waiting()
-
-    def _refuse_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        _tell(waiting, [StoreUnavailable()] * len(waiting))
+        self._batcher.abandon_waiting(StoreUnavailable())
+        return StoreUnavailable()
 
     async def _recover(self) -> None:
         wait = _FIRST_RETRY
@@ -166,13 +143,3 @@ async def wait_patiently(
         # Also one that has just failed: what nobody looks at is told as an error of the program.
         with suppress(asyncio.CancelledError, *failures):
             await asking
-
-
-def _tell(batch: Sequence[tuple[Any, asyncio.Future[Any]]], answers: Sequence[Any]) -> None:
-    for (_, future), answer in zip(batch, answers, strict=True):
-        if future.done():
-            continue  # who asked has gone
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)

@@ -16,7 +16,7 @@ import itertools
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from gatepost.clock import Clock
+from gatepost.coalescing import Batcher
 from gatepost.holding import expect_no_transaction
 from gatepost.stores.batches import wait_patiently
 from gatepost.stores.diagnosis import explain_redis_failure
@@ -60,8 +61,8 @@ class RedisAnnouncements:
         self._clock = clock
         self._client = open_client(url, protocol=2)  # in which a subscriber's ping is told apart
         self._unsent: set[int] = set()
-        self._waiting: list[asyncio.Future[bool]] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._batcher: Batcher[None, bool] = Batcher(self._send, on_failure=self._note_failure)
+        self._retrying: asyncio.Task[None] | None = None
         self._down_since: float | None = None
         self._is_up = asyncio.Event()
         self._is_up.set()
@@ -81,7 +82,7 @@ class RedisAnnouncements:
         expect_no_transaction("an announcement")
         self._cache.forget(user_ids)
         self._unsent.update(user_ids)
-        if self._down_since is None and await self._is_sent():
+        if self._down_since is None and await self._batcher.ask(None):
             return
         if self._down_since is not None:
             await self._outwait_leases(self._down_since)
@@ -97,7 +98,9 @@ class RedisAnnouncements:
                 self._tell_lost(error)
             finally:
                 self._distrust()
-            self._start_sending()  # Redis may be gone: whoever announces shall know since when
+            if self._down_since is None:
+                # Redis may be gone: then the next announcement shall know since when.
+                await self._batcher.ask(None)
             pause = min(2 * pause, _LAST_PAUSE) if began_lost else _FIRST_PAUSE
             await asyncio.sleep(pause)
 
@@ -110,18 +113,12 @@ class RedisAnnouncements:
         return None
 
     async def close(self) -> None:
-        if self._sending is not None:
-            self._sending.cancel()
+        if self._retrying is not None:
+            self._retrying.cancel()
             with suppress(asyncio.CancelledError):
-                await self._sending
+                await self._retrying
+        await self._batcher.close(answer=False)
         await self._client.aclose()
-
-    async def _is_sent(self) -> bool:
-        """Whether Redis took all that was to be sent by now; False once it did not."""
-        sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(sent)
-        self._start_sending()
-        return await sent
 
     async def _outwait_leases(self, down_since: float) -> None:
         left = down_since + LEASE_SECONDS + _MARGIN_SECONDS - _loop_time()
@@ -130,42 +127,37 @@ class RedisAnnouncements:
                 async with asyncio.timeout(left):
                     await self._is_up.wait()
 
-    def _start_sending(self) -> None:
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
-
-    async def _send(self) -> None:
-        """Publish until all is published; one message is under way at a time."""
-        pause = _FIRST_PAUSE
-        try:
-            while True:
-                users, self._unsent = self._unsent, set()
-                waiting, self._waiting = self._waiting, []
-                if await self._is_published(users):
-                    _settle(waiting, outcome=True)
-                    if not self._unsent and not self._waiting:
-                        self._down_since = None
-                        self._is_up.set()
-                        return
-                else:
-                    self._unsent |= users
-                    _settle(waiting, outcome=False)
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LAST_PAUSE)
-        finally:
-            self._sending = None
-
-    async def _is_published(self, users: Collection[int]) -> bool:
+    async def _send(self, asked: Sequence[None]) -> Sequence[bool]:
+        """Publish all users that are to be announced by now."""
+        users, self._unsent = self._unsent, set()
         try:
             await self._publish(users)
-        except Exception:  # noqa: BLE001 - whatever it is, nothing is published
-            self._counts["failed"] += 1
-            self._is_up.clear()
-            if self._down_since is None:
-                self._down_since = _loop_time()
-            return False
+        except BaseException:
+            self._unsent |= users
+            raise
         self._counts["published"] += bool(users)
-        return True
+        return [True] * len(asked)
+
+    def _note_failure(self, _: Exception) -> bool:
+        self._counts["failed"] += 1
+        if self._down_since is None:
+            self._down_since = _loop_time()
+            self._is_up.clear()
+            self._retrying = asyncio.create_task(self._retry())
+        self._batcher.abandon_waiting(answer=False)
+        return False
+
+    async def _retry(self) -> None:
+        """Publish again and again, until nothing is left to be published."""
+        pause = _FIRST_PAUSE
+        is_published = False
+        while self._unsent or not is_published:
+            if not is_published:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LAST_PAUSE)
+            is_published = await self._batcher.ask(None)
+        self._down_since = None
+        self._is_up.set()
 
     async def _publish(self, users: Collection[int]) -> None:
         publishing = self._client.publish(self._channel, _message(users))
@@ -266,12 +258,6 @@ class _Lease:
 
 def _message(users: Collection[int]) -> bytes:
     return _EVERYBODY if len(users) > _MOST_USERS else b",".join(b"%d" % each for each in users)
-
-
-def _settle(waiting: Collection[asyncio.Future[bool]], *, outcome: bool) -> None:
-    for future in waiting:
-        if not future.done():  # who asked may have gone
-            future.set_result(outcome)
 
 
 def _end_if_cancelled() -> None:

@@ -1,4 +1,4 @@
-"""Who asks while a statement is on its way goes with the next one, and nobody waits for others."""
+"""Rows that are asked for by one statement: each key once, and no waiting for a slow statement."""
 
 import asyncio
 from collections.abc import Sequence
@@ -40,38 +40,12 @@ async def asking(of: Gathering, *rows: Row) -> list[asyncio.Task[Row | None]]:
     return tasks
 
 
-async def test_one_alone_is_sent_at_once() -> None:
-    database = Database()
-    database.answers.set()
-    assert await Gathering(database.send, ()).ask((1, "a")) == (1, "a")
-    assert database.sent == [[(1, "a")]]
-
-
-async def test_what_comes_meanwhile_goes_together() -> None:
-    database = Database()
-    together = Gathering(database.send, ())
-    first = await asking(together, (1, "a"))
-    others = await asking(together, (2, "b"), (3, "c"), (4, "d"))
-    database.answers.set()
-    assert await asyncio.gather(*first, *others) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
-    assert database.sent == [[(1, "a")], [(2, "b"), (3, "c"), (4, "d")]]
-    assert await together.ask((5, "e")) == (5, "e")
-
-
-async def test_no_more_go_together_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "MOST_ROWS", 2)
-    database = Database()
-    database.answers.set()
-    tasks = await asking(Gathering(database.send, ()), *((number, "") for number in range(5)))
-    assert await asyncio.gather(*tasks) == [(number, "") for number in range(5)]
-    assert [len(rows) for rows in database.sent] == [2, 2, 1]
-
-
 async def test_a_key_is_asked_for_once_and_the_others_are_told_to_ask_alone() -> None:
     database = Database()
     database.answers.set()
     tasks = await asking(Gathering(database.send, ()), (1, "a"), (1, "b"), (2, "c"))
     assert await asyncio.gather(*tasks) == [(1, "a"), None, (2, "c")]
+    assert database.sent == [[(1, "a"), (2, "c")]]
 
 
 async def test_what_is_not_answered_is_none() -> None:
@@ -109,22 +83,11 @@ async def test_what_is_no_failure_is_raised_by_all_and_the_next_are_sent(
     assert await together.ask((1, "a")) == (1, "a")
 
 
-async def test_who_goes_away_takes_nobody_else_along() -> None:
-    database = Database()
-    together = Gathering(database.send, ())
-    first, other = await asking(together, (1, "a"), (2, "b"))
-    first.cancel()
-    await settle()
-    database.answers.set()
-    assert await other == (2, "b")
-    assert first.cancelled()
-
-
 async def test_nobody_waits_for_a_statement_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "PATIENCE", -1)
     database = Database()
     together = Gathering(database.send, ())
     (slow,) = await asking(together, (1, "a"))
-    monkeypatch.setattr(gathering, "PATIENCE", -1)
     assert await together.ask((2, "b")) is None
     database.answers.set()
     assert await slow == (1, "a")
