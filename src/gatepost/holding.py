@@ -24,7 +24,7 @@ class Holder(Protocol):
 
 
 class TransactionHeld(RuntimeError):  # noqa: N818 - read as the fact that it tells
-    """A fault of ours: `work.let_go()` has to come first."""
+    """A fault of ours: `work.commit_and_release()` has to come first."""
 
 
 is_strict = False

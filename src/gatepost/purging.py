@@ -54,7 +54,7 @@ async def keep_purging(runtime: Runtime, every: timedelta = EVERY) -> None:
     """Purge about once in `every` until the process stops; a failure is told, and tried again."""
     # Several processes that started together shall not purge together.
     apart = secrets.SystemRandom()
-    while await runtime.rest(every.total_seconds() * apart.uniform(0.5, 1.5)):
+    while await runtime.wait_or_stop(every.total_seconds() * apart.uniform(0.5, 1.5)):
         try:
             purged = await purge_all(runtime)
         except Exception:
@@ -74,5 +74,5 @@ async def _repeat(purge: Purge, runtime: Runtime, origin: Origin) -> int:
         total += count
         # Half of the time is others': who waits for SQLite's lock looks for it but now and then.
         pause = max(_SHORTEST_PAUSE, time.monotonic() - began)
-        if not count or not await runtime.rest(pause):
+        if not count or not await runtime.wait_or_stop(pause):
             return total

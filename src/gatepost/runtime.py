@@ -12,8 +12,8 @@ from weakref import WeakValueDictionary
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from gatepost.clock import Clock, SystemClock
+from gatepost.db.autocommit import AutocommitExecutor
 from gatepost.db.engine import WRITES, open_engine, open_replica_engine
-from gatepost.db.lone import LoneStatements
 from gatepost.db.replica import Replica
 from gatepost.hooks import Hooks
 from gatepost.observability.metrics import Metrics
@@ -51,7 +51,7 @@ class Runtime:
     engine: AsyncEngine
     open_reader: async_sessionmaker[AsyncSession]
     open_writer: async_sessionmaker[AsyncSession]
-    lone_statements: LoneStatements
+    autocommit: AutocommitExecutor
     metrics: Metrics
     hash_pool: HashPool
     passwords: Passwords
@@ -69,7 +69,7 @@ class Runtime:
     former_audit_keys: tuple[bytes, ...] = field(repr=False)
     idempotency_key: bytes = field(repr=False)
     answer_cipher: Cipher = field(repr=False)
-    turns: WeakValueDictionary[str, asyncio.Lock] = field(
+    keyed_locks: WeakValueDictionary[str, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, repr=False
     )
     """By name, locks of what this process does one at a time; each goes with its last user."""
@@ -82,8 +82,8 @@ class Runtime:
     replica: Replica | None = None
     """Asked by `work.read_list`, and by nobody else."""
 
-    async def rest(self, seconds: float) -> bool:
-        """Wait for so long, or until the process stops; whether there is to be more work."""
+    async def wait_or_stop(self, seconds: float) -> bool:
+        """Wait for so many seconds or until the process stops; False when it stops."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()
@@ -96,13 +96,13 @@ async def start_runtime(
     *,
     clock: Clock | None = None,
     hooks: Hooks | None = None,
-    is_patient: bool = False,
+    without_statement_timeout: bool = False,
 ) -> AsyncIterator[Runtime]:
     """Open everything; closes it when the block ends, whatever ended it.
 
-    Where it `is_patient`, no statement is given up for taking long.
+    Where it `without_statement_timeout`, no statement is given up for taking long.
     """
-    engine = open_engine(settings, is_patient=is_patient)
+    engine = open_engine(settings, without_statement_timeout=without_statement_timeout)
     hash_pool = HashPool(threads=settings.hash_threads, queue_limit=settings.hash_queue_limit)
     store = open_store(settings, engine, clock)
     _trace(settings, engine, store)
@@ -126,7 +126,7 @@ async def start_runtime(
             engine=engine,
             open_reader=_sessions(engine, writes=False),
             open_writer=_sessions(engine, writes=True),
-            lone_statements=LoneStatements(engine, is_traced=settings.tracing_enabled),
+            autocommit=AutocommitExecutor(engine, is_traced=settings.tracing_enabled),
             metrics=metrics,
             hash_pool=hash_pool,
             passwords=Passwords(settings, hash_pool),

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatepost.db.diagnosis import describe_database, explain_failure, will_pass
+from gatepost.db.diagnosis import describe_database, explain_failure, is_starting_up
 from gatepost.db.engine import WRITES, open_engine
 from gatepost.db.probe import ask
 from gatepost.errors import Problem
@@ -122,7 +122,7 @@ async def reach_database(engine: AsyncEngine) -> None:
             await asyncio.to_thread(_open_file, str(engine.url.database))
         await ask(engine)
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        reason, may_pass = explain_failure(error), will_pass(error)
+        reason, may_pass = explain_failure(error), is_starting_up(error)
     else:
         return
     # Outside the `except`: what the driver says may hold more than is for everybody.
@@ -171,7 +171,7 @@ async def migrate_patiently(runtime: Runtime) -> bool:
     """The same as `migrate`, by connections whose statements take the time that they need."""
     if await schema_revision(runtime.engine) == head_revision():
         return False
-    engine = open_engine(runtime.settings, is_patient=True)
+    engine = open_engine(runtime.settings, without_statement_timeout=True)
     try:
         return await migrate(engine)
     finally:

@@ -7,7 +7,7 @@ from sqlalchemy.schema import HasConditionalDDL
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
 from gatepost.db.base import PREFIX
-from gatepost.features.accounts.models import Shown, User
+from gatepost.features.accounts.models import PublicUser, User
 
 
 class ReadOnlyTable(HasConditionalDDL, Table):
@@ -65,7 +65,7 @@ def _columns() -> list[Column[Any]]:
     ours = User.__table__.columns
     return [
         Column(name, ours[name].type, primary_key=name == "id", nullable=ours[name].nullable)
-        for name in Shown._fields
+        for name in PublicUser._fields
     ]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from gatepost import holding
-from gatepost.db.diagnosis import explain_failure, was_in_the_way
+from gatepost.db.diagnosis import explain_failure, is_transaction_conflict
 from gatepost.db.replica import FAILURES
 from gatepost.errors import Problem
 from gatepost.runtime import Runtime
@@ -73,15 +73,15 @@ class Work:
     def now(self) -> datetime:
         return self.runtime.clock.now()
 
-    def announce(self, user_id: int) -> None:
-        """Something that sessions tell of this user changes: nobody goes by what they remember.
+    def invalidate(self, user_id: int) -> None:
+        """Invalidate every process's cached sessions of this user.
 
-        Told once it is committed, before anything that follows the commit and before any answer.
+        It happens after the commit, before the queued actions and before the answer is sent.
         """
         self.changed_users.add(user_id)
 
     def after_commit(self, action: FollowUp) -> None:
-        """Do this once what was written is committed; never, where it is rolled back."""
+        """Queue an action to run after the commit; a rollback drops it."""
         self.follow_ups.append(action)
 
     async def flush(self) -> None:
@@ -89,10 +89,11 @@ class Work:
         if self._session is not None:
             await self._session.flush()
 
-    async def let_go(self) -> None:
-        """Commit so far and give the connection back: nothing may be held through slow work.
+    async def commit_and_release(self) -> None:
+        """Commit, return the connection to the pool, and run the queued actions.
 
-        The next query begins another transaction, which sees what others did meanwhile.
+        It comes before slow work, as hashing is. The next query begins another transaction, which
+        sees what others committed meanwhile.
         """
         try:
             if self.is_in_transaction:
@@ -101,10 +102,10 @@ class Work:
             await self._tell_of_changed_users()
         await _follow_up(self)
 
-    async def give_up(self) -> None:
-        """Roll back to where `let_go` left it, and forget what was to follow the commit.
+    async def rollback_and_release(self) -> None:
+        """Roll back to the last `commit_and_release`, and drop the actions queued since.
 
-        The next query begins another transaction, as after `let_go`.
+        The next query begins another transaction.
         """
         self.follow_ups, self.changed_users = [], set()
         if self.is_in_transaction:
@@ -123,19 +124,19 @@ async def write(work: Work, story: Callable[[], Awaitable[T]]) -> T:
     by: what is slow, as a hash, comes before. What this work did before is committed first. Raises
     what was in the way if it still is after `_PATIENCE` seconds, and all else at once.
     """
-    await work.let_go()
+    await work.commit_and_release()
     give_up_at, pause = time.monotonic() + _PATIENCE, _FIRST_PAUSE
     while True:
         try:
             answer = await story()
             await work.flush()
         except DBAPIError as error:
-            if not was_in_the_way(error) or time.monotonic() >= give_up_at:
+            if not is_transaction_conflict(error) or time.monotonic() >= give_up_at:
                 raise
             log.info("database.tried_again", extra={"reason": explain_failure(error)})
         else:
             return answer
-        await work.give_up()
+        await work.rollback_and_release()
         # Two that were in each other's way shall not begin again together.
         await asyncio.sleep(pause * _APART.uniform(0.5, 1.5))
         pause = min(2 * pause, _LAST_PAUSE)
@@ -159,9 +160,9 @@ async def begin_work(
             yield work
         except Problem as problem:
             if problem.keeps_writes:
-                await work.let_go()
+                await work.commit_and_release()
             raise
-        await work.let_go()
+        await work.commit_and_release()
     finally:
         holding.current.set(work.outer)
         # Not closed where it holds no connection: closing one costs a task.
@@ -178,7 +179,7 @@ async def read_list(work: Work, story: Callable[[Work], Awaitable[T]]) -> T:
     replica = work.runtime.replica
     if replica is None or not replica.is_available:
         return await story(work)
-    await work.let_go()  # nobody needs two connections at a time
+    await work.commit_and_release()  # nobody needs two connections at a time
     try:
         reading = Work(work.runtime, work.origin, replica.open_session)
         async with reading.db:

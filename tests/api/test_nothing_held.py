@@ -154,7 +154,7 @@ async def test_whoever_asks_within_a_transaction_is_found_out(
         with pytest.raises(TransactionHeld):
             async with service.work():
                 pass
-        await work.let_go()
+        await work.commit_and_release()
         await service.runtime.store.get("anything")
 
 

@@ -56,7 +56,8 @@ async def before(
 
 async def copy(url: str, to: str) -> None:
     source, target = (
-        open_engine(DatabaseSettings(database_url=each), is_patient=True) for each in (url, to)
+        open_engine(DatabaseSettings(database_url=each), without_statement_timeout=True)
+        for each in (url, to)
     )
     await upgrade(target)
     await story.move(source, target, lambda *_: None)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.db.lone import LoneStatements, OpenDb
+from gatepost.db.autocommit import AutocommitExecutor, OpenDb
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions import repository
 from gatepost.features.sessions import service as sessions
@@ -137,7 +137,7 @@ async def test_a_reader_whom_the_logout_overtakes_does_not_keep_the_session_aliv
     overtaken: list[Login | None] = []
 
     async def find_slowly(
-        open_db: OpenDb, lone: LoneStatements, session_id: int, now: datetime
+        open_db: OpenDb, lone: AutocommitExecutor, session_id: int, now: datetime
     ) -> Login | None:
         found = await find_login(open_db, lone, session_id, now)
         if not overtaken:

@@ -59,7 +59,7 @@ def test_only_work_begins_and_ends_transactions() -> None:
         return matching(r".+\.(commit|rollback|begin)", module.spoken)
 
     own = ("work", "stores.database", "migrations")
-    assert not offences(ending, but=own), "ask for a Work, or let_go() of it"
+    assert not offences(ending, but=own), "ask for a Work, or commit_and_release() of it"
 
 
 def test_only_repositories_and_the_database_layer_build_queries() -> None:

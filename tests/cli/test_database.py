@@ -183,7 +183,9 @@ async def test_a_database_that_is_kept_from_us_is_a_sentence(
     if fresh_database_url.startswith("sqlite"):
         hurried = empty.having(DATABASE_POOL_TIMEOUT_SECONDS="1")
     assert (await asyncio.to_thread(empty.run_process, "migrate")).returncode == 0
-    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
+    engine = open_engine(
+        DatabaseSettings(database_url=fresh_database_url), without_statement_timeout=True
+    )
     async with engine.connect() as connection:
         await connection.execute(text(HOLD[connection.dialect.name]))
         words = ("users", "disable", "ada@example.com")

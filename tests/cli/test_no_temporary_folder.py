@@ -9,9 +9,9 @@ import typer
 from sqlalchemy import text
 
 from gatepost.cli.stories.developing import write_env_file
-from gatepost.db import engine, scratch
+from gatepost.db import engine, temporary_map
 from gatepost.db.engine import open_engine
-from gatepost.db.scratch import Scratch
+from gatepost.db.temporary_map import TemporaryDiskMap
 from gatepost.files import temporary
 from gatepost.observability.sharing import VARIABLE, shared_metrics
 from tests.cli.running import Gatepost
@@ -72,8 +72,8 @@ async def test_sqlite_sorts_in_memory(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_an_import_puts_aside_is_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch, "has_temporary_folder", lambda: False)
-    with Scratch() as kept:
+    monkeypatch.setattr(temporary_map, "has_temporary_folder", lambda: False)
+    with TemporaryDiskMap() as kept:
         kept.put((f"user-{number}@example.com", "x" * 64) for number in range(60_000))
         assert len(kept.find(["user-1@example.com", "user-59999@example.com", "nobody"])) == 2
         assert not any("etilqs" in each for each in open_files())

@@ -24,7 +24,7 @@ def empty(gatepost: Gatepost, fresh_database_url: str) -> Gatepost:
 
 def run_sql(url: str, *statements: str) -> None:
     async def run() -> None:
-        engine = open_engine(DatabaseSettings(database_url=url), is_patient=True)
+        engine = open_engine(DatabaseSettings(database_url=url), without_statement_timeout=True)
         async with engine.begin() as connection:
             for statement in statements:
                 await connection.execute(text(statement))

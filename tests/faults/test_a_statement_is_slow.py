@@ -32,7 +32,9 @@ FROM numbers LEFT JOIN hidden ON hidden.id = numbers.id
 @pytest.fixture
 async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
     """Another program's connections to the service's database."""
-    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
+    engine = open_engine(
+        DatabaseSettings(database_url=fresh_database_url), without_statement_timeout=True
+    )
     yield engine
     await engine.dispose()
 

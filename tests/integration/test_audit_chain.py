@@ -451,7 +451,7 @@ async def test_a_first_head_that_was_rolled_back_is_no_deleted_one(log: Log) -> 
     await log.write(2)
     async with log.work() as work:
         assert await sealing.seal(work) == 2
-        await work.give_up()
+        await work.rollback_and_release()
     await log.write(1)
     assert await log.seal() == 3
     report = await log.verify()
@@ -821,7 +821,7 @@ async def test_what_is_rolled_back_takes_no_place(sealed: Log) -> None:
     async with sealed.work() as work:
         await audit.record(work, Event.LOGIN_FAILED, audit.About())
         await work.db.flush()
-        await work.give_up()
+        await work.rollback_and_release()
     await sealed.write(1)
     await sealed.seal()
     report = await sealed.verify()

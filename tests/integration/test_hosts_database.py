@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gatepost import tables
 from gatepost.db.engine import open_engine
-from gatepost.features.accounts.models import Shown, User
+from gatepost.features.accounts.models import PublicUser, User
 from gatepost.migrations.revisions import current_revision, head_revision
 from gatepost.migrations.runner import downgrade, upgrade
 from gatepost.settings import DatabaseSettings
@@ -41,7 +41,9 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
+    engine = open_engine(
+        DatabaseSettings(database_url=fresh_database_url), without_statement_timeout=True
+    )
     yield engine
     await engine.dispose()
 
@@ -99,12 +101,12 @@ async def test_the_hosts_create_all_and_drop_all_leave_users_alone(engine: Async
 async def test_the_table_is_what_the_database_has_but_for_secrets(engine: AsyncEngine) -> None:
     await upgrade(engine)
     users = tables.users(MetaData())
-    assert tuple(column.name for column in users.columns) == Shown._fields
+    assert tuple(column.name for column in users.columns) == PublicUser._fields
     async with engine.begin() as connection:
         await connection.execute(insert(User).values(a_user(username="ada")))
         row = (await connection.execute(select(users))).one()
         ours = (await connection.execute(select(User.__table__))).one()
-    assert {name: getattr(ours, name) for name in Shown._fields} == row._asdict()
+    assert {name: getattr(ours, name) for name in PublicUser._fields} == row._asdict()
 
 
 async def test_a_host_maps_a_class_of_its_own_to_users(engine: AsyncEngine) -> None:

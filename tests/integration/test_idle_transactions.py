@@ -28,7 +28,7 @@ async def test_an_idle_transaction_is_ended_and_its_request_would_be_a_503(
         database_pool_size=1,
         database_idle_transaction_timeout_seconds=1,
     )
-    engine, other = open_engine(settings), open_engine(settings, is_patient=True)
+    engine, other = open_engine(settings), open_engine(settings, without_statement_timeout=True)
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE notes (id INT PRIMARY KEY)"))
     failure = await idle(engine, other)

@@ -36,7 +36,9 @@ class Killed(BaseException):
 
 @pytest.fixture
 async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
+    engine = open_engine(
+        DatabaseSettings(database_url=fresh_database_url), without_statement_timeout=True
+    )
     yield engine
     await engine.dispose()
 
@@ -195,7 +197,7 @@ from gatepost.db.engine import open_engine
 from gatepost.migrations.runner import upgrade
 from gatepost.settings import DatabaseSettings
 
-engine = open_engine(DatabaseSettings(database_url=sys.argv[1]), is_patient=True)
+engine = open_engine(DatabaseSettings(database_url=sys.argv[1]), without_statement_timeout=True)
 
 @event.listens_for(engine.sync_engine, "after_cursor_execute")
 def die(connection, cursor, statement, *_):
@@ -332,7 +334,7 @@ async def hold_nothing(connection):
 exclusive._hold = hold_nothing
 
 async def main():
-    engine = open_engine(DatabaseSettings(database_url=sys.argv[1]), is_patient=True)
+    engine = open_engine(DatabaseSettings(database_url=sys.argv[1]), without_statement_timeout=True)
     print("ready", flush=True)
     sys.stdin.readline()
     runner._PAUSE_SECONDS = 0.5

@@ -49,7 +49,7 @@ from gatepost.migrations.runner import upgrade
 from gatepost.settings import DatabaseSettings
 
 async def main():
-    engine = open_engine(DatabaseSettings(database_url=sys.argv[1]), is_patient=True)
+    engine = open_engine(DatabaseSettings(database_url=sys.argv[1]), without_statement_timeout=True)
     print("ready", flush=True)
     sys.stdin.readline()
     await upgrade(engine)
@@ -62,7 +62,9 @@ asyncio.run(main())
 @pytest.fixture
 async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on an empty database."""
-    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
+    engine = open_engine(
+        DatabaseSettings(database_url=fresh_database_url), without_statement_timeout=True
+    )
     yield engine
     await engine.dispose()
 

@@ -54,7 +54,7 @@ def die_at_items(doing, done, total):
 
 async def main():
     urls = (DatabaseSettings(database_url=url) for url in sys.argv[1:])
-    source, target = (open_engine(each, is_patient=True) for each in urls)
+    source, target = (open_engine(each, without_statement_timeout=True) for each in urls)
     await upgrade(target)
     await story.move(source, target, die_at_items)
 
@@ -69,7 +69,9 @@ def unheard(doing: str, done: int, total: int) -> None:
 @pytest.fixture
 async def source(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
     """A database at head, with nothing in it yet."""
-    engine = open_engine(DatabaseSettings(database_url=fresh_database_url), is_patient=True)
+    engine = open_engine(
+        DatabaseSettings(database_url=fresh_database_url), without_statement_timeout=True
+    )
     await upgrade(engine)
     yield engine
     await engine.dispose()
@@ -78,7 +80,7 @@ async def source(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def target(target_url: str) -> AsyncIterator[AsyncEngine]:
     """Another one, to be filled."""
-    engine = open_engine(DatabaseSettings(database_url=target_url), is_patient=True)
+    engine = open_engine(DatabaseSettings(database_url=target_url), without_statement_timeout=True)
     await upgrade(engine)
     yield engine
     await engine.dispose()

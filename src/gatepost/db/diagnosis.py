@@ -194,14 +194,14 @@ def _words(error: BaseException) -> str:
     return text[:_MOST_WORDS].rstrip(".")
 
 
-def will_pass(error: Exception) -> bool:
+def is_starting_up(error: Exception) -> bool:
     """Whether a server that fails like this may be one that only has to start first."""
     return any(
         isinstance(each, _PASSING_TYPES) or _code(each) in _PASSING_CODES for each in _chain(error)
     )
 
 
-def was_in_the_way(error: Exception) -> bool:
+def is_transaction_conflict(error: Exception) -> bool:
     """Whether a transaction failed only because of another one: done again, it may succeed."""
     return any(
         _code(each) in _IN_THE_WAY_CODES
@@ -215,7 +215,7 @@ def was_done_by_another(error: Exception) -> bool:
     return any(_code(each) in _DONE_CODES | _IN_THE_WAY_CODES for each in _chain(error))
 
 
-def is_passing(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether a database that was lost, is locked, full or exhausted may do it in a moment.
 
     Not so where the fault is ours.
@@ -227,7 +227,7 @@ def is_passing(error: Exception) -> bool:
     )
 
 
-def spoils_a_connection(error: BaseException | None) -> bool:
+def invalidates_connection(error: BaseException | None) -> bool:
     """Whether the connection that met this would go on failing once the database is well again."""
     if error is None:
         return False

@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from gatepost.db.diagnosis import spoils_a_connection
+from gatepost.db.diagnosis import invalidates_connection
 from gatepost.db.pool import MeasuredPool
 from gatepost.db.sqlalchemy_parts import wrap_errors_of_connecting
 from gatepost.db.sqlite_cursors import CursorClosingConnection
@@ -23,7 +23,7 @@ WRITES = "gatepost_writes"
 """The execution option that says the coming transaction may write."""
 
 
-PATIENT = "gatepost_patient"
+WITHOUT_STATEMENT_TIMEOUT = "gatepost_patient"
 """The execution option that says a connection's statements may take as long as they need."""
 
 _REPLICA_SECONDS = 2
@@ -38,20 +38,24 @@ _NO_SAVEPOINT = 1305
 _STEPS = 10_000
 
 
-def open_engine(settings: DatabaseSettings, *, is_patient: bool = False) -> AsyncEngine:
+def open_engine(
+    settings: DatabaseSettings, *, without_statement_timeout: bool = False
+) -> AsyncEngine:
     """Open a pool of `DATABASE_POOL_SIZE` connections and no overflow; connects when first used.
 
-    A statement is given up after `DATABASE_STATEMENT_TIMEOUT_SECONDS`, by the server, or a little
-    later here if nothing is heard of that; and a transaction in which nothing happens after
-    `DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS`. Never where it `is_patient`, as a command that goes
-    through all rows has to be.
+    The server cancels a statement after `DATABASE_STATEMENT_TIMEOUT_SECONDS`, and this process does
+    a little later, in case the server is cut off; a transaction in which nothing happens is ended
+    after `DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS`. Commands that go through all rows open it
+    `without_statement_timeout`, which lifts both limits.
     """
     url = settings.sqlalchemy_url
     seconds_to_connect = settings.database_pool_timeout_seconds
-    arguments = _connect_args(url, settings, seconds_to_connect, is_patient=is_patient)
+    arguments = _connect_args(
+        url, settings, seconds_to_connect, without_statement_timeout=without_statement_timeout
+    )
     engine = _open(url, settings, arguments)
     if url.get_backend_name() == "sqlite":
-        seconds = None if is_patient else settings.database_statement_timeout_seconds
+        seconds = None if without_statement_timeout else settings.database_statement_timeout_seconds
         _take_over_sqlite(engine.sync_engine, seconds)
     return engine
 
@@ -61,7 +65,11 @@ def open_replica_engine(settings: DatabaseSettings) -> AsyncEngine | None:
     url = settings.sqlalchemy_read_url
     if url is None:
         return None
-    return _open(url, settings, _connect_args(url, settings, _REPLICA_SECONDS, is_patient=False))
+    return _open(
+        url,
+        settings,
+        _connect_args(url, settings, _REPLICA_SECONDS, without_statement_timeout=False),
+    )
 
 
 def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) -> AsyncEngine:
@@ -76,7 +84,7 @@ def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) ->
         hide_parameters=True,  # an error's text must not carry a hash or an address
         **_isolation(url),
     )
-    event.listen(engine.sync_engine, "handle_error", _let_go_of_spoilt)
+    event.listen(engine.sync_engine, "handle_error", _replace_broken)
     if url.get_backend_name() == "postgresql":
         wrap_errors_of_connecting(engine.sync_engine)
     if url.get_backend_name() == "mysql":
@@ -92,11 +100,15 @@ def _isolation(url: URL) -> dict[str, Any]:
 
 
 def _connect_args(
-    url: URL, settings: DatabaseSettings, seconds_to_connect: float, *, is_patient: bool
+    url: URL,
+    settings: DatabaseSettings,
+    seconds_to_connect: float,
+    *,
+    without_statement_timeout: bool,
 ) -> dict[str, Any]:
     # A server that is cut off gives up no statement: some time after it would have, we do.
     given_up = settings.database_statement_timeout_seconds + settings.database_pool_timeout_seconds
-    longest = None if is_patient else given_up
+    longest = None if without_statement_timeout else given_up
     match url.get_backend_name():
         case "sqlite":
             return {
@@ -105,14 +117,14 @@ def _connect_args(
             }
         case "postgresql":
             own = {"application_name": "gatepost", "timezone": "UTC"}
-            limits = {} if is_patient else _postgresql_limits(settings)
+            limits = {} if without_statement_timeout else _postgresql_limits(settings)
             return {
                 "server_settings": own | limits,
                 "timeout": seconds_to_connect,
                 "command_timeout": longest,
             }
         case _:
-            limit = "" if is_patient else _mariadb_limits(settings)
+            limit = "" if without_statement_timeout else _mariadb_limits(settings)
             silence = {} if "read_timeout" in url.query else {"read_timeout": longest}
             return {
                 "init_command": f"SET time_zone = '+00:00'{limit}",
@@ -216,8 +228,12 @@ def _limit_statements(engine: Engine, seconds: float) -> None:
         connection.run_async(lambda driver: driver.set_progress_handler(is_over, _STEPS))
 
     def begin(connection: Connection, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's arguments
-        is_patient = connection.get_execution_options().get(PATIENT, False)
-        connection.info[_DEADLINE] = math.inf if is_patient else time.monotonic() + seconds
+        without_statement_timeout = connection.get_execution_options().get(
+            WITHOUT_STATEMENT_TIMEOUT, False
+        )
+        connection.info[_DEADLINE] = (
+            math.inf if without_statement_timeout else time.monotonic() + seconds
+        )
 
     event.listen(engine, "connect", watch)
     event.listen(engine, "before_cursor_execute", begin)
@@ -242,7 +258,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _let_go_of_spoilt(context: ExceptionContext) -> None:
+def _replace_broken(context: ExceptionContext) -> None:
     """Connect anew after an error that this connection would go on to meet, once all is mended."""
-    if spoils_a_connection(context.original_exception):
+    if invalidates_connection(context.original_exception):
         context.is_disconnect = True

@@ -23,7 +23,7 @@ class MeasuredPool(AsyncAdaptedQueuePool):
     long to find out, all that rest are replaced.
     """
 
-    taken = 0
+    checkouts = 0
     timeouts = 0
     seconds_waited = 0.0
 
@@ -46,7 +46,7 @@ class MeasuredPool(AsyncAdaptedQueuePool):
             raise
         finally:
             self.seconds_waited += time.monotonic() - began
-        self.taken += 1
+        self.checkouts += 1
         trusted_since = max(began - _TRUSTED_SECONDS, self._broken_at)
         if record.info.get(_RETURNED_AT, 0.0) > trusted_since:
             record.fresh = True  # SQLAlchemy's word for what needs no ping

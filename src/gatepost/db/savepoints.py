@@ -11,7 +11,7 @@ async def unless_taken(db: AsyncSession, write: Callable[[], Awaitable[object]])
     """Write, and tell whether it is written: not if a key is taken, and then the transaction lives.
 
     All that `write` adds is flushed. Raises any other failure as it is: after a deadlock, which may
-    have rolled back the whole transaction, nothing may follow but `work.give_up`.
+    have rolled back the whole transaction, nothing may follow but `work.rollback_and_release`.
     """
     try:
         async with db.begin_nested():

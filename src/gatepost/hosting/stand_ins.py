@@ -79,7 +79,7 @@ class StandIn:
             try:
                 async with begin_work(runtime, Origin("stand-in"), writes=False) as work:
                     read = UserRead.model_validate(
-                        await accounts.get_shown(work, self.value.user_id)
+                        await accounts.get_public(work, self.value.user_id)
                     )
                     return User.model_construct(**dict(read))
             except UserNotFound:

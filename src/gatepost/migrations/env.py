@@ -84,7 +84,7 @@ def refuse_obstacles_to_head(connection: Connection) -> None:
 
 async def connect_and_run() -> None:
     """The same on a connection of our own, to the database of the environment."""
-    engine = open_engine(DatabaseSettings.from_environment(), is_patient=True)
+    engine = open_engine(DatabaseSettings.from_environment(), without_statement_timeout=True)
     try:
         async with connect_exclusively(engine) as connection:
             if is_upgrade():

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatepost.db.engine import PATIENT
+from gatepost.db.engine import WITHOUT_STATEMENT_TIMEOUT
 
 LOCK_SECONDS = 300
 """How long one process waits for another's migration."""
@@ -97,7 +97,7 @@ async def _hold_sqlite(connection: AsyncConnection) -> AsyncIterator[None]:
     keys are on a drop deletes its rows, and by cascade those of other tables. Within a transaction
     the switch does nothing, hence before it.
     """
-    await connection.execution_options(**{PATIENT: True})
+    await connection.execution_options(**{WITHOUT_STATEMENT_TIMEOUT: True})
     usual_wait = await _pragma(connection, "busy_timeout")
     await _pragma(connection, f"busy_timeout = {LOCK_SECONDS * 1000}")
     await _pragma(connection, "foreign_keys = OFF")

@@ -42,7 +42,7 @@ def watch_database_pool(metrics: Metrics, engine: AsyncEngine) -> None:
         if isinstance(pool, MeasuredPool):
             to.set("gatepost_database_pool_size", pool.size())
             to.set("gatepost_database_connections_in_use", pool.checkedout())
-            to.reach("gatepost_database_connections_taken_total", pool.taken)
+            to.reach("gatepost_database_connections_taken_total", pool.checkouts)
             to.reach("gatepost_database_connection_wait_seconds_total", pool.seconds_waited)
             to.reach("gatepost_database_pool_timeouts_total", pool.timeouts)
 
@@ -57,7 +57,7 @@ def watch_replica(metrics: Metrics, replica: Replica) -> None:
         if isinstance(pool, MeasuredPool):
             to.set("gatepost_replica_pool_size", pool.size())
             to.set("gatepost_replica_connections_in_use", pool.checkedout())
-            to.reach("gatepost_replica_connections_taken_total", pool.taken)
+            to.reach("gatepost_replica_connections_taken_total", pool.checkouts)
         to.reach("gatepost_replica_failures_total", replica.failures)
 
     metrics.watch(sample)

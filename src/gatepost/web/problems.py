@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from gatepost.client.schemes import BEARER
-from gatepost.db.diagnosis import explain_failure, is_passing
+from gatepost.db.diagnosis import explain_failure, is_transient
 from gatepost.errors import Problem, ValidationFailed
 
 log = logging.getLogger(__name__)
@@ -245,4 +245,4 @@ async def _answer_passing_error(request: Request, error: Exception) -> JSONRespo
 
 def passing_problem(error: Exception) -> Problem | None:
     """A lost, locked, full or exhausted database passes: 503. All else is a fault of ours: None."""
-    return DatabaseUnavailable(headers={"Retry-After": "2"}) if is_passing(error) else None
+    return DatabaseUnavailable(headers={"Retry-After": "2"}) if is_transient(error) else None

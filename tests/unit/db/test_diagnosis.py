@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from gatepost.db.diagnosis import was_in_the_way
+from gatepost.db.diagnosis import is_transaction_conflict
 
 
 def test_a_reader_that_turns_writer_too_late_may_try_again(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_reader_that_turns_writer_too_late_may_try_again(tmp_path: Path) -> No
         with pytest.raises(sqlite3.OperationalError) as refused:
             first.execute("INSERT INTO things VALUES (2)")
     error = OperationalError("INSERT", None, refused.value)
-    assert was_in_the_way(error)
+    assert is_transaction_conflict(error)
 
 
 def test_a_file_that_is_kept_locked_is_not_waited_for_again(tmp_path: Path) -> None:
@@ -36,4 +36,4 @@ def test_a_file_that_is_kept_locked_is_not_waited_for_again(tmp_path: Path) -> N
         first.execute("BEGIN EXCLUSIVE")
         with pytest.raises(sqlite3.OperationalError) as refused:
             second.execute("BEGIN IMMEDIATE")
-    assert not was_in_the_way(OperationalError("BEGIN", None, refused.value))
+    assert not is_transaction_conflict(OperationalError("BEGIN", None, refused.value))

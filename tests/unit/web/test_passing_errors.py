@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gatepost.db.diagnosis import explain_failure, spoils_a_connection
+from gatepost.db.diagnosis import explain_failure, invalidates_connection
 from gatepost.web.problems import DatabaseUnavailable, passing_problem
 
 
@@ -107,7 +107,7 @@ def test_only_a_connection_that_would_not_recover_is_given_up(
     fault: Fault, is_spoilt: bool, connection: sqlite3.Connection, path: Path
 ) -> None:
     error = error_of(fault, connection, path)
-    assert spoils_a_connection(error.orig) is is_spoilt
+    assert invalidates_connection(error.orig) is is_spoilt
 
 
 class ServersError(Exception):
@@ -150,13 +150,13 @@ def test_a_server_that_fails_for_a_while_asks_to_come_back(
     assert isinstance(problem, DatabaseUnavailable)
     assert int(problem.headers["Retry-After"]) > 0
     assert explain_failure(error) == reason
-    assert spoils_a_connection(error.orig) is is_spoilt
+    assert invalidates_connection(error.orig) is is_spoilt
 
 
 @pytest.mark.parametrize("error", [of_postgresql("23505"), of_mariadb(1062), of_mariadb(1146)])
 def test_a_servers_other_refusals_are_faults_of_ours(error: OperationalError) -> None:
     assert passing_problem(error) is None
-    assert not spoils_a_connection(error.orig)
+    assert not invalidates_connection(error.orig)
 
 
 def test_a_pool_without_a_free_connection_is_told_as_such() -> None:

@@ -58,7 +58,7 @@ def verify(anchor_text: str | None, json: bool) -> None:
         async def story(work: Work) -> Report:
             return await verification.verify(work, anchor=anchor, progress=progress)
 
-        report = run_work(story, writes=False, is_patient=True)
+        report = run_work(story, writes=False, without_statement_timeout=True)
     if json:
         print_json(_document(report))
     else:

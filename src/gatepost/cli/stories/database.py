@@ -34,7 +34,7 @@ def migrate(json: bool) -> None:
 def purge(json: bool) -> None:
     """Delete what has had its day, and tell how much."""
     with telling_a_busy_database():
-        purged = run_runtime(purge_all, is_patient=True)
+        purged = run_runtime(purge_all, without_statement_timeout=True)
     if json:
         print_json(purged)
     else:
@@ -43,7 +43,7 @@ def purge(json: bool) -> None:
 
 
 async def _migrate(settings: DatabaseSettings) -> tuple[str | None, str | None]:
-    engine = open_engine(settings, is_patient=True)
+    engine = open_engine(settings, without_statement_timeout=True)
     try:
         await reach_database(engine)
         before = await schema_revision(engine)

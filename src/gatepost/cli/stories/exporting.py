@@ -55,7 +55,7 @@ def export_users(output: Output, wanted: Wanted, json: bool) -> None:
         encode, beginning = _json_encoder(names), b""
     with telling_a_busy_database(), _opened(output.name) as file:
         file.write(beginning)
-        written = run_runtime(_story(file, encode, wanted), is_patient=True)
+        written = run_runtime(_story(file, encode, wanted), without_statement_timeout=True)
     if output.name != STANDARD:
         _tell(output.name, written, wanted, json)
 

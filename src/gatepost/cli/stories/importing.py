@@ -138,7 +138,7 @@ def import_users(
                 )
 
             story = _story(source, file, plan, refused if dry_run else None)
-            found = run_runtime(story, is_patient=True)
+            found = run_runtime(story, without_statement_timeout=True)
     seconds = time.monotonic() - began
     report = Report(source.shown, source.told, kept, found, seconds, dry_run)
     if json:

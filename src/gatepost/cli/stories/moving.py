@@ -60,7 +60,9 @@ async def _move(
     source: DatabaseSettings, target: DatabaseSettings, progress: story.Progress, *, dry_run: bool
 ) -> list[TableMoved]:
     is_there = not _is_no_file(target)
-    origin, destination = (open_engine(each, is_patient=True) for each in (source, target))
+    origin, destination = (
+        open_engine(each, without_statement_timeout=True) for each in (source, target)
+    )
     try:
         await reach_database_that_is_there(origin)
         await check_schema(origin)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.cli.output import MISUSED, fail
-from gatepost.db.diagnosis import explain_failure, is_passing
+from gatepost.db.diagnosis import explain_failure, is_transient
 from gatepost.errors import Problem
 from gatepost.features.accounts.identity import EmailInput, has_public_domain
 from gatepost.runtime import Runtime, start_runtime
@@ -41,11 +41,14 @@ def tell_mistakes(error: SettingsError) -> NoReturn:
 
 
 def run_work(
-    story: Callable[[Work], Awaitable[T]], *, writes: bool = True, is_patient: bool = False
+    story: Callable[[Work], Awaitable[T]],
+    *,
+    writes: bool = True,
+    without_statement_timeout: bool = False,
 ) -> T:
     """Run a story as one piece of work on the database of the environment.
 
-    One that goes through all rows `is_patient`: none of its statements is given up.
+    One that goes through all rows `without_statement_timeout`: none of its statements is given up.
     """
 
     async def in_runtime(runtime: Runtime) -> T:
@@ -53,14 +56,18 @@ def run_work(
             return await write(work, partial(story, work)) if writes else await story(work)
 
     with telling_a_busy_database():
-        return run_runtime(in_runtime, is_patient=is_patient)
+        return run_runtime(in_runtime, without_statement_timeout=without_statement_timeout)
 
 
-def run_runtime(story: Callable[[Runtime], Awaitable[T]], *, is_patient: bool = False) -> T:
+def run_runtime(
+    story: Callable[[Runtime], Awaitable[T]], *, without_statement_timeout: bool = False
+) -> T:
     """Run a story that begins its own work, on a database that is at head."""
 
     async def opened(settings: Settings) -> T:
-        async with at_head(settings, is_patient=is_patient) as runtime:
+        async with at_head(
+            settings, without_statement_timeout=without_statement_timeout
+        ) as runtime:
             return await story(runtime)
 
     settings = read_settings(Settings)
@@ -69,9 +76,13 @@ def run_runtime(story: Callable[[Runtime], Awaitable[T]], *, is_patient: bool = 
 
 
 @asynccontextmanager
-async def at_head(settings: Settings, *, is_patient: bool = False) -> AsyncIterator[Runtime]:
+async def at_head(
+    settings: Settings, *, without_statement_timeout: bool = False
+) -> AsyncIterator[Runtime]:
     """A runtime whose database answers and is at head; raises `StartError`."""
-    async with start_runtime(settings, is_patient=is_patient) as runtime:
+    async with start_runtime(
+        settings, without_statement_timeout=without_statement_timeout
+    ) as runtime:
         await reach_database_that_is_there(runtime.engine)
         await check_schema(runtime.engine)
         yield runtime
@@ -96,7 +107,7 @@ def telling_a_busy_database() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ConnectionRefusedError, ConnectionResetError, TimeoutError) as error:
-        if not is_passing(error):
+        if not is_transient(error):
             raise
         fail(f"The database cannot be used now: {explain_failure(error)}. Try again.")
 

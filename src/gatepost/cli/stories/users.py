@@ -135,7 +135,7 @@ def disable(who: str, json: bool) -> None:
     async def story(work: Work) -> UserRead:
         user = await _find(work, who)
         await accounts.disable(work, user.id)
-        return _read(await accounts.get_locked(work, user.id))
+        return _read(await accounts.get_for_update(work, user.id))
 
     user = run_work(story)
     _tell(user, f"Disabled {user.email}. Their sessions have ended.", None, json)
@@ -148,7 +148,7 @@ def enable(who: str, json: bool) -> None:
     async def story(work: Work) -> UserRead:
         user = await _find(work, who)
         await accounts.enable(work, user.id)
-        return _read(await accounts.get_locked(work, user.id))
+        return _read(await accounts.get_for_update(work, user.id))
 
     user = run_work(story)
     _tell(user, f"Enabled {user.email}.", None, json)
@@ -171,7 +171,7 @@ def set_role(who: str, role: Role, json: bool) -> None:
     async def story(work: Work) -> UserRead:
         user = await _find(work, who)
         await accounts.set_role(work, user.id, role)
-        return _read(await accounts.get_locked(work, user.id))
+        return _read(await accounts.get_for_update(work, user.id))
 
     user = run_work(story)
     _tell(user, f"The role of {user.email} is now {user.role.value}.", None, json)

@@ -37,7 +37,7 @@ async def get_user(
 async def _read_user(work: Work, session: CachedSession) -> None:
     """Put the user to the session, and as they are sent; the session was read before."""
     try:
-        read = UserRead.model_validate(await accounts.get_shown(work, session.user_id))
+        read = UserRead.model_validate(await accounts.get_public(work, session.user_id))
     except UserNotFound as error:
         raise InvalidToken from error  # deleted since the session was read
     user = User.model_construct(**dict(read))

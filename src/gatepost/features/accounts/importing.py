@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Protocol
 
-from gatepost.db.diagnosis import was_in_the_way
-from gatepost.db.scratch import Scratch
+from gatepost.db.diagnosis import is_transaction_conflict
+from gatepost.db.temporary_map import TemporaryDiskMap
 from gatepost.features.accounts import repository
 from gatepost.features.accounts.import_batches import Batch, Reading, Refusal
 from gatepost.features.accounts.import_conflicts import Fate, Taken, refusals, sort_out
@@ -133,7 +133,7 @@ async def rehearse_import(
     _refuse_to_write_over(plan.rejected)
     tally = Tally()
     judge = _judge(runtime, plan, runtime.clock.now())
-    with Scratch() as seen:
+    with TemporaryDiskMap() as seen:
         async with _ahead(plan.reading.batches(judge, 0)) as ahead:
             while (batch := await ahead.take()) is not None:
                 ahead.make_next()
@@ -250,7 +250,7 @@ async def _store(run: _Run, batch: Batch, tally: Tally, *, careful: bool) -> Tal
                 return await _store_once(run, batch, tally, careful=careful)
             return await _store_once(run, batch, tally, careful=True, by_address=True)
         except Exception as error:
-            if not was_in_the_way(error):
+            if not is_transaction_conflict(error):
                 raise
     raise ImportStopped("Too much else is being written to the database. Run it again to go on.")
 
@@ -332,7 +332,7 @@ async def _hash_passwords(runtime: Runtime, batch: Batch) -> None:
     ]
 
 
-def _sort_out_with(seen: Scratch, batch: Batch, taken: Taken) -> list[Fate]:
+def _sort_out_with(seen: TemporaryDiskMap, batch: Batch, taken: Taken) -> list[Fate]:
     """What would become of the rows, if those that came before them in the file had been made."""
     keys = [f"@{row.email_key}" for row in batch.rows]
     keys += [f"u{row.username_key}" for row in batch.rows if row.username_key is not None]

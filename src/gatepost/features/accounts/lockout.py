@@ -25,7 +25,7 @@ async def record_lock(work: Work, user_id: int | None) -> None:
 async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
     """Forget the wrong passwords of a user; raises `UserNotFound` or `StoreUnavailable`."""
     user = await accounts.get(work, user_id)
-    await work.let_go()
+    await work.commit_and_release()
     await work.runtime.lockout.unlock(account_of(user.id, ""))
     await audit.record(work, Event.LOGIN_UNLOCKED, audit.About(user_id=user_id, actor_id=actor_id))
     return user
@@ -34,7 +34,7 @@ async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
 async def unlock_elsewhere(work: Work, user_id: int) -> User:
     """As `unlock`, from a process that serves nobody."""
     user = await accounts.get(work, user_id)
-    await work.let_go()
+    await work.commit_and_release()
     await work.runtime.lockout.unlock_elsewhere(account_of(user.id, ""))
     await audit.record(work, Event.LOGIN_UNLOCKED, audit.About(user_id=user_id))
     return user

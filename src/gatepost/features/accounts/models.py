@@ -46,7 +46,7 @@ class Credentials(NamedTuple):
     is_active: bool
 
 
-class Shown(NamedTuple):
+class PublicUser(NamedTuple):
     """What of a user's row is shown: no hash, no key."""
 
     id: int

@@ -26,8 +26,8 @@ async def hash_new(
 ) -> str:
     """Hash a password that meets the policy; raises `WeakPassword` naming every unmet rule.
 
-    The caller holds no transaction: `work.let_go()` comes first. `loc` is where in the request
-    the password stands.
+    The caller holds no transaction: `work.commit_and_release()` comes first. `loc` is where in the
+    request the password stands.
     """
     accepted = password_policy.check(password, work.runtime.settings, identities, loc=loc)
     return await work.runtime.passwords.hash(accepted)
@@ -40,7 +40,7 @@ async def change(work: Work, principal: Principal, current: str, new: str) -> No
     """
     user = await confirm(work, principal, current)
     confirmed_hash, identities = user.password_hash, identities_of(user)
-    await work.let_go()
+    await work.commit_and_release()
     new_hash = await hash_new(work, new, identities, ("body", "new_password"))
 
     async def store() -> None:
@@ -79,7 +79,7 @@ async def confirm(work: Work, principal: Principal, password: str) -> User:
     """
     user = await accounts.find(work, principal.user_id)
     hashed = None if user is None else user.password_hash
-    await work.let_go()
+    await work.commit_and_release()
     account = lockout.account_of(principal.user_id, "")
     async with work.runtime.lockout.attempt(account, work.origin.address) as attempt:
         verification = await work.runtime.passwords.verify(password, hashed)
@@ -97,7 +97,7 @@ async def confirm(work: Work, principal: Principal, password: str) -> User:
 
 async def _lock_unchanged(work: Work, principal: Principal, hashed: str | None) -> User:
     """The caller, if nobody deleted, disabled or changed them while a password was hashed."""
-    user = await accounts.find_locked(work, principal.user_id)
+    user = await accounts.find_for_update(work, principal.user_id)
     if user is None or not user.is_active:
         raise InvalidToken
     if user.password_hash != hashed:
@@ -108,11 +108,11 @@ async def _lock_unchanged(work: Work, principal: Principal, hashed: str | None) 
 async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = None) -> None:
     """Set a password for a user and end all their sessions; raises `WeakPassword`."""
     user = await accounts.get(work, user_id)
-    await work.let_go()
+    await work.commit_and_release()
     new_hash = await hash_new(work, new, identities_of(user))
 
     async def store() -> None:
-        await accounts.get_locked(work, user_id)
+        await accounts.get_for_update(work, user_id)
         await accounts.store_new_password(work, user_id, new_hash)
         await sessions.end_all(work, user_id, actor_id=actor_id)
         about = audit.About(user_id=user_id, actor_id=actor_id)
@@ -139,7 +139,7 @@ async def create(work: Work, wanted: Wanted, *, actor_id: int | None = None) -> 
     Raises `ValidationFailed` as `accounts.create` does.
     """
     accounts.refuse_special_domain(work, wanted.email)
-    await work.let_go()
+    await work.commit_and_release()
     password_hash = None
     if wanted.password is not None:
         identities = (wanted.email, wanted.username, wanted.full_name)

@@ -8,16 +8,16 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, select, up
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gatepost.db.autocommit import AutocommitExecutor, Condition, Insertion, OpenDb
 from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import Condition, Insertion, LoneStatements, OpenDb
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.db.savepoints import add_unless_taken, unless_taken
 from gatepost.features.accounts.errors import UserReferenced
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.import_conflicts import Taken
 from gatepost.features.accounts.judging import Likeness, NewRow
-from gatepost.features.accounts.models import Credentials, Shown, User, UserImport
+from gatepost.features.accounts.models import Credentials, PublicUser, User, UserImport
 from gatepost.features.callers.roles import Role
 
 _KEYS_IN_A_QUERY = 1_000
@@ -43,7 +43,7 @@ _UNCHANGED = (
     )
     .with_for_update(key_share=True)
 )
-_SHOW = select(*(getattr(User, name) for name in Shown._fields)).where(
+_SHOW = select(*(getattr(User, name) for name in PublicUser._fields)).where(
     User.id == bindparam("of_user")
 )
 _USERS = User.metadata.tables[User.__tablename__]
@@ -84,9 +84,9 @@ async def find_taken(db: AsyncSession, rows: Sequence[NewRow]) -> Taken:
     return taken
 
 
-async def find_shown(open_db: OpenDb, lone: LoneStatements, user_id: int) -> Shown | None:
+async def find_public(open_db: OpenDb, lone: AutocommitExecutor, user_id: int) -> PublicUser | None:
     row = await lone.first(open_db, _SHOW, {"of_user": user_id})
-    return None if row is None else Shown(*row)
+    return None if row is None else PublicUser(*row)
 
 
 async def find(db: AsyncSession, user_id: int) -> User | None:
@@ -102,7 +102,7 @@ async def find_by_username_key(db: AsyncSession, key: str) -> User | None:
 
 
 async def find_credentials(
-    open_db: OpenDb, lone: LoneStatements, key: str, *, is_email: bool
+    open_db: OpenDb, lone: AutocommitExecutor, key: str, *, is_email: bool
 ) -> Credentials | None:
     query = _CREDENTIALS_BY_EMAIL if is_email else _CREDENTIALS_BY_USERNAME
     row = await lone.first(open_db, query, {"key": key})
@@ -110,7 +110,7 @@ async def find_credentials(
 
 
 async def insert_while_unchanged(
-    lone: LoneStatements, known: Credentials, also: Condition, rows: Sequence[Insertion]
+    lone: AutocommitExecutor, known: Credentials, also: Condition, rows: Sequence[Insertion]
 ) -> bool:
     """Insert rows if these are still an active user's credentials, and `also` holds; else False."""
     values = {

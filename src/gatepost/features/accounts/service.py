@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.db.lone import Condition, Insertion
+from gatepost.db.autocommit import Condition, Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import repository
@@ -16,7 +16,7 @@ from gatepost.features.accounts.identity import (
     canonical_username,
     has_public_domain,
 )
-from gatepost.features.accounts.models import Credentials, Shown, User
+from gatepost.features.accounts.models import Credentials, PublicUser, User
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.callers.roles import Role
@@ -81,7 +81,7 @@ async def find_by_login(work: Work, login: str) -> User | None:
 async def find_credentials(work: Work, login: str) -> Credentials | None:
     """What a password for this email address or username is compared with; holds nothing."""
     return await repository.find_credentials(
-        work.open_db, work.runtime.lone_statements, key_of_login(login), is_email="@" in login
+        work.open_db, work.runtime.autocommit, key_of_login(login), is_email="@" in login
     )
 
 
@@ -93,8 +93,8 @@ async def insert_while_unchanged(
     False where it does not, where it failed, and on databases that have no such statement: nothing
     then is known, and the ordinary way is to be gone.
     """
-    lone = work.runtime.lone_statements
-    return lone.goes_straight and await repository.insert_while_unchanged(lone, known, also, rows)
+    lone = work.runtime.autocommit
+    return lone.is_direct and await repository.insert_while_unchanged(lone, known, also, rows)
 
 
 def key_of_login(login: str) -> str:
@@ -115,24 +115,24 @@ async def get(work: Work, user_id: int) -> User:
     return user
 
 
-async def get_shown(work: Work, user_id: int) -> Shown:
+async def get_public(work: Work, user_id: int) -> PublicUser:
     """What is shown of the user, if all else that the work asks is who is calling.
 
     Raises `UserNotFound`.
     """
-    shown = await repository.find_shown(work.open_db, work.runtime.lone_statements, user_id)
+    shown = await repository.find_public(work.open_db, work.runtime.autocommit, user_id)
     if shown is None:
         raise UserNotFound
     return shown
 
 
-async def find_locked(work: Work, user_id: int) -> User | None:
+async def find_for_update(work: Work, user_id: int) -> User | None:
     """The user as of now, held until the transaction ends; None if there is none."""
     return await repository.lock(work.db, user_id)
 
 
-async def get_locked(work: Work, user_id: int) -> User:
-    """As `find_locked`, but raises `UserNotFound`."""
+async def get_for_update(work: Work, user_id: int) -> User:
+    """As `find_for_update`, but raises `UserNotFound`."""
     user = await repository.lock(work.db, user_id)
     if user is None:
         raise UserNotFound
@@ -155,7 +155,7 @@ async def change_profile(
 
     A new address has not been verified yet.
     """
-    user = await get_locked(work, user_id)
+    user = await get_for_update(work, user_id)
     values = dict(changes)
     if "email" in values:
         values["email_key"] = canonical_email(values["email"])
@@ -170,13 +170,13 @@ async def change_profile(
         await _change(work, user_id, values)
         about = audit.About(user_id=user_id, actor_id=actor_id, details={"fields": sorted(changes)})
         await audit.record(work, Event.USER_UPDATED, about)
-    return await get_locked(work, user_id)
+    return await get_for_update(work, user_id)
 
 
 async def set_role(work: Work, user_id: int, role: Role, *, actor_id: int | None = None) -> None:
     """Give a role, effective from the user's next request on; raises `LastAdmin`."""
     await _lock_with_admins(work, user_id, stays=role is Role.ADMIN)
-    user = await get_locked(work, user_id)
+    user = await get_for_update(work, user_id)
     if user.role == role.value:
         return
     await _change(work, user_id, {"role": role.value})
@@ -190,7 +190,7 @@ async def set_role(work: Work, user_id: int, role: Role, *, actor_id: int | None
 async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
     """Lock a user out and end their sessions; raises `LastAdmin`."""
     await _lock_with_admins(work, user_id, stays=False)
-    user = await get_locked(work, user_id)
+    user = await get_for_update(work, user_id)
     if not user.is_active:
         return
     await _change(work, user_id, {"is_active": False})
@@ -200,7 +200,7 @@ async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> N
 
 async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
     """Let a disabled user log in again."""
-    user = await get_locked(work, user_id)
+    user = await get_for_update(work, user_id)
     if user.is_active:
         return
     await _change(work, user_id, {"is_active": True})
@@ -215,7 +215,7 @@ async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> No
     await _lock_with_admins(work, user_id, stays=False)
     if not await repository.remove(work.db, user_id):
         raise UserNotFound
-    work.announce(user_id)
+    work.invalidate(user_id)
     await audit.record(work, Event.USER_DELETED, audit.About(user_id=user_id, actor_id=actor_id))
 
 
@@ -232,7 +232,7 @@ async def store_new_password(work: Work, user_id: int, password_hash: str) -> No
 async def _change(work: Work, user_id: int, values: dict[str, Any]) -> None:
     if not await repository.change(work.db, user_id, {**values, "updated_at": work.now}):
         raise await _which_is_taken(work, values.get("email_key"), user_id)
-    work.announce(user_id)
+    work.invalidate(user_id)
 
 
 async def _lock_with_admins(work: Work, user_id: int, *, stays: bool) -> None:

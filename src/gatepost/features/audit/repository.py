@@ -11,8 +11,8 @@ from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, delete, 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gatepost.db.autocommit import Insertion
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import Insertion
 from gatepost.db.paging import Page, PageRequest, fetch_newest
 from gatepost.db.savepoints import add_unless_taken
 from gatepost.features.audit.filters import EventFilter

@@ -33,7 +33,9 @@ async def keep_sealing(runtime: Runtime, every: timedelta = EVERY) -> None:
     seconds, fails = every.total_seconds(), False
     # Several processes that started together shall not seal together.
     apart = secrets.SystemRandom()
-    while await runtime.rest(seconds * (_PATIENCE if fails else 1) * apart.uniform(0.5, 1.5)):
+    while await runtime.wait_or_stop(
+        seconds * (_PATIENCE if fails else 1) * apart.uniform(0.5, 1.5)
+    ):
         try:
             await seal_all(runtime)
         except Exception:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from gatepost.db.lone import Insertion
+from gatepost.db.autocommit import Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.features.audit import chain, repository
 from gatepost.features.audit.events import MEANINGS, Event
@@ -92,7 +92,7 @@ async def record_apart(work: Work, event: Event, about: About) -> None:
 
     Lets the request's transaction go first: SQLite has room for one writer only.
     """
-    await work.let_go()
+    await work.commit_and_release()
     async with begin_work(work.runtime, work.origin) as apart:
         await record(apart, event, about)
 

@@ -153,7 +153,7 @@ async def _walk(
             report.add(inspector.inspect(row))
             if anchor is not None and row.position == anchor.position:
                 _compare_with_anchor(report, row, anchor)
-        await work.let_go()
+        await work.commit_and_release()
         if not rows:
             break
         progress(inspector.position - beginning, end - beginning)
@@ -213,4 +213,4 @@ async def _check_unsealed(
                 report.add(inspector.inspect_unsealed(row))
         report.unsealed += len(rows)
         last_id = rows[-1].id
-        await work.let_go()
+        await work.commit_and_release()

@@ -49,7 +49,7 @@ async def register_many(
     hashed first, so that the accounts are written in one short transaction.
     """
     actor_id = refuse_if_closed(work, registrar)
-    await work.let_go()
+    await work.commit_and_release()
     prepared = await _prepare_all(work, rows)
     tries = count()
     outcomes = await write(work, lambda: _create_all(work, prepared, tries, actor_id))

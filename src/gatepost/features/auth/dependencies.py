@@ -22,7 +22,7 @@ async def find_registrar(
     """
     if runtime.settings.registration_open:
         return None
-    await work.let_go()  # nobody needs two connections at a time
+    await work.commit_and_release()  # nobody needs two connections at a time
     registrar = None
     with suppress(NotAuthenticated):
         session, _ = await find_session(request, runtime)

@@ -60,7 +60,7 @@ async def authenticate(work: Work, login: str, password: str) -> User:
 async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
     """Start the session in one statement, which finds the user unchanged; None if none was."""
     known = proof.known
-    if not work.runtime.lone_statements.goes_straight or proof.rehashed is not None:
+    if not work.runtime.autocommit.is_direct or proof.rehashed is not None:
         return None
     opening = await sessions.prepare(work, known.id, known.role, PASSWORD)
     if opening is None:
@@ -88,7 +88,7 @@ async def _with_user(
     """Run a story with the user locked whose password was verified, and who is the same as then."""
     for attempt in range(_ATTEMPTS):
         if attempt:
-            await work.let_go()  # nobody is kept waiting while a password is hashed
+            await work.commit_and_release()  # nobody is kept waiting while a password is hashed
             # Another login rehashed it, or its owner changed it: verify against what it is now.
             proof = await _verify(work, login, password)
         answer = await write(work, partial(_while_unchanged, work, login, proof, story))
@@ -101,7 +101,7 @@ async def _while_unchanged(
     work: Work, login: str, proof: _Proof, story: Callable[[User], Awaitable[T]]
 ) -> T | None:
     """Run the story with the user locked; None where the password is another one by now."""
-    user = await accounts.find_locked(work, proof.known.id)
+    user = await accounts.find_for_update(work, proof.known.id)
     if user is None or not user.is_active:
         raise await _refusal(work, login, proof.known.id)  # deleted or disabled meanwhile
     if user.password_hash != proof.known.password_hash:
@@ -116,7 +116,7 @@ async def _verify(work: Work, login: str, password: str) -> _Proof:
     user_id = None if known is None else known.id
     password_hash = None if known is None else known.password_hash
     may_log_in = known is not None and known.is_active
-    await work.let_go()
+    await work.commit_and_release()
     account = lockout.account_of(user_id, login)
     async with work.runtime.lockout.attempt(account, work.origin.address) as attempt:
         verification = await work.runtime.passwords.verify(password, password_hash)

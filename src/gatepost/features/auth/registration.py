@@ -20,7 +20,7 @@ async def register(
     `ValidationFailed` as `prepare` does.
     """
     actor_id = refuse_if_closed(work, registrar)
-    await work.let_go()
+    await work.commit_and_release()
     new = await prepare(work, registration)
     return await write(work, lambda: accounts.create(work, new, actor_id=actor_id))
 

@@ -144,11 +144,11 @@ async def _begin(request: Request, work: Work, caller: str) -> None:
         ),
     )
     expect_no_transaction("a turn")
-    turn = work.runtime.turns.setdefault(attempt.name, asyncio.Lock())
+    turn = work.runtime.keyed_locks.setdefault(attempt.name, asyncio.Lock())
     await pending.held.enter_async_context(turn)
     pending.begun = (work, attempt)
     answer = await idempotency.find(work, attempt)
-    await work.let_go()  # the route has yet to hash, or to ask the store
+    await work.commit_and_release()  # the route has yet to hash, or to ask the store
     if answer is not None:
         raise _Replay(answer)
 
@@ -184,9 +184,9 @@ async def _answer_of_another(pending: _Pending, refusal: Problem | DBAPIError) -
         return None
     work, attempt = pending.begun
     if isinstance(refusal, Problem) and refusal.keeps_writes:
-        await work.let_go()
+        await work.commit_and_release()
     else:
-        await work.give_up()
+        await work.rollback_and_release()
     return await idempotency.find(work, attempt)
 
 

@@ -77,9 +77,9 @@ async def keep(work: Work, attempt: Attempt, answer: Answer) -> Answer | None:
     """
     encrypted = work.runtime.answer_cipher.encrypt(_pack(answer), context=attempt.name.encode())
     if await repository.put(work.db, attempt.name, attempt.fingerprint, encrypted, work.now):
-        await work.let_go()
+        await work.commit_and_release()
         return None
-    await work.give_up()
+    await work.rollback_and_release()
     first = await find(work, attempt)
     if first is None:
         raise IdempotencyConflict("Send it again.")

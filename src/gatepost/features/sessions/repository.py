@@ -24,8 +24,8 @@ from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gatepost.db.autocommit import AutocommitExecutor, Condition, Insertion, OpenDb
 from gatepost.db.counts import rows_changed
-from gatepost.db.lone import Condition, Insertion, LoneStatements, OpenDb
 from gatepost.db.paging import Page, PageRequest, fetch_oldest
 from gatepost.features.sessions.models import Generation, Login, Session
 
@@ -141,7 +141,7 @@ def insertion(session_id: int, values: Mapping[str, Any]) -> Insertion:
     return Insertion(_SESSIONS, {"id": session_id, **values})
 
 
-async def reserve_ids(open_db: OpenDb, lone: LoneStatements) -> Sequence[int]:
+async def reserve_ids(open_db: OpenDb, lone: AutocommitExecutor) -> Sequence[int]:
     """Ids that no other session will have, of which a login takes one at a time."""
     row = await lone.first(open_db, _RESERVED, {})
     return [] if row is None else list(row[0])
@@ -153,7 +153,7 @@ async def find(db: AsyncSession, session_id: int) -> Session | None:
 
 
 async def find_login(
-    open_db: OpenDb, lone: LoneStatements, session_id: int, now: datetime
+    open_db: OpenDb, lone: AutocommitExecutor, session_id: int, now: datetime
 ) -> Login | None:
     """Who is calling, if the session is live."""
     row = await lone.first(open_db, _LOGIN, {"of_session": session_id, "at": now})
@@ -169,13 +169,13 @@ async def find_live(db: AsyncSession, session_id: int, now: datetime) -> Session
 
 
 async def spend_generation(
-    open_db: OpenDb, lone: LoneStatements, spending: Spending
+    open_db: OpenDb, lone: AutocommitExecutor, spending: Spending
 ) -> Generation | None:
     """Move a live session on to its next generation: of concurrent callers exactly one does.
 
     None for all the others.
     """
-    if lone.goes_straight:
+    if lone.is_direct:
         row = await lone.first_together(_SPEND_MANY, Spending._fields, spending)
         if row is not None:
             return Generation(*row)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gatepost.db.lone import Condition, Insertion
+from gatepost.db.autocommit import Condition, Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
@@ -69,8 +69,10 @@ async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening |
         return None
     reserved = work.runtime.reserved_session_ids
     if not reserved:
-        reserved.extend(await repository.reserve_ids(work.open_db, work.runtime.lone_statements))
-        await work.let_go()  # where that took a transaction: what follows needs its connection
+        reserved.extend(await repository.reserve_ids(work.open_db, work.runtime.autocommit))
+        await (
+            work.commit_and_release()
+        )  # where that took a transaction: what follows needs its connection
     session_id = reserved.popleft()
     values = _values_of_new(work, user_id, role, method)
     about = audit.About(user_id=user_id, session_id=session_id, method=method)
@@ -104,9 +106,7 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
         at=now,
         until=_idle_end(work, now),
     )
-    renewed = await repository.spend_generation(
-        work.open_db, work.runtime.lone_statements, spending
-    )
+    renewed = await repository.spend_generation(work.open_db, work.runtime.autocommit, spending)
     if renewed is None:
         return tokens.issue(work.runtime, await _find_just_spent(work, claims))
     work.after_commit(work.runtime.metrics.count_renewal)
@@ -135,7 +135,7 @@ async def look_up(work: Work, access_token: str) -> CachedSession:
     that is over.
     """
     claims = await tokens.read_access_token(work, access_token)
-    session_id, lone = claims.session_id, work.runtime.lone_statements
+    session_id, lone = claims.session_id, work.runtime.autocommit
     mark = cache_of(work.runtime).begin_reading(session_id)
     login = await repository.find_login(work.open_db, lone, session_id, work.now)
     if login is None or str(login.user_id) != claims.subject:
@@ -183,7 +183,7 @@ async def end_one(work: Work, user_id: int, session_id: int) -> None:
     """End one of a user's sessions; raises `SessionNotFound` for a stranger's too."""
     if not await repository.end_of_user(work.db, user_id, session_id, work.now):
         raise SessionNotFound
-    work.announce(user_id)
+    work.invalidate(user_id)
     await audit.record(
         work, Event.SESSION_ENDED, audit.About(user_id=user_id, session_id=session_id)
     )
@@ -195,7 +195,7 @@ async def end_all(
     """End every session of a user, but perhaps one; returns how many."""
     ended = await repository.end_all(work.db, user_id, work.now, but=but)
     if ended:
-        work.announce(user_id)
+        work.invalidate(user_id)
         about = audit.About(user_id=user_id, actor_id=actor_id, details={"sessions": ended})
         await audit.record(work, Event.SESSIONS_ENDED, about)
     return ended
@@ -204,7 +204,7 @@ async def end_all(
 async def change_role(work: Work, user_id: int, role: str) -> None:
     """Let a user's live sessions speak with the new role from their next request on."""
     await repository.change_role(work.db, user_id, role)
-    work.announce(user_id)
+    work.invalidate(user_id)
 
 
 async def purge(work: Work) -> int:
@@ -217,7 +217,7 @@ async def _make_room(work: Work, user_id: int) -> None:
     most = work.runtime.settings.sessions_per_user
     ended, last = await repository.end_oldest(work.db, user_id, work.now, but=most - 1)
     if ended:
-        work.announce(user_id)
+        work.invalidate(user_id)
         session_id = last if ended == 1 else None
         about = audit.About(user_id=user_id, session_id=session_id, details={"sessions": ended})
         await audit.record(work, Event.SESSION_DISPLACED, about)
@@ -225,7 +225,7 @@ async def _make_room(work: Work, user_id: int) -> None:
 
 async def _end(work: Work, user_id: int, session_id: int) -> None:
     if await repository.end(work.db, session_id, work.now):
-        work.announce(user_id)
+        work.invalidate(user_id)
         about = audit.About(user_id=user_id, session_id=session_id)
         await audit.record(work, Event.SESSION_ENDED, about)
 
@@ -252,7 +252,7 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
         raise InvalidToken
     if not await repository.end(work.db, session.id, now):
         raise InvalidToken  # a replay at the same moment has ended it, and told
-    work.announce(session.user_id)
+    work.invalidate(session.user_id)
     about = audit.About(
         user_id=session.user_id,
         session_id=session.id,

@@ -66,7 +66,7 @@ async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, 
         async with ring.reading:
             if not ring.is_younger(age, work.now):
                 await read_ring(work)
-                await work.let_go()
+                await work.commit_and_release()
     return ring.verifying
 
 
@@ -84,9 +84,9 @@ async def read_ring(work: Work) -> None:
     rows = [k for k in await repository.list_live(work.db, work.now) if _is_ours(work, k)]
     signing = next((row for row in rows if row.retires_at is None), None)
     if signing is None:
-        await work.let_go()
+        await work.commit_and_release()
         signing = await _create(work)
-        await work.let_go()  # before anybody signs with it
+        await work.commit_and_release()  # before anybody signs with it
         rows = [signing, *rows]
     keys: dict[str | None, Key] = {row.kid: _decrypt(work, row) for row in rows}
     work.runtime.key_ring.replace(keys[signing.kid], keys, work.now)
@@ -99,7 +99,7 @@ async def rotate(work: Work, overlap: timedelta) -> StoredKey:
     """
     for row in await repository.list_live(work.db, work.now):
         _decrypt(work, row)
-    await work.let_go()
+    await work.commit_and_release()
     key = await _create(work)
     await repository.retire_others(work.db, key.id, work.now + max(overlap, SHORTEST_OVERLAP))
     await audit.record(work, Event.SIGNING_KEY_ROTATED, audit.About(details={"kid": key.kid}))

@@ -57,7 +57,7 @@ class Condition(NamedTuple):
     values: Values
 
 
-class LoneStatements:
+class AutocommitExecutor:
     """Runs a statement straight on a pooled connection's driver, where that commits it too.
 
     Whoever asks holds no transaction: nobody needs two connections at a time.
@@ -67,7 +67,7 @@ class LoneStatements:
         """Where `is_traced`, all go by way of the session, which is what traces look at."""
         self.dialect = engine.dialect
         self._engine = engine
-        self.goes_straight = engine.dialect.driver == "asyncpg" and not is_traced
+        self.is_direct = engine.dialect.driver == "asyncpg" and not is_traced
         # Where a connection cannot be made, the pool raises what SQLAlchemy makes of the driver's.
         self._failures = (*_FAILURES, engine.dialect.loaded_dbapi.Error)
         self._compiled: dict[Executable, _Compiled] = {}
@@ -85,7 +85,7 @@ class LoneStatements:
         connection breaks: what fails here is done again by the session, whose errors everybody
         knows. Raises `TimeoutError` where nothing was heard: nobody is to wait twice.
         """
-        if self.goes_straight:
+        if self.is_direct:
             expect_no_transaction("a statement on its own")
             try:
                 rows = await self.all(statement, values)
@@ -103,7 +103,7 @@ class LoneStatements:
 
         It takes an array for each of `columns`, and the first of them, the key, is what it returns
         first. None where it returns nothing, where it fails, and where another asks for this key:
-        it is then to be asked alone. Only where it `goes_straight`.
+        it is then to be asked alone. Only where it `is_direct`.
         """
         expect_no_transaction("a statement on its own")
         gathering = self._gatherings.get(statement)
@@ -123,7 +123,7 @@ class LoneStatements:
 
         It is one statement. False, and nothing is inserted, where it does not; and where it failed,
         which leaves open whether it was done. Raises `TimeoutError` where nothing was heard. Only
-        where this `goes_straight`.
+        where this `is_direct`.
         """
         expect_no_transaction("a statement on its own")
         kinds = (condition, *(row.table for row in rows))

@@ -1,4 +1,4 @@
-"""A dictionary on the disk, for what would not fit into memory; it is gone when closed."""
+"""A dictionary in a temporary file, for data that does not fit into memory."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from gatepost.files.temporary import has_temporary_folder
 _KEYS_IN_A_QUERY = 500
 
 
-class Scratch:
+class TemporaryDiskMap:
     """Texts by text, in a temporary file that only this process can open.
 
     In memory where there is no place for such a file.
@@ -24,7 +24,7 @@ class Scratch:
         self._file.execute("PRAGMA synchronous = OFF")
         self._file.execute("CREATE TABLE texts (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
 
-    def __enter__(self) -> "Scratch":
+    def __enter__(self) -> "TemporaryDiskMap":
         return self
 
     def __exit__(
