@@ -84,7 +84,7 @@ docs: ## write what is generated of docs/, and .env.example
 lock: ## write the lock files from pyproject.toml (ARGS=--upgrade for the newest of everything)
 	@sh scripts/lock.sh $(ARGS)
 
-bench: ## measure it beside its peers, in about ten minutes (ARGS=--quick for a look in two)
+bench: ## measure it beside its peers, in about a quarter of an hour (ARGS=--quick for a look)
 	$(DEV_ENVIRONMENT)
 	@$(BIN)/python -m bench $(ARGS)
 

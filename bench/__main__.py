@@ -8,8 +8,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +17,12 @@ from bench import (
     authenticated_read,
     cold_start,
     flood,
+    host_routes,
     importing,
+    items,
     login,
     memory,
+    open_loop_flood,
     refresh,
     revocation,
     scale,
@@ -27,22 +30,25 @@ from bench import (
 )
 from bench.plan import CHECK, FULL, QUICK, Plan
 from bench.subjects.floor import Floor
+from bench.subjects.former import Former
 from bench.subjects.gatepost import Gatepost
 from bench.subjects.peers import BetterAuth, DjangoRest, FastapiUsers, FullStackTemplate
 from bench.subjects.subject import Subject
+from bench.support.busyness import busy_share
 from bench.support.cores import choose_cores
 from bench.support.databases import databases
 from bench.support.errors import BenchError
 from bench.support.plot import draw
+from bench.support.questions import Question
 from bench.support.readme import update_readme
 from bench.support.report import verdict, write_report
+from bench.support.requirements import require_programs
 from bench.support.results import Chapter, Results
 from bench.support.stage import Stage, describe_machine
 from bench.support.tables import number
-from bench.support.wrk import require_wrk
 
 FOLDER = Path(__file__).parent
-BUSY = 0.5
+BUSY = 0.1
 SUBJECTS: tuple[type[Subject], ...] = (
     Gatepost,
     Floor,
@@ -53,55 +59,24 @@ SUBJECTS: tuple[type[Subject], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A file of this folder, and how long its answer takes by a plan."""
-
-    title: str
-    ask: Callable[[Stage], Chapter]
-    seconds: Callable[[Plan], float]
-    promises: bool = True
-
-    @property
-    def name(self) -> str:
-        return self.ask.__module__.rpartition(".")[2]
-
-
-def _reading_seconds(plan: Plan) -> float:
-    return len(plan.subjects) * (3 + plan.rounds * (plan.seconds + 0.5))
-
-
-def _login_seconds(plan: Plan) -> float:
-    return len(plan.subjects) * plan.long_rounds * (plan.login_seconds + 2)
-
-
-def _flood_seconds(plan: Plan) -> float:
-    return (len(plan.subjects) - 1) * (2 + plan.long_rounds * (plan.flood_seconds * 1.33 + 4))
-
-
-def _refresh_seconds(plan: Plan) -> float:
-    return 3 * plan.long_rounds * (plan.seconds + 3)
-
-
-def _scale_seconds(plan: Plan) -> float:
-    return 8 + plan.many_users / 45_000 + 8 * plan.long_rounds * (plan.scale_seconds + 0.5)
-
-
-def _sqlite_seconds(plan: Plan) -> float:
-    return 10 + 4 * plan.long_rounds * (plan.seconds + 1) + 2 * plan.flood_seconds + plan.starts
-
-
-QUESTIONS = (
-    Question("authenticated requests", authenticated_read.ask, _reading_seconds),
-    Question("logins", login.ask, _login_seconds),
-    Question("a flood of logins", flood.ask, _flood_seconds),
-    Question("refreshes", refresh.ask, _refresh_seconds),
-    Question("memory", memory.ask, lambda plan: len(plan.subjects) * 3),
-    Question("cold start", cold_start.ask, lambda plan: len(plan.subjects) * 3 * plan.starts),
-    Question("logout across processes", revocation.ask, lambda plan: 5 + plan.revocations * 0.1),
-    Question("import", importing.ask, lambda plan: 15 + plan.imported_users / 12_000),
-    Question("many users", scale.ask, _scale_seconds),
-    Question("SQLite", sqlite.ask, _sqlite_seconds, promises=False),
+# What is measured after a load comes after the loads.
+QUESTIONS: tuple[Question, ...] = tuple(
+    module.QUESTION
+    for module in (
+        authenticated_read,
+        host_routes,
+        items,
+        login,
+        flood,
+        open_loop_flood,
+        refresh,
+        memory,
+        cold_start,
+        revocation,
+        importing,
+        scale,
+        sqlite,
+    )
 )
 
 
@@ -138,6 +113,7 @@ def main() -> int:
         _keep(Results.load(FOLDER / "results.json"))
         return 0
     plan = CHECK if options.check else QUICK if options.quick else FULL
+    plan = replace(plan, former=options.former)
     names = {name for name in options.only.split(",") if name}
     questions = [each for each in QUESTIONS if not names or each.name in names]
     if options.check:
@@ -151,7 +127,7 @@ def main() -> int:
         sys.stderr.write("Stopped; nothing is left of it.\n")
         return 130
     # A look is for the eye: it does not replace what is published.
-    if plan is FULL and (options.keep or not names):
+    if plan.mode == FULL.mode and (options.keep or not names):
         _keep(results)
     else:
         _publish(results, Path(tempfile.mkdtemp(prefix="gatepost-bench-")))
@@ -167,13 +143,20 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--keep", action="store_true", help="with --only: in the place of what was published"
     )
+    parser.add_argument(
+        "--beside",
+        dest="former",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout, with its .venv, to measure in the same run",
+    )
     parser.add_argument("--report", action="store_true", help="write the report again, from JSON")
     return parser.parse_args()
 
 
 def run(plan: Plan, questions: Sequence[Question]) -> Results:
     """Ask these questions by a plan."""
-    wrk = require_wrk()
+    wrk = require_programs()
     cores = choose_cores()
     # The bench itself has its place beside the load.
     os.sched_setaffinity(0, {cores.load})
@@ -182,12 +165,12 @@ def run(plan: Plan, questions: Sequence[Question]) -> Results:
     with _temporary_folder() as folder, databases(cores) as found:
         stage = Stage(plan, cores, found, folder, progress.say)
         machine = describe_machine(cores, found, wrk)
-        if os.getloadavg()[0] > BUSY:
-            progress.say("this machine is busy with something else: the ratios will be off")
         try:
             for subject in SUBJECTS:
                 if subject.name in plan.subjects:
                     stage.invite(subject())
+            if plan.former is not None:
+                stage.invite(Former(plan.former))
             chapters = [
                 _ask(question, place, stage, progress) for place, question in enumerate(questions)
             ]
@@ -207,6 +190,13 @@ def run(plan: Plan, questions: Sequence[Question]) -> Results:
 def _ask(question: Question, place: int, stage: Stage, progress: Progress) -> Chapter:
     """Ask one question; a failure is its answer, and the others are asked all the same."""
     progress.begin(place)
+    busy = busy_share()
+    if busy > BUSY:
+        progress.say(f"something else keeps {busy:.0%} of this machine busy: ratios will be off")
+    return replace(_answer(question, stage), busy=busy)
+
+
+def _answer(question: Question, stage: Stage) -> Chapter:
     try:
         return question.ask(stage)
     except Exception as error:  # noqa: BLE001 - whatever it was, the rest of the run is worth having
@@ -227,7 +217,8 @@ def _keep(results: Results) -> None:
     """Publish these answers; those to other questions stay as they were."""
     published = FOLDER / "results.json"
     if len(results.chapters) < len(QUESTIONS):
-        results = Results.load(published).with_chapters(results.chapters)
+        order = [question.name for question in QUESTIONS]
+        results = Results.load(published).with_chapters(results.chapters, order)
     _publish(results, FOLDER)
     update_readme(FOLDER.parent / "README.md", results)
 

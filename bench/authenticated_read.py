@@ -2,9 +2,11 @@
 
 from functools import partial
 
+from bench.plan import Plan
 from bench.subjects.floor import Floor
 from bench.subjects.gatepost import Gatepost
 from bench.subjects.peers import FastapiUsers
+from bench.support.questions import Question
 from bench.support.results import Chapter, Figure
 from bench.support.server import Server
 from bench.support.stage import Stage, alternate
@@ -68,3 +70,10 @@ def _figures(stage: Stage, rates: Samples) -> list[Figure]:
         headline = "authenticated requests/s, over fastapi-users"
         figures.append(ratio_figure(of_peer, rates, rows, at_least(10), headline))
     return figures
+
+
+def _seconds(plan: Plan) -> float:
+    return plan.servers * (3 + plan.rounds * (plan.seconds + 0.5))
+
+
+QUESTION = Question("authenticated requests", ask, _seconds)

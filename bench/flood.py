@@ -1,13 +1,18 @@
 """What do all others notice while sixteen connections log in without pause?"""
 
+import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.authenticated_read import CONNECTIONS
 from bench.login import CONNECTIONS as FLOODING
+from bench.plan import Plan
 from bench.subjects.gatepost import Gatepost
 from bench.support.medians import median
+from bench.support.questions import Question
 from bench.support.results import Chapter, Figure
 from bench.support.server import Server
 from bench.support.stage import Stage, alternate
@@ -79,15 +84,22 @@ def measure(server: Server, seconds: int) -> Flood:
     server.process.settle()
     reading = server.reading(CONNECTIONS)
     idle = reading.run(max(seconds // 3, 2)).check()
-    logging_in = server.load(server.login_requests(), FLOODING)
-    with logging_in.running(seconds + 2 * HEAD_START_SECONDS):
-        time.sleep(HEAD_START_SECONDS)
+    with flooding(server, seconds):
         flooded = reading.run(seconds)
     if not flooded.requests:
         # Nobody was answered: the slowest waited for as long as this was watched, at the least.
         flooded = replace(flooded, p99_ms=seconds * 1000.0)
     server.process.settle()  # else what is left of its flood would weigh on the next one's peace
     return Flood(idle, flooded)
+
+
+@contextmanager
+def flooding(server: Server, seconds: float) -> Iterator[None]:
+    """Have sixteen connections log in while the block runs, for so long at least."""
+    logging_in = server.load(server.login_requests(), FLOODING)
+    with logging_in.running(math.ceil(seconds) + 2 * HEAD_START_SECONDS):
+        time.sleep(HEAD_START_SECONDS)
+        yield
 
 
 def figures(p99: list[float] | None, rate: list[float] | None) -> list[Figure]:
@@ -99,3 +111,10 @@ def figures(p99: list[float] | None, rate: list[float] | None) -> list[Figure]:
         Figure(of_p99, median(p99) if p99 else None, at_most(1.5), headline=headline),
         Figure(of_rate, median(rate) if rate else None, at_least(0.8)),
     ]
+
+
+def _seconds(plan: Plan) -> float:
+    return (plan.servers - 1) * (2 + plan.long_rounds * (plan.flood_seconds * 1.33 + 4))
+
+
+QUESTION = Question("a flood of logins", ask, _seconds)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import asyncpg
 
+from bench.plan import Plan
 from bench.subjects.gatepost import Gatepost, gatepost
 from bench.support.cores import running_on
 from bench.support.databases import Database
 from bench.support.errors import BenchError
 from bench.support.processes import run
+from bench.support.questions import Question
 from bench.support.results import Chapter
 from bench.support.server import Server
 from bench.support.stage import Stage, alternate
@@ -102,3 +104,10 @@ async def _copy_users(database: Database) -> float:
         return len(records) / (time.monotonic() - began)
     finally:
         await connection.close()
+
+
+def _seconds(plan: Plan) -> float:
+    return 15 + plan.imported_users / 12_000
+
+
+QUESTION = Question("import", ask, _seconds)

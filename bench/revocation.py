@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.plan import Plan
 from bench.subjects.gatepost import Gatepost
 from bench.subjects.subject import EMAILS, Caller
 from bench.support.errors import BenchError
 from bench.support.http import HOST, Request
 from bench.support.medians import median
+from bench.support.questions import Question
 from bench.support.results import Chapter, Figure
 from bench.support.server import START_SECONDS, Server
 from bench.support.stage import Stage
@@ -90,7 +92,7 @@ class _OfFour(Gatepost):
     name = "Gatepost with four processes"
 
     def __init__(self, redis_url: str) -> None:
-        self.settings = {"REDIS_URL": redis_url, "WORKERS": str(WORKERS)}  # type: ignore[misc]
+        self.settings = {"REDIS_URL": redis_url, "WORKERS": str(WORKERS)}
 
 
 def _with_workers(stage: Stage, redis_url: str) -> list[float]:
@@ -183,3 +185,10 @@ def _socket_inodes(pid: int) -> list[str]:
         except OSError:
             continue
     return [link[8:-1] for link in links if link.startswith("socket:[")]
+
+
+def _seconds(plan: Plan) -> float:
+    return 5 + plan.revocations * 0.1
+
+
+QUESTION = Question("logout across processes", ask, _seconds)

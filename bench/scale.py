@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench.importing import import_file
+from bench.plan import Plan
 from bench.subjects.gatepost import GatepostWithCheapHashes, gatepost
 from bench.subjects.subject import EMAILS, PASSWORD
 from bench.support.http import Request, post_json, send_expecting_success
 from bench.support.medians import median
 from bench.support.processes import run
+from bench.support.questions import Question
 from bench.support.results import Chapter, Figure
 from bench.support.server import Server
 from bench.support.stage import Stage, alternate
@@ -129,3 +131,10 @@ def _rate(server: Server, requests: Sequence[Request], seconds: int) -> float:
     server.process.settle()
     send_expecting_success(server.site.port, requests[0])
     return server.load(requests, 1).run(seconds).check().per_second
+
+
+def _seconds(plan: Plan) -> float:
+    return 8 + plan.many_users / 45_000 + 8 * plan.long_rounds * (plan.scale_seconds + 0.5)
+
+
+QUESTION = Question("many users", ask, _seconds)

@@ -4,9 +4,11 @@ import sqlite3
 from functools import partial
 
 from bench import authenticated_read, cold_start, flood, login, memory, refresh
+from bench.plan import Plan
 from bench.subjects.floor import Floor
 from bench.subjects.gatepost import GatepostOnSqlite
 from bench.support.medians import median
+from bench.support.questions import Question
 from bench.support.results import Chapter
 from bench.support.server import Server
 from bench.support.stage import Stage, alternate
@@ -61,3 +63,10 @@ def _flood(stage: Stage, server: Server) -> list[tuple[str, str]]:
         ("p99 in a flood of logins, over idle", f"{number(median([f.p99 for f in found]))} x"),
         ("requests/s in that flood, over idle", f"{number(median([f.rate for f in found]))} x"),
     ]
+
+
+def _seconds(plan: Plan) -> float:
+    return 10 + 4 * plan.long_rounds * (plan.seconds + 1) + 2 * plan.flood_seconds + plan.starts
+
+
+QUESTION = Question("SQLite", ask, _seconds, promises=False)

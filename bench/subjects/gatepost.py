@@ -1,9 +1,9 @@
 """Gatepost as `gatepost serve` runs it: default settings, but for limits out of reach."""
 
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
 
 from bench.subjects.subject import PASSWORD, SECRET, Caller, Refreshing, Site, Subject, bearer
 from bench.support.http import Answer, Request, post_json
@@ -14,9 +14,9 @@ HASHING = "Argon2id, 19 MiB, t=2, p=1"
 _PACKAGES = ("fastapi", "starlette", "pydantic", "sqlalchemy", "asyncpg", "uvicorn", "uvloop")
 
 
-def gatepost(site: Site, *arguments: str, **variables: str) -> Command:
-    """Return a command of Gatepost's, with the settings of the bench and these."""
-    settings = {
+def settings_for(site: Site, **variables: str) -> dict[str, str]:
+    """Return the environment of a Gatepost: the settings of the bench, and these."""
+    return {
         "SECRET_KEY": SECRET,
         "DATABASE_URL": site.database.text(),
         "RATE_LIMIT_REQUESTS": "100000000",
@@ -24,7 +24,12 @@ def gatepost(site: Site, *arguments: str, **variables: str) -> Command:
         "PUBLIC_URL": site.url,
         **variables,
     }
-    return Command([str(PROGRAMS / "gatepost"), *arguments], site.folder, settings)
+
+
+def gatepost(site: Site, *arguments: str, **variables: str) -> Command:
+    """Return a command of Gatepost's, with the settings of the bench and these."""
+    program = str(PROGRAMS / "gatepost")
+    return Command([program, *arguments], site.folder, settings_for(site, **variables))
 
 
 class Gatepost(Subject):
@@ -34,13 +39,17 @@ class Gatepost(Subject):
     setup = "`gatepost serve`, one process; limits out of reach, all else by default"
     hashing = HASHING
     refreshing = Refreshing("/api/v1/auth/refresh", "refresh_token")
-    settings: ClassVar[dict[str, str]] = {}
+    items = "/api/v1/items"
+    programs = PROGRAMS
+    settings: Mapping[str, str] = {}
 
     def versions(self) -> str:
         return ", ".join(f"{name} {version(name)}" for name in ("gatepost", *_PACKAGES))
 
     def server(self, site: Site) -> Command:
-        return gatepost(site, "serve", "--port", str(site.port), **self.settings)
+        program = str(self.programs / "gatepost")
+        arguments = [program, "serve", "--port", str(site.port)]
+        return Command(arguments, site.folder, settings_for(site, **self.settings))
 
     def register(self, email: str) -> Request:
         return post_json("/api/v1/auth/register", email=email, password=PASSWORD)
@@ -59,14 +68,14 @@ class GatepostOnSqlite(Gatepost):
     """The same on a file beside it."""
 
     name = "Gatepost on SQLite"
-    settings: ClassVar[dict[str, str]] = {"DATABASE_URL": "sqlite:///./gatepost.db"}
+    settings: Mapping[str, str] = {"DATABASE_URL": "sqlite:///./gatepost.db"}
 
 
 class GatepostWithCheapHashes(Gatepost):
     """The same with hashes so cheap that a login shows what its queries cost."""
 
     name = "Gatepost with cheap hashes"
-    settings: ClassVar[dict[str, str]] = {
+    settings: Mapping[str, str] = {
         "DEBUG": "true",
         "ARGON2_MEMORY_KIB": "8",
         "ARGON2_TIME_COST": "1",

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from bench.support.databases import Database
 from bench.support.http import HOST, Answer, Request
@@ -47,10 +46,11 @@ class Refreshing:
 class Subject(ABC):
     """One server, set up as its own documentation says."""
 
-    name: ClassVar[str]
-    setup: ClassVar[str]
-    hashing: ClassVar[str] = ""
-    refreshing: ClassVar[Refreshing | None] = None
+    name: str
+    setup: str
+    hashing: str = ""
+    refreshing: Refreshing | None = None
+    items: str = ""  # where its items are, if it has any
 
     def install(self) -> None:  # noqa: B027 - some need none
         """Bring its environment up to date; raises `BenchError` if that cannot be."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench.support.medians import median
 from bench.support.results import Chapter, Figure, Results
 from bench.support.tables import number
 
@@ -78,7 +79,18 @@ def _participants(results: Results) -> str:
 
 
 def _machine(results: Results) -> str:
-    return "## On what\n\n" + table(("", ""), list(results.machine.items()))
+    rows = [*results.machine.items(), *_busyness(results.chapters)]
+    return "## On what\n\n" + table(("", ""), rows)
+
+
+def _busyness(chapters: Sequence[Chapter]) -> list[tuple[str, str]]:
+    """How busy the machine was with something else, looked at before each question."""
+    found = [(each.busy, each.title) for each in chapters if each.busy is not None]
+    if not found:
+        return []
+    middle, (most, title) = median([busy for busy, _ in found]), max(found)
+    text = f"{middle:.0%} of all cores before a question (median), {most:.0%} at most ({title})"
+    return [("busy with something else", text)]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

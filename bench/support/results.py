@@ -51,6 +51,8 @@ class Chapter:
     failures: Mapping[str, str] = field(default_factory=dict)
     # What was measured, round by round: by measure, then by subject.
     samples: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    # The share of all cores that was busy with something else just before, from 0 to 1.
+    busy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,10 @@ class Results:
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
 
-    def with_chapters(self, chapters: Sequence[Chapter]) -> Self:
-        """Return the same with these in the place of their namesakes."""
-        newer = {each.name: each for each in chapters}
-        return replace(self, chapters=[newer.get(each.name, each) for each in self.chapters])
+    def with_chapters(self, chapters: Sequence[Chapter], order: Sequence[str]) -> Self:
+        """Return the same with these added, or in the place of their namesakes, in this order."""
+        by_name = {each.name: each for each in (*self.chapters, *chapters)}
+        return replace(self, chapters=[by_name[name] for name in order if name in by_name])
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -1,11 +1,10 @@
 """What stands while the questions are asked: servers, databases, a plan."""
 
 import contextlib
-import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -90,12 +89,20 @@ class Stage:
     @contextlib.contextmanager
     def guest(self, subject: Subject) -> Iterator[Server]:
         """Have one more, set up for the block alone."""
-        server = self.make_server(subject)
-        try:
-            server.set_up()
+        with self.guests([subject]) as (server,):
             yield server
-        finally:
-            server.stop()
+
+    @contextlib.contextmanager
+    def guests(self, subjects: Iterable[Subject]) -> Iterator[list[Server]]:
+        """Have several more, set up for the block alone."""
+        with contextlib.ExitStack() as guests:
+            servers = []
+            for subject in subjects:
+                server = self.make_server(subject)
+                guests.callback(server.stop)
+                server.set_up()
+                servers.append(server)
+            yield servers
 
 
 def alternate(parts: Mapping[str, Callable[[], T]], rounds: int) -> Rounds[T]:
@@ -125,7 +132,6 @@ def describe_machine(cores: Cores, databases: Databases, wrk: str) -> dict[str, 
         "Python": platform.python_version(),
         "PostgreSQL": f"{databases.version} ({databases.description})",
         "load by": wrk,
-        "busy before": f"{os.getloadavg()[0]:.2f} processes that want to run",
     }
 
 

@@ -2,15 +2,24 @@
 
 import os
 import shutil
+import socket
+import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from bench.subjects.former import Former
+from bench.support.busyness import read_ticks
 from bench.support.errors import BenchError
+from bench.support.http import HOST, Request
 from bench.support.medians import median, ratio
 from bench.support.plot import draw
+from bench.support.probe import Latencies, probe
 from bench.support.processes import Command, Process, run
 from bench.support.readme import BEGIN, END, update_readme
 from bench.support.report import write_report
@@ -54,9 +63,10 @@ def make_results() -> Results:
         ],
         failures={"a third": "the server ended"},
         samples={"requests/s": rates},
+        busy=0.02,
     )
     flood = Chapter(
-        "flood", "A flood", "", samples={"p99 x": {"Gatepost": [1.1], "a | peer": [300]}}
+        "flood", "A flood", "", samples={"p99 x": {"Gatepost": [1.1], "a | peer": [300]}}, busy=0.5
     )
     return Results(
         mode="full",
@@ -104,6 +114,16 @@ def test_results_survive_their_file(tmp_path: Path) -> None:
     assert draw(after) == draw(before)
 
 
+def test_a_new_chapter_is_added_to_what_was_published_and_a_repeated_one_replaced() -> None:
+    newer = [Chapter("flood", "Flood again", ""), Chapter("items", "Items", "")]
+    merged = make_results().with_chapters(newer, ["authenticated_read", "items", "flood"])
+    assert [each.title for each in merged.chapters] == [
+        "Authenticated requests",
+        "Items",
+        "Flood again",
+    ]
+
+
 def test_the_report_says_what_is_kept_what_is_not_and_what_is_missing(tmp_path: Path) -> None:
     notes = tmp_path / "NOTES.md"
     notes.write_text("## Written by hand\n")
@@ -115,6 +135,8 @@ def test_the_report_says_what_is_kept_what_is_not_and_what_is_missing(tmp_path: 
     assert r"| a \| peer | 8.50 |" in lines
     assert "a third failed: the server ended" in lines
     assert "a fourth is missing: could not be installed" in lines
+    busy = "26% of all cores before a question (median), 50% at most (A flood)"
+    assert f"| busy with something else | {busy} |" in lines
     assert lines[-1] == "## Written by hand"
 
 
@@ -149,3 +171,75 @@ def test_a_process_and_all_that_it_started_are_gone_when_it_is_stopped(tmp_path:
     process.stop()
     assert process.pids() == []
     assert run(Command([sys.executable, "-c", "print(7)"], tmp_path, {}), 60, cores) == "7\n"
+
+
+def test_a_missing_load_generator_is_named_before_anything_is_set_up(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "--quick"]
+    environment = {"PATH": str(tmp_path)}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "apt-get install wrk" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_checkout_without_programs_is_named_before_it_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="run `make install`"):
+        Former(tmp_path)
+
+
+def test_what_the_hypervisor_takes_away_counts_as_busy() -> None:
+    before = read_ticks("cpu  100 0 50 1000 10 0 0 40 5 0\ncpu0 1 1 1 1\n")
+    after = read_ticks("cpu  120 0 60 1050 20 0 0 50 25 0\ncpu0 1 1 1 1\n")
+    assert after.busy_share_since(before) == pytest.approx(0.4)
+
+
+def test_a_percentile_is_a_latency_that_was_measured() -> None:
+    latencies = Latencies([float(number) for number in range(200, 0, -1)])
+    assert (latencies.percentile(50), latencies.percentile(99)) == (100, 198)
+    assert Latencies([7.0]).percentile(99) == 7
+
+
+@contextmanager
+def answering_together(count: int, status: bytes = b"200 OK") -> Iterator[int]:
+    """A server that answers nobody before so many have asked; gives its port."""
+    answer = b"HTTP/1.1 %b\r\nContent-Length: 2\r\n\r\n{}" % status
+    asked = threading.Barrier(count)
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            while connection.recv(65536):
+                asked.wait(30)
+                connection.sendall(answer)
+
+    def accept(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with socket.create_server((HOST, 0)) as listener:
+        threading.Thread(target=accept, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_probe_asks_while_nobody_is_answered_and_counts_from_when_each_was_due() -> None:
+    requests, per_second, count = [Request("/")], 1000, 40
+    with answering_together(count) as port:
+        found = probe(port, requests, per_second, count / per_second)
+    # None was answered before the last was sent, and they were due a millisecond apart.
+    assert all(latency >= least for least, latency in enumerate(sorted(found.milliseconds)))
+    assert len(found.milliseconds) == count
+
+
+def test_a_refusal_is_no_latency() -> None:
+    with (
+        answering_together(1, b"503 Service Unavailable") as port,
+        pytest.raises(BenchError, match="the probe was answered"),
+    ):
+        probe(port, [Request("/")], 100, 0.01)
