@@ -1,7 +1,7 @@
 """The service for any ASGI server, from the environment alone: `uvicorn gatepost.asgi:app`.
 
-To import this module is to start a process: it reads the settings. Where they are wrong it lists
-every mistake on standard error and exits with status 2.
+Importing this module starts the service's process: it reads the settings. If they are wrong, it
+lists every mistake on standard error and exits with status 2.
 """
 
 import gc
@@ -10,8 +10,9 @@ import sys
 from starlette.types import Message, Receive, Scope, Send
 
 from gatepost.app import create_app
-from gatepost.draining import Draining, end_with_parent
 from gatepost.observability.logs import configure_logging
+from gatepost.serving.graceful import GracefulShutdown
+from gatepost.serving.orphans import end_with_parent
 from gatepost.settings import Settings, SettingsError
 from gatepost.starting import StartError
 from gatepost.stores.choice import has_a_supervisor
@@ -34,39 +35,39 @@ if _settings.tracing_enabled:
     from gatepost.observability.tracing import start_exporting
 
     start_exporting(_settings.project_name)
-_draining = Draining(_settings.shutdown_delay_seconds)
+_shutdown = GracefulShutdown(_settings.shutdown_delay_seconds)
 _service = create_app(_settings)
-_service.state.readiness_checks["accepting"] = _draining.is_accepting
+_service.state.readiness_checks["accepting"] = _shutdown.is_accepting
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """The service; why it cannot start is told in a sentence, not in a traceback."""
+    """The service. If it cannot start, the server logs a sentence instead of a traceback."""
     if scope["type"] == "lifespan":
-        await _service(scope, receive, _telling(send))
+        await _service(scope, receive, _explaining(send))
     else:
-        await _service(scope, receive, _draining.closing(send))
+        await _service(scope, receive, _shutdown.close_after(send))
 
 
-def _telling(send: Send) -> Send:
-    async def tell(message: Message) -> None:
+def _explaining(send: Send) -> Send:
+    async def send_explained(message: Message) -> None:
         # The framework sends this while it handles the exception.
         error = sys.exc_info()[1]
         if message["type"] == "lifespan.startup.failed" and isinstance(error, StartError):
             message = {**message, "message": str(error)}
         if message["type"] == "lifespan.startup.complete":
-            _settle()
+            _on_started()
         await send(message)
 
-    return tell
+    return send_explained
 
 
-def _settle() -> None:
-    """What is there now stays: the collector need not look at it again, which takes it long.
+def _on_started() -> None:
+    """Take SIGTERM, and let the garbage collector skip the objects loaded so far.
 
-    Nor need it look at what came since three times a request, as it does by default: what a request
-    leaves behind is hardly ever a cycle.
+    It also runs less often than by default, which is three times a request: requests hardly ever
+    leave cycles behind.
     """
-    _draining.await_signal()
+    _shutdown.intercept_sigterm()
     end_with_parent(_settings.shutdown_delay_seconds)
     gc.collect()
     gc.freeze()

@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from gatepost.cli.stories.bounded_http import BoundedHttp
-from gatepost.draining import Draining
+from gatepost.serving.graceful import GracefulShutdown
+from gatepost.serving.limited_http import LimitedHttpProtocol
 from tests.cli.running import Gatepost, Process
 from tests.support import patience
 
@@ -138,15 +138,15 @@ async def test_nobody_who_keeps_coming_is_cut_off(gatepost: Gatepost) -> None:
 
 
 async def test_who_was_let_in_last_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatepost.draining._LONGEST_MOMENT", patience.SECONDS)
-    draining = Draining(0.01)
+    monkeypatch.setattr("gatepost.serving.graceful._LONGEST_MOMENT", patience.SECONDS)
+    shutdown = GracefulShutdown(0.01)
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
-        send = draining.closing(send)
+        send = shutdown.close_after(send)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    config = uvicorn.Config(app, http=BoundedHttp, lifespan="off", log_config=None)
+    config = uvicorn.Config(app, http=LimitedHttpProtocol, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
 
     async def until(is_so: Callable[[], bool]) -> None:
@@ -159,7 +159,7 @@ async def test_who_was_let_in_last_is_waited_for(monkeypatch: pytest.MonkeyPatch
         await until(lambda: server.started)
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         await until(lambda: bool(server.server_state.connections))
-        draining.await_signal()
+        shutdown.intercept_sigterm()
         signal.raise_signal(signal.SIGTERM)
         await until(lambda: not any(each.is_serving() for each in server.servers))
         # However long it takes to speak, and whatever the machine's pace: it cannot have ended.

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gatepost.cli.stories.bounded_http import LARGEST_HEAD, MOST_FIELDS, BoundedHttp
+from gatepost.serving.limited_http import LARGEST_HEAD, MOST_FIELDS, LimitedHttpProtocol
 from tests.cli.running import Gatepost
 from tests.support import patience
 
@@ -222,16 +222,16 @@ def test_a_body_that_drips_is_refused_in_time(impatient_server: Server) -> None:
         assert took > 0.9
 
 
-class Quick(BoundedHttp):
+class Quick(LimitedHttpProtocol):
     """The same with less patience, so that a test need not have as much."""
 
     seconds = 0.2
 
-    beats: ClassVar[int] = 0
+    checks: ClassVar[int] = 0
 
-    def _look_again(self) -> None:
-        Quick.beats += 1
-        super()._look_again()
+    def _check_progress(self) -> None:
+        Quick.checks += 1
+        super()._check_progress()
 
 
 async def nobody(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -279,8 +279,8 @@ async def test_an_idle_connection_is_not_taken_for_one_that_drips() -> None:
         for _ in range(2):
             writer.write(ASKED)
             assert await read_answer(reader) == b"ok"
-            beats = Quick.beats
-            while Quick.beats < beats + 3:  # noqa: ASYNC110 - nobody tells
+            checks = Quick.checks
+            while Quick.checks < checks + 3:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
         writer.close()
 

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gatepost.cli.stories.bounded_http import BoundedHttp
+from gatepost.serving.limited_http import LimitedHttpProtocol
 from tests.support import patience
 
 pytestmark = pytest.mark.anyio
@@ -102,7 +102,7 @@ LAST = request("/200/closing/whole")
 @pytest.fixture
 async def both() -> AsyncIterator[Both]:
     """What uvicorn's protocol answers to some requests, and what ours does."""
-    async with served_by(HttpToolsProtocol) as ordinary, served_by(BoundedHttp) as whole:
+    async with served_by(HttpToolsProtocol) as ordinary, served_by(LimitedHttpProtocol) as whole:
 
         async def ask(*requests: bytes) -> tuple[bytes, bytes]:
             return await speak(ordinary, *requests), await speak(whole, *requests)

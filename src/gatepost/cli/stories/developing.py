@@ -14,7 +14,6 @@ from rich.text import Text
 
 from gatepost.cli.asking import make_password
 from gatepost.cli.output import console, fail
-from gatepost.cli.stories.listening import address_of, listen, run_reloading
 from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.paging import PageRequest
@@ -24,6 +23,8 @@ from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.callers.roles import Role
 from gatepost.observability.logs import configure_logging
 from gatepost.runtime import Runtime, start_runtime
+from gatepost.serving.listening import address_of, listen
+from gatepost.serving.processes import run_reloading
 from gatepost.settings import Settings
 from gatepost.starting import migrate_patiently, prepare, reach_database
 from gatepost.work import begin_work
@@ -61,7 +62,9 @@ def dev(host: str, port: int) -> None:
     is_new = write_env_file(ENV_FILE)
     settings = read_settings(Settings)
     configure_logging(settings, settings.secret_texts)
-    with listen(host, port) as listener:
+    with telling_refusals():
+        listener = listen(host, port)
+    with listener:
         address = address_of(listener)
         with telling_refusals():
             admin = asyncio.run(_set_up(settings))

@@ -15,6 +15,7 @@ from gatepost.db.diagnosis import explain_failure, is_transient
 from gatepost.errors import Problem
 from gatepost.features.accounts.identity import EmailInput, has_public_domain
 from gatepost.runtime import Runtime, start_runtime
+from gatepost.serving.listening import CannotListen
 from gatepost.settings import Settings, SettingsError
 from gatepost.settings.base import SettingsGroup
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
@@ -95,7 +96,7 @@ def telling_refusals() -> Iterator[None]:
         yield
     except SettingsError as error:
         tell_mistakes(error)
-    except StartError as error:
+    except (CannotListen, StartError) as error:
         fail(str(error))
     except Problem as problem:
         fail(f"{problem.detail.rstrip('.')}.", *_reasons(problem))

@@ -5,13 +5,14 @@ import logging
 import os
 import sys
 
-from gatepost.cli.output import note
-from gatepost.cli.stories.listening import address_of, listen, run_processes
+from gatepost.cli.output import REFUSED, leave, note
 from gatepost.cli.stories.running import read_settings, telling_refusals
 from gatepost.db.diagnosis import describe_database
 from gatepost.observability.logs import configure_logging, writes_json
 from gatepost.runtime import start_runtime
 from gatepost.security.hash_pool import cores_each
+from gatepost.serving.listening import address_of, listen
+from gatepost.serving.processes import run_processes
 from gatepost.settings import Settings
 from gatepost.settings.passwords import MOST_HASH_THREADS
 from gatepost.starting import prepare
@@ -33,11 +34,14 @@ def serve(host: str, port: int, workers: int | None, root_path: str | None) -> N
     if settings.hash_threads == 0 and settings.workers > 1:
         os.environ["HASH_THREADS"] = str(min(cores_each(settings.workers), MOST_HASH_THREADS))
     configure_logging(settings, settings.secret_texts)
-    with listen(host, port) as listener:
+    with telling_refusals():
+        listener = listen(host, port)
+    with listener:
         with telling_refusals():
             asyncio.run(_prepare(settings))
         _announce(settings, address_of(listener))
-        run_processes(listener, settings)
+        if not run_processes(listener, settings, os.environ):
+            leave(REFUSED)
 
 
 def _announce(settings: Settings, address: str) -> None:

@@ -1,8 +1,9 @@
-"""uvicorn's fast HTTP protocol with bounds that it lacks: how large a head may be, and how slow.
+"""uvicorn's HTTP protocol with limits that it lacks: on the size and the slowness of a head.
 
-Its parser keeps a header until it is whole, however long that takes and whatever it weighs. What
-an application can see comes after that, so the bounds stand here; and what is refused here is
-answered as the application would: by a problem, with the headers of every answer.
+uvicorn's parser buffers a header field until it is complete, however long that takes and however
+large it is. An application sees a request only after that, so the limits are enforced here. What
+is refused here gets the same kind of answer as elsewhere: a problem document, with the headers of
+every response.
 """
 
 import asyncio
@@ -11,14 +12,11 @@ import logging
 from os import urandom
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from starlette.types import ASGIApp
 
-from gatepost.cli.stories.whole_answers import in_one_piece
 from gatepost.errors import Problem
+from gatepost.serving.single_write import send_in_one_write
+from gatepost.serving.uvicorn_parts import STATUS_LINE, HttpProtocol, RequestResponseCycle
 from gatepost.web.middleware.security_headers import header_fields
 from gatepost.web.problems import MEDIA_TYPE, BadRequest, HeadTooLarge, problem_document
 
@@ -30,18 +28,21 @@ LARGEST_HEAD = 65_536
 MOST_FIELDS = 100
 
 SECONDS_FOR_A_HEAD = 15
-"""How often a connection has to have sent a whole head: it may take twice as long at most."""
+"""Seconds between two checks that a head was completed: one may take twice as long at most."""
 
 _FRAMING_OF_A_BYTE = 16
-"""Around each byte of a body as many of framing are borne: chunks may be that small, no smaller."""
+"""Bytes of framing allowed for each byte of a chunked body: no chunk need be smaller than one."""
 
 
 class _HeadTooLarge(Exception):  # noqa: N818 - never leaves the parser
     """Ends the parsing of a request."""
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """Answers 431 to a head beyond all measure (RFC 6585 section 5) and hangs up on a slow one."""
+class LimitedHttpProtocol(HttpProtocol):
+    """Answers 431 to a head that is too large (RFC 6585 section 5), and closes slow connections.
+
+    Responses that are complete are sent in one write.
+    """
 
     seconds: ClassVar[float] = SECONDS_FOR_A_HEAD
 
@@ -58,23 +59,23 @@ class BoundedHttp(HttpToolsProtocol):
         self._heads = 0
         self._heads_before = 0
         self._is_refused = False
-        # From the start: who connects and says nothing is slow, too.
+        # True from the start: a connection that sends nothing is slow, too.
         self._is_awaiting_head = True
-        self._beat: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type] # uvicorn narrows it
-        self._beat = self.loop.call_later(self.seconds, self._look_again)
+        self._timer = self.loop.call_later(self.seconds, self._check_progress)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._beat is not None:
-            self._beat.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._arrived = len(data)
         self._framing += self._arrived
-        # Also before a head begins: who sends empty lines for ever is not idle.
+        # Also before a head begins: a client that keeps sending empty lines is not idle.
         self._is_awaiting_head = True
         super().data_received(data)
         if self._framing > LARGEST_HEAD and not self.transport.is_closing():
@@ -86,9 +87,9 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        # A head that came in pieces has been counted piece by piece.
+        # A head that arrived in pieces has been counted piece by piece.
         came_at_once = self._arrived > LARGEST_HEAD
-        if len(self.headers) > MOST_FIELDS or (came_at_once and self._size() > LARGEST_HEAD):
+        if len(self.headers) > MOST_FIELDS or (came_at_once and self.head_size > LARGEST_HEAD):
             self._is_refused = True
             raise _HeadTooLarge
         self._heads += 1
@@ -107,24 +108,25 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own
         self._refuse(HeadTooLarge() if self._is_refused else BadRequest())
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super()._start_asgi_task(cycle, in_one_piece(cycle, app))  # type: ignore[arg-type] # as above
-
-    def _size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+    def wrap_app(self, cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
+        return send_in_one_write(cycle, app)
 
     def _refuse(self, problem: Problem) -> None:
-        if not self._is_busy() or self._is_about_the_body():
+        """Answer with the problem and close the connection.
+
+        Only close it where the client would take the problem for the answer to the request before.
+        """
+        if not self.is_answering or self.is_receiving_only_request:
             request_id = urandom(16).hex()
-            self.transport.write(self._answer(problem, request_id))
-            about = {"status": problem.status, "address": self.client[0] if self.client else None}
+            self.transport.write(self._response(problem, request_id))
+            about = {"status": problem.status, "address": self.client_address}
             log.info("request.refused", extra={"request_id": request_id, **about})
         self.transport.close()
 
-    def _answer(self, problem: Problem, request_id: str) -> bytes:
+    def _response(self, problem: Problem, request_id: str) -> bytes:
         document = json.dumps(problem_document(problem, request_id)).encode()
         fields = [
-            *self.server_state.default_headers,
+            *self.default_headers,
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", b"%d" % len(document)),
             (b"connection", b"close"),
@@ -134,25 +136,14 @@ class BoundedHttp(HttpToolsProtocol):
         lines = [b"%b: %b\r\n" % field for field in fields]
         return b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", document])
 
-    def _is_busy(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+    def _check_progress(self) -> None:
+        """Close a connection that is sending a head, unless it completed one since the last check.
 
-    def _is_about_the_body(self) -> bool:
-        """Whether what is refused belongs to the one request that is under way, and unanswered.
-
-        Else the refusal would be taken for the answer to the request before.
-        """
-        cycle = self.cycle
-        return cycle.more_body and not cycle.response_started and not self.pipeline
-
-    def _look_again(self) -> None:
-        """Hang up on who is sending a head, unless one was completed since last time.
-
-        Not while a request is being answered; and how long an idle connection stays is uvicorn's.
+        It is not closed while a request is answered; uvicorn limits how long it may be idle.
         """
         is_slow = self._is_awaiting_head and self._heads == self._heads_before
-        if is_slow and not self._is_busy():
+        if is_slow and not self.is_answering:
             self.transport.close()
             return
         self._heads_before = self._heads
-        self._beat = self.loop.call_later(self.seconds, self._look_again)
+        self._timer = self.loop.call_later(self.seconds, self._check_progress)

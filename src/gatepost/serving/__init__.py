@@ -1,0 +1,1 @@
+"""How the service runs under uvicorn: the port, the processes, the protocol and the way to stop."""
