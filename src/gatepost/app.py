@@ -9,21 +9,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from gatepost.clock import Clock
-from gatepost.features.accounts.admin_router import router as users
-from gatepost.features.accounts.router import read_me
-from gatepost.features.accounts.router import router as profile
-from gatepost.features.accounts.routing import CallerRoute
-from gatepost.features.accounts.schemas import UserRead
-from gatepost.features.activity.router import router as activity
-from gatepost.features.audit.sealing import keep_sealing
-from gatepost.features.auth.router import router as auth
-from gatepost.features.items.router import router as items
-from gatepost.features.sessions.router import router as sessions
-from gatepost.features.short_paths.router import router as short_paths
-from gatepost.features.signing_keys.router import router as signing_keys
+from gatepost.features import FEATURES
 from gatepost.hooks import Hooks
+from gatepost.manifest import Mount, load_all
 from gatepost.observability.sampling import keep_sampling
-from gatepost.purging import keep_purging
+from gatepost.purging import run_purger
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.settings import Settings
 from gatepost.starting import prepare, schema_is_current
@@ -81,8 +71,8 @@ async def running(
         log.info("argon2.chosen", extra={"backend": runtime.passwords.argon2_backend})
         await prepare(runtime)
         chores = [
-            asyncio.create_task(keep_purging(runtime)),
-            asyncio.create_task(keep_sealing(runtime)),
+            asyncio.create_task(chore(runtime))
+            for chore in (run_purger, *load_all(FEATURES, "chores"))
         ]
         watching = asyncio.create_task(tell_of_unknown_clients(settings))
         sampling = None
@@ -119,35 +109,45 @@ def assemble(settings: Settings) -> FastAPI:
         **telemetry_options(settings),
     )
     app.router.routes.extend((RouteIndex(app.router.routes), *_routes(settings.api_v1_str)))
-    app.state.auth_folders = (f"{settings.api_v1_str}/auth", "/auth")
+    app.state.auth_folders = tuple(_folders(settings.api_v1_str))
     app.state.readiness_checks = {"schema": schema_is_current}
     install_problem_handlers(app, settings.auth_schemes)
     describe(app, settings)
     return app
 
 
-def auth_at_root() -> Iterator[APIRoute]:
+def routes_at_mount() -> Iterator[APIRoute]:
     """What is below `/auth`, without it: for hosts that mount the service at a path like that."""
-    me = APIRouter(route_class=CallerRoute)
-    me.add_api_route("/me", read_me, response_model=UserRead)
-    for router in (auth, sessions, me):
-        yield from placed(router, in_schema=False)
+    for mount, router in _routers():
+        if mount.is_at_mount:
+            yield from placed(router, in_schema=False)
+
+
+def _folders(prefix: str) -> Iterator[str]:
+    """The paths below which clients log in, refresh and log out."""
+    paths = dict.fromkeys(mount.path for mount, _ in _routers() if mount.is_at_mount)
+    for start in (prefix, ""):
+        yield from (f"{start}{path}" for path in paths)
+
+
+def _routers() -> Iterator[tuple[Mount, APIRouter]]:
+    """Those of the features, from the top feature down."""
+    for feature in FEATURES:
+        for mount in feature.routers:
+            yield mount, feature.load(mount.router)
 
 
 def _routes(prefix: str) -> Iterator[APIRoute]:
     """Every route; those of the API below its prefix, which is documented, and without it."""
-    yield from _api(prefix)
-    yield from _api("", in_schema=False)
+    api = [(mount.path, router) for mount, router in _routers() if mount.is_api]
+    for path, router in api:
+        yield from placed(router, f"{prefix}{path}")
+    for path, router in api:
+        yield from placed(router, path, in_schema=False)
     yield from placed(document, prefix)
     yield from placed(document)
-    for router in (short_paths, signing_keys, health, metrics):
+    for mount, router in _routers():
+        if not mount.is_api:
+            yield from placed(router, mount.path)
+    for router in (health, metrics, front_page, documentation, static_files):
         yield from placed(router)
-    for router in (front_page, documentation, static_files):
-        yield from placed(router)
-
-
-def _api(prefix: str, *, in_schema: bool = True) -> Iterator[APIRoute]:
-    for router in (auth, sessions):
-        yield from placed(router, f"{prefix}/auth", in_schema=in_schema)
-    for router in (profile, users, activity, items):
-        yield from placed(router, prefix, in_schema=in_schema)

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
-from gatepost.app import assemble, auth_at_root, running
+from gatepost.app import assemble, routes_at_mount, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
 from gatepost.errors import Problem
@@ -212,7 +212,7 @@ def install(
             raise ValueError(f"what is mounted at {above} answers {prefix} already: mount it later")
     gatepost = Gatepost(settings=settings, prefix=prefix, _host=app, _refusal=refusal)
     service = assemble(settings)
-    service.router.routes.extend(auth_at_root())
+    service.router.routes.extend(routes_at_mount())
     service.state.auth_folders = (*service.state.auth_folders, "")
     mount = _ServiceMount if path else _AmongTheHosts
     app.router.routes.append(mount(path, service, gatepost))

@@ -1,4 +1,4 @@
-"""Every feature's purge in one list: run by the command line, and hourly by the service."""
+"""Runs every feature's purge: for the command line, and hourly in the service."""
 
 import logging
 import secrets
@@ -7,10 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-from gatepost.features.audit import retention
-from gatepost.features.idempotency import service as idempotency
-from gatepost.features.sessions import service as sessions
-from gatepost.features.signing_keys import service as signing_keys
+from gatepost.features import FEATURES
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, Work, begin_work, write
 
@@ -18,7 +15,7 @@ log = logging.getLogger(__name__)
 
 Purge = Callable[[Work], Awaitable[int]]
 
-EVERY = timedelta(hours=1)
+INTERVAL = timedelta(hours=1)
 
 _SHORTEST_PAUSE = 0.01
 """Seconds between two batches, which is more where a batch takes longer."""
@@ -29,29 +26,26 @@ async def _purge_store(work: Work) -> int:
     return await work.runtime.store.purge() + await work.runtime.lockout.purge()
 
 
-PURGES: Mapping[str, Purge] = {
-    "sessions": sessions.purge,
-    "signing_keys": signing_keys.purge,
-    "audit_events": retention.purge,
-    "idempotent_answers": idempotency.purge,
-    "stored_entries": _purge_store,
-}
-"""What is deleted once it has had its day: each call deletes a batch and returns its size."""
+def purges() -> Mapping[str, Purge]:
+    """By kind of row, what deletes a batch of those that have expired and returns its size."""
+    of_features = {
+        kind: feature.load(purge) for feature in FEATURES for kind, purge in feature.purges.items()
+    }
+    return {**of_features, "stored_entries": _purge_store}
 
 
 async def purge_all(runtime: Runtime) -> dict[str, int]:
-    """Delete all that has had its day; returns how many rows of each kind.
+    """Delete all rows that have expired; returns how many of each kind.
 
-    A batch is a transaction of its own, and as long as it took nothing is done after it: others
-    wait for it no longer than for a request, however much there is. Ends early where the process
-    stops.
+    Each batch is a transaction of its own, followed by a pause of the same length, so that requests
+    wait no longer than for another request. Ends early where the process stops.
     """
     origin = Origin(request_id=f"purge-{secrets.token_hex(8)}")
-    return {name: await _repeat(purge, runtime, origin) for name, purge in PURGES.items()}
+    return {name: await _repeat(purge, runtime, origin) for name, purge in purges().items()}
 
 
-async def keep_purging(runtime: Runtime, every: timedelta = EVERY) -> None:
-    """Purge about once in `every` until the process stops; a failure is told, and tried again."""
+async def run_purger(runtime: Runtime, every: timedelta = INTERVAL) -> None:
+    """Purge about once in `every` until the process stops; a failure is logged, and tried again."""
     # Several processes that started together shall not purge together.
     apart = secrets.SystemRandom()
     while await runtime.wait_or_stop(every.total_seconds() * apart.uniform(0.5, 1.5)):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from gatepost.features.audit.sealing import keep_sealing
+from gatepost.features.audit import sealing
 
 SECONDS = 120
 """Whoever has waited for so long waits for what does not come."""
@@ -38,6 +38,9 @@ _CONSTANTS: Final[dict[str, float]] = {
 }
 
 
+_NEVER: Final = timedelta(days=1)
+
+
 @contextmanager
 def patient_service() -> Iterator[None]:
     """In this process nothing is given up, and the background is at rest: a test that took longer
@@ -46,5 +49,9 @@ def patient_service() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, seconds in _CONSTANTS.items():
             patch.setattr(name, seconds)
-        patch.setattr("gatepost.app.keep_sealing", partial(keep_sealing, every=timedelta(days=1)))
+        patch.setattr(
+            sealing,
+            "keep_sealing",
+            partial(sealing.keep_sealing, every=_NEVER),
+        )
         yield

@@ -16,6 +16,7 @@ from gatepost.web.dependencies import RequestWork
 from gatepost.web.problems import problems
 
 router = APIRouter(tags=["profile"], route_class=OnceRoute)
+by_auth = APIRouter(tags=["profile"], route_class=CallerRoute)
 
 
 async def read_me(user: CurrentUser) -> UserRead:
@@ -29,7 +30,7 @@ async def read_me_by_its_other_name(user: CurrentUser) -> UserRead:
 
 
 router.add_api_route("/users/me", read_me, route_class_override=CallerRoute)
-router.add_api_route("/auth/me", read_me_by_its_other_name, route_class_override=CallerRoute)
+by_auth.add_api_route("/me", read_me_by_its_other_name)
 
 
 @router.patch(

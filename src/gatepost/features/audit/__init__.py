@@ -1,0 +1,10 @@
+"""The audit log: security events in a chain that shows what was changed afterwards."""
+
+from gatepost.manifest import Feature
+
+FEATURE = Feature(
+    name="audit",
+    tables=("models:AuditEvent", "models:AuditHead"),
+    purges={"audit_events": "retention:purge"},
+    chores=("sealing:keep_sealing",),
+)

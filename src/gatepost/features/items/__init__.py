@@ -1,0 +1,9 @@
+"""Items of a user: the example of a protected resource, and of a feature."""
+
+from gatepost.manifest import Feature, Mount
+
+FEATURE = Feature(
+    name="items",
+    routers=(Mount("router:router"),),
+    tables=("models:Item",),
+)

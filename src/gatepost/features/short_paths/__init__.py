@@ -1,0 +1,5 @@
+"""Routes under the names that older clients know."""
+
+from gatepost.manifest import Feature, Mount
+
+FEATURE = Feature(name="short_paths", routers=(Mount("router:router", is_api=False),))

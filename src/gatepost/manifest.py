@@ -1,0 +1,58 @@
+"""What a feature brings to the service: its manifest, which everything above the features reads.
+
+A manifest names parts, such as `"router:router"`, and imports none of them: a command that needs a
+service of one feature loads no router, and nothing of the other features.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+PACKAGE = "gatepost.features"
+
+Reference = str
+"""A module within the feature's package and a name in it: `"service:purge"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A router, and the path that its own paths are added to."""
+
+    router: Reference
+    path: str = ""
+    is_api: bool = True
+    """Whether it is part of the API: below `API_V1_STR`, where it is documented, and at the root.
+
+    Any other router is at the root alone.
+    """
+    is_at_mount: bool = False
+    """Whether a host that mounts the service at a path like `path` finds the routes there, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature: a package in `gatepost.features`, and what it brings."""
+
+    name: str
+    routers: tuple[Mount, ...] = ()
+    tables: tuple[Reference, ...] = ()
+    """Mapped classes, those first that others refer to."""
+    purges: Mapping[str, Reference] = field(default_factory=dict)
+    """By kind of row, functions `(work) -> int` that delete a batch of what has expired."""
+    chores: tuple[Reference, ...] = ()
+    """Background tasks, `(runtime) -> None`, that end soon after `runtime.stopping` is set."""
+
+    def load(self, reference: Reference) -> Any:  # noqa: ANN401 - a part is of any type
+        """Import a part of this feature.
+
+        Raises `ImportError` or `AttributeError` where there is no such part.
+        """
+        module, _, name = reference.partition(":")
+        return getattr(import_module(f"{PACKAGE}.{self.name}.{module}"), name)
+
+
+def load_all(features: Iterable[Feature], kind: str) -> Iterator[Any]:
+    """Import all parts of one kind, such as `"tables"`, feature by feature."""
+    for feature in features:
+        yield from map(feature.load, getattr(feature, kind))

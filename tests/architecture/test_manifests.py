@@ -1,0 +1,49 @@
+"""A feature says in its manifest what it brings; the line of features and the tuple are one."""
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from gatepost.features import FEATURES
+from gatepost.manifest import PACKAGE, Feature
+from tests.architecture.source import PACKAGE as SOURCE
+from tests.architecture.source import ROOT
+
+
+def contract(name: str) -> dict[str, Any]:
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts: list[dict[str, Any]] = configuration["tool"]["importlinter"]["contracts"]
+    return next(each for each in contracts if each["name"].startswith(name))
+
+
+def references(feature: Feature) -> Iterator[str]:
+    yield from (mount.router for mount in feature.routers)
+    yield from feature.tables
+    yield from feature.purges.values()
+    yield from feature.chores
+
+
+def test_every_folder_is_a_feature_in_the_tuple() -> None:
+    folders = {each.parent.name for each in (SOURCE / "features").glob("*/__init__.py")}
+    names = [feature.name for feature in FEATURES]
+    assert len(names) == len(set(names))
+    assert set(names) == folders
+
+
+def test_the_tuple_is_the_line_of_the_import_contract() -> None:
+    ranks = [rank.split(" | ") for rank in contract("The features")["layers"]]
+    assert [feature.name for feature in FEATURES] == [name for rank in ranks for name in rank]
+
+
+def test_every_part_that_a_manifest_names_is_there() -> None:
+    parts = [feature.load(each) for feature in FEATURES for each in references(feature)]
+    assert len(parts) > 15
+
+
+def test_a_manifest_loads_none_of_its_parts() -> None:
+    code = f"import gatepost.features, sys; print(*(m for m in sys.modules if '{PACKAGE}.' in m))"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {f"{PACKAGE}.{feature.name}" for feature in FEATURES}
