@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import gatepost.app  # noqa: F401 - it imports every feature, and with it every problem
+import gatepost.app  # noqa: F401 - it imports the problems that are no feature's
 from gatepost.errors import Problem
+from gatepost.features import FEATURES
+from gatepost.manifest import load_all
 from gatepost.web.problems import problem_kinds
 
 
@@ -193,6 +195,7 @@ def render() -> str:
     Raises `KeyError` for a code without an explanation, and `ValueError` for one that two kinds
     use with different statuses or titles.
     """
+    list(load_all(FEATURES, "problems"))
     by_code: dict[str, list[type[Problem]]] = {}
     for kind in problem_kinds():
         if kind.__module__.startswith("gatepost."):

@@ -12,7 +12,7 @@ from typing import Any
 PACKAGE = "gatepost.features"
 
 Reference = str
-"""A module within the feature's package and a name in it: `"service:purge"`."""
+"""A module within the feature's package, and mostly a name in it: `"service:purge"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,23 @@ class Feature:
     """Mapped classes, those first that others refer to."""
     purges: Mapping[str, Reference] = field(default_factory=dict)
     """By kind of row, functions `(work) -> int` that delete a batch of what has expired."""
+    problems: Reference | None = None
+    """The module of its refusals."""
     chores: tuple[Reference, ...] = ()
     """Background tasks, `(runtime) -> None`, that end soon after `runtime.stopping` is set."""
 
     def load(self, reference: Reference) -> Any:  # noqa: ANN401 - a part is of any type
-        """Import a part of this feature.
+        """Import a part of this feature: a name in a module, or the module.
 
         Raises `ImportError` or `AttributeError` where there is no such part.
         """
         module, _, name = reference.partition(":")
-        return getattr(import_module(f"{PACKAGE}.{self.name}.{module}"), name)
+        loaded = import_module(f"{PACKAGE}.{self.name}.{module}")
+        return getattr(loaded, name) if name else loaded
 
 
 def load_all(features: Iterable[Feature], kind: str) -> Iterator[Any]:
     """Import all parts of one kind, such as `"tables"`, feature by feature."""
     for feature in features:
-        yield from map(feature.load, getattr(feature, kind))
+        named = getattr(feature, kind)
+        yield from map(feature.load, [named] if isinstance(named, str) else named or ())

@@ -23,6 +23,8 @@ def references(feature: Feature) -> Iterator[str]:
     yield from feature.tables
     yield from feature.purges.values()
     yield from feature.chores
+    if feature.problems:
+        yield feature.problems
 
 
 def test_every_folder_is_a_feature_in_the_tuple() -> None:

@@ -6,6 +6,7 @@ from gatepost.features.accounts import FEATURE as ACCOUNTS
 from gatepost.features.activity import FEATURE as ACTIVITY
 from gatepost.features.audit import FEATURE as AUDIT
 from gatepost.features.auth import FEATURE as AUTH
+from gatepost.features.callers import FEATURE as CALLERS
 from gatepost.features.idempotency import FEATURE as IDEMPOTENCY
 from gatepost.features.items import FEATURE as ITEMS
 from gatepost.features.sessions import FEATURE as SESSIONS
@@ -22,5 +23,6 @@ FEATURES: Final[tuple[Feature, ...]] = (
     IDEMPOTENCY,
     SESSIONS,
     SIGNING_KEYS,
+    CALLERS,
     AUDIT,
 )

@@ -10,4 +10,5 @@ FEATURE = Feature(
         Mount("admin_router:router"),
     ),
     tables=("models:User", "models:UserImport"),
+    problems="errors",
 )

@@ -5,4 +5,5 @@ from gatepost.manifest import Feature, Mount
 FEATURE = Feature(
     name="auth",
     routers=(Mount("router:router", path="/auth", is_at_mount=True),),
+    problems="errors",
 )

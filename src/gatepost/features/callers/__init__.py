@@ -1,0 +1,5 @@
+"""Who is calling, in which role, and what refuses a caller."""
+
+from gatepost.manifest import Feature
+
+FEATURE = Feature(name="callers", problems="errors")

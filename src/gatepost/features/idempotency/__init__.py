@@ -6,4 +6,5 @@ FEATURE = Feature(
     name="idempotency",
     tables=("models:StoredAnswer",),
     purges={"idempotent_answers": "service:purge"},
+    problems="errors",
 )

@@ -6,4 +6,5 @@ FEATURE = Feature(
     name="items",
     routers=(Mount("router:router"),),
     tables=("models:Item",),
+    problems="errors",
 )

@@ -7,4 +7,5 @@ FEATURE = Feature(
     routers=(Mount("router:router", path="/auth", is_at_mount=True),),
     tables=("models:Session",),
     purges={"sessions": "service:purge"},
+    problems="errors",
 )

@@ -7,4 +7,5 @@ FEATURE = Feature(
     routers=(Mount("router:router", is_api=False),),
     tables=("models:StoredKey",),
     purges={"signing_keys": "service:purge"},
+    problems="errors",
 )
