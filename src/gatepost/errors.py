@@ -17,6 +17,13 @@ class Problem(Exception):  # noqa: N818 - named for RFC 9457, not for Python
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
+    when: ClassVar[str]
+    """When a client meets it, in one sentence of docs/problems.md."""
+    remedy: ClassVar[str]
+    """What the client, or the operator, can do about it."""
+
+    is_answered: ClassVar[bool] = True
+    """Whether clients of the service meet it; False for what the command line alone raises."""
 
     keeps_writes: ClassVar[bool] = False
     """Commit what the request wrote before refusing it, as a security alarm must."""
@@ -34,6 +41,16 @@ class Problem(Exception):  # noqa: N818 - named for RFC 9457, not for Python
         self.extensions = extensions
 
 
+class NotFound(Problem):
+    """The address, or what it names, does not exist, or belongs to another user."""
+
+    status = 404
+    code = "not_found"
+    title = "There is nothing here"
+    when = "The address does not exist, or what it names does not, or belongs to somebody else."
+    remedy = "Check the address and the id."
+
+
 class ValidationFailed(Problem):
     """Input that does not say what it should.
 
@@ -44,6 +61,8 @@ class ValidationFailed(Problem):
     status = 422
     code = "validation_error"
     title = "The request does not have the required shape"
+    when = "A field of the body, the query or the path is missing, unknown or out of bounds."
+    remedy = "Mend what `errors` names: `loc` says where, `msg` what, `type` which rule."
 
     def __init__(
         self, detail: str | None = None, *, errors: Sequence[Mapping[str, object]] = ()

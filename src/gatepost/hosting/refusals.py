@@ -52,7 +52,8 @@ def refused(connection: HTTPConnection, problem: Problem, refusal: Refusal | Non
 @cache
 def _raised_in_hosts(kind: type) -> type[Problem]:
     return cast(
-        "type[Problem]", type(kind.__name__, (kind, HTTPException), {"__module__": __name__})
+        "type[Problem]",
+        type(kind.__name__, (kind, HTTPException), {"__module__": __name__, "is_answered": False}),
     )
 
 

@@ -34,6 +34,8 @@ class ServerBusy(Problem):
     status = 503
     code = "server_busy"
     title = "The server is busy, try again in a moment"
+    when = "More passwords are waiting to be hashed than the service will hold in line."
+    remedy = "Send the request again after `Retry-After` seconds."
 
 
 class HashPool:

@@ -34,6 +34,8 @@ class WeakPassword(Problem):
     status = 422
     code = "weak_password"
     title = "The password does not meet the policy"
+    when = "A new password does not meet the policy."
+    remedy = "Choose one that meets every rule that `errors` names."
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,8 @@ class UnusablePassword(Problem):
     status = 422
     code = "unusable_password"
     title = "This password cannot be used"
+    when = "No hash may be made of this password, by its length or its characters."
+    remedy = "Choose another password."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,11 @@ class StoreUnavailable(Problem):
     status = 503
     code = "store_unavailable"
     title = "What the processes share cannot be reached"
+    when = (
+        "What the processes share (Redis, or a table of the database) does not answer, and the "
+        "request is about nothing else."
+    )
+    remedy = "Try again; see that the server of `REDIS_URL` runs."
 
     def __init__(self, reason: str = "") -> None:
         """Callers hear nothing of the reason: it ends a sentence that begins with the store."""

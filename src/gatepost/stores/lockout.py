@@ -29,6 +29,13 @@ class LoginLocked(Problem):
     status = 429
     code = "login_locked"
     title = "Too many wrong passwords: wait before the next try"
+    when = (
+        "Too many wrong passwords for this account, from this client or from anywhere; the "
+        "account need not exist, and the password may be right."
+    )
+    remedy = (
+        "Wait as long as `Retry-After` says; an admin or `gatepost users unlock` ends it sooner."
+    )
 
     def __init__(self, opens_in: timedelta) -> None:
         seconds = max(math.ceil(opens_in.total_seconds()), 1)

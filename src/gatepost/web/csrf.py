@@ -17,6 +17,14 @@ class CsrfRejected(Problem):
     status = 403
     code = "csrf_rejected"
     title = "Another site made this request"
+    when = (
+        "A page of another site made a browser send a request that changes something, with the "
+        "user's cookies."
+    )
+    remedy = (
+        "Add the site's origin to `ALLOWED_ORIGINS`, if it is yours; or send a bearer token and "
+        "no cookies."
+    )
 
 
 def refuse_cross_site(request: Request, settings: Settings) -> None:

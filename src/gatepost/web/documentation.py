@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from gatepost.errors import NotFound
 from gatepost.runtime import Runtime
 from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import get_runtime
 from gatepost.web.html import page, render
 from gatepost.web.openapi import at_mount
-from gatepost.web.problems import NotFound
 from gatepost.web.routing import BoundedRoute
 from gatepost.web.static_files import static_address
 

@@ -22,6 +22,11 @@ class MetricsRefused(Problem):
     status = 403
     code = "metrics_refused"
     title = "The metrics are not for everybody"
+    when = (
+        "Somebody asks for `/metrics` from outside of `METRICS_ALLOWED`, or by way of a proxy "
+        "that is not one of `TRUSTED_PROXIES`, and without the right token."
+    )
+    remedy = "Ask from inside, or send `Authorization: Bearer` with `METRICS_TOKEN`."
 
 
 # Not in the OpenAPI document: it is no part of the API, and speaks another language.

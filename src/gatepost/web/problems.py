@@ -16,7 +16,7 @@ from starlette.routing import Match
 
 from gatepost.client.schemes import BEARER
 from gatepost.db.diagnosis import explain_failure, is_transient
-from gatepost.errors import Problem, ValidationFailed
+from gatepost.errors import NotFound, Problem, ValidationFailed
 
 log = logging.getLogger(__name__)
 
@@ -26,22 +26,20 @@ REQUEST_ID = "gatepost.request_id"
 MEDIA_TYPE = "application/problem+json"
 
 
-class NotFound(Problem):
-    status = 404
-    code = "not_found"
-    title = "There is nothing here"
-
-
 class MethodNotAllowed(Problem):
     status = 405
     code = "method_not_allowed"
     title = "This address does not answer to this method"
+    when = "The address exists, but not for this method."
+    remedy = "Use one of the methods in the `Allow` header."
 
 
 class BadRequest(Problem):
     status = 400
     code = "bad_request"
     title = "The request cannot be understood"
+    when = "The body cannot be read as what its `Content-Type` says, or what came is no HTTP."
+    remedy = "Send well-formed JSON or form data."
 
 
 class HeadTooLarge(Problem):
@@ -50,18 +48,26 @@ class HeadTooLarge(Problem):
     status = 431
     code = "head_too_large"
     title = "The request's address and header fields are too large"
+    when = (
+        "The address with all header fields is more than 64 KiB, or there are more than a hundred."
+    )
+    remedy = "Send fewer and shorter ones: mostly it is cookies."
 
 
 class InternalError(Problem):
     status = 500
     code = "internal_error"
     title = "Something went wrong on our side"
+    when = "The service made a mistake."
+    remedy = "Report the `request_id`: the log tells the rest under it."
 
 
 class DatabaseUnavailable(Problem):
     status = 503
     code = "database_unavailable"
     title = "The database cannot be reached or is too busy"
+    when = "The database is unreachable, restarting, or has no free connection or lock in time."
+    remedy = "Send the request again after `Retry-After` seconds."
 
 
 class FieldError(BaseModel):
@@ -95,19 +101,13 @@ def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(members) for status, members in by_status.items()}
 
 
-_NOT_ANSWERED = ("gatepost.cli.", "gatepost.hosting.")
-
-
 def problem_kinds() -> Iterator[type[Problem]]:
-    """Every kind that the service answers with, in the modules that are loaded, as defined.
-
-    The command line has its own, which no client ever sees; those of hosts are these once more.
-    """
+    """Every kind that the service answers with, in the modules that are loaded, as defined."""
     waiting = [Problem]
     while waiting:
         kind = waiting.pop(0)
         waiting += kind.__subclasses__()
-        if kind is not Problem and not kind.__module__.startswith(_NOT_ANSWERED):
+        if kind is not Problem and kind.is_answered:
             yield kind
 
 

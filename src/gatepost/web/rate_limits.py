@@ -19,6 +19,8 @@ class RateLimited(Problem):
     status = 429
     code = "rate_limited"
     title = "Too many requests: wait before the next"
+    when = "A client sends more requests, logins, registrations or refreshes than it may."
+    remedy = "Wait as long as `Retry-After` says. `RATE_LIMIT_REQUESTS` and its kin are the limits."
 
     def __init__(self, spent: Spent) -> None:
         super().__init__(headers={"Retry-After": str(spent.resets_in_seconds)})

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
-from gatepost.web.problems import NotFound
+from gatepost.errors import NotFound
 from gatepost.web.routing import BoundedRoute
 
 _FOLDER = Path(__file__).with_name("static")

@@ -62,6 +62,7 @@ class AmbiguousUser(UserNotFound):
 
     code = "ambiguous_user"
     title = "That is one user's id and another one's username: use an email address"
+    is_answered = False
 
 
 def create_admin(email: str, full_name: str | None, source: Source, json: bool) -> None:

@@ -9,6 +9,11 @@ class InvalidCredentials(Problem):
     status = 401
     code = "invalid_credentials"
     title = "The credentials are not right"
+    when = (
+        "A login names no account, a disabled one, or gives a wrong password: the answer is the "
+        "same."
+    )
+    remedy = "Check both, and try again."
     keeps_writes = True
 
     def __init__(self) -> None:
@@ -22,3 +27,5 @@ class RegistrationClosed(Problem):
     status = 403
     code = "registration_closed"
     title = "Accounts are made by admins only"
+    when = "Anybody but an admin registers while registration is closed."
+    remedy = "Ask an admin for an account."

@@ -12,6 +12,8 @@ class NotAuthenticated(Problem):
     status = 401
     code = "not_authenticated"
     title = "Log in first"
+    when = "The request carries no token."
+    remedy = "Log in, and send `Authorization: Bearer` with the access token, or the cookies."
 
     def __init__(self) -> None:
         super().__init__(
@@ -25,6 +27,8 @@ class InvalidToken(Problem):
     status = 401
     code = "invalid_token"
     title = "The token is not valid"
+    when = "The token is forged, expired, spent, of another kind, or its session has ended."
+    remedy = "Refresh the session once; if the refresh token is refused too, log in again."
 
     def __init__(self) -> None:
         super().__init__("Log in again, or refresh the session.", headers=_INVALID)
@@ -41,3 +45,5 @@ class PermissionDenied(Problem):
     status = 403
     code = "permission_denied"
     title = "Your role does not allow this"
+    when = "The caller is known, and their role does not allow this."
+    remedy = "Ask an admin."

@@ -1,11 +1,7 @@
 """Why something about an item can be refused."""
 
-from gatepost.errors import Problem
+from gatepost.errors import NotFound
 
 
-class ItemNotFound(Problem):
-    """No such item, or somebody else's: whoever asks cannot tell which."""
-
-    status = 404
-    code = "not_found"
-    title = "There is nothing here"
+class ItemNotFound(NotFound):
+    """There is no such item, or it is another user's: the answer is the same."""

@@ -1,6 +1,6 @@
 """Refusals of what concerns one session."""
 
-from gatepost.errors import Problem
+from gatepost.errors import NotFound
 from gatepost.features.callers.errors import InvalidToken
 
 
@@ -10,7 +10,5 @@ class RefreshTokenReplayed(InvalidToken):
     keeps_writes = True
 
 
-class SessionNotFound(Problem):
-    status = 404
-    code = "not_found"
-    title = "There is nothing here"
+class SessionNotFound(NotFound):
+    """There is no such session, or it is another user's: the answer is the same."""

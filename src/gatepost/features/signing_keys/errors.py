@@ -9,6 +9,11 @@ class SigningKeysUnreadable(Problem):
     status = 503
     code = "signing_keys_unreadable"
     title = "The keys of access tokens cannot be read"
+    when = (
+        "The private keys in the database were encrypted under another `SECRET_KEY`, or changed "
+        "since."
+    )
+    remedy = "Tell the operator, who sets that `SECRET_KEY` again."
 
     def __init__(self) -> None:
         super().__init__(

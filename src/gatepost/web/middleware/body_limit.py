@@ -29,6 +29,8 @@ class PayloadTooLarge(Problem):
     status = 413
     code = "payload_too_large"
     title = "The body is larger than this service accepts"
+    when = "The body is larger than `MAX_REQUEST_BODY_SIZE`."
+    remedy = "Send less at a time."
 
 
 class RequestTimeout(Problem):
@@ -37,6 +39,8 @@ class RequestTimeout(Problem):
     status = 408
     code = "request_timeout"
     title = "The body did not arrive in time"
+    when = "The body was still arriving after `BODY_TIMEOUT_SECONDS`."
+    remedy = "Send the request again, over a better connection."
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module

@@ -29,6 +29,8 @@ class UnsupportedMediaType(Problem):
     status = 415
     code = "unsupported_media_type"
     title = "Send JSON in UTF-8, or a form where a form is accepted"
+    when = "A body is neither JSON nor, where one is accepted, a form; or is not in UTF-8."
+    remedy = "Send `Content-Type: application/json`."
 
 
 class ContentType:

@@ -46,6 +46,8 @@ class CorsRejected(Problem):
     status = 403
     code = "cors_rejected"
     title = "This origin, method or header is not allowed across origins"
+    when = "A browser asks whether a page of another origin may send this request, and it may not."
+    remedy = "Add the page's origin to `ALLOWED_ORIGINS`, if it is yours."
 
 
 class Cors:
