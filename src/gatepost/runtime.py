@@ -33,7 +33,8 @@ from gatepost.security.passwords import Passwords
 from gatepost.security.tokens import Key, secret_key
 from gatepost.settings import LimitSettings, Settings, TokenSettings
 from gatepost.stores.announcements import Announcements
-from gatepost.stores.base import AttemptRules, Store
+from gatepost.stores.attempts import AttemptRules
+from gatepost.stores.base import Store
 from gatepost.stores.choice import open_announcements, open_database_store, open_store, serves_alone
 from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
@@ -192,15 +193,15 @@ def _rate_limits(settings: LimitSettings, store: Store) -> RateLimits:
 
 def _lockout(settings: Settings, store: Store, engine: AsyncEngine, clock: Clock) -> Lockout:
     rules = AttemptRules(
-        per_place=settings.lockout_failures_per_address,
-        in_all=settings.lockout_failures_per_account,
+        per_client=settings.lockout_failures_per_address,
+        per_account=settings.lockout_failures_per_account,
         lifetime=settings.lockout_lifetime,
         patience=PATIENCE,
     )
     key = derive_key(settings.secret_key, "gatepost lockout")
     if isinstance(store, MemoryStore):
-        mailbox = open_database_store(settings, engine, clock)
-        return Lockout(store, store, rules, key, mailbox=mailbox)
+        notices = open_database_store(settings, engine, clock)
+        return Lockout(store, store, rules, key, unlock_notices=notices)
     return Lockout(store, MemoryStore(clock), rules, key)
 
 

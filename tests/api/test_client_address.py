@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.settings import ProtectionSettings
-from gatepost.stores.addresses import place_of
+from gatepost.stores.addresses import client_network
 from gatepost.web.client_address import client_address
 
 PROXIES = "10.0.0.0/8, fd00::/8, 127.0.0.1"
@@ -125,7 +125,7 @@ def test_a_thousand_hops_are_read_to_the_first_that_is_no_proxy() -> None:
 
 
 def test_the_addresses_of_a_64_are_one_client() -> None:
-    assert place_of("2001:db8:1:2::1") == place_of("2001:db8:1:2:ffff::9")
-    assert place_of("2001:db8:1:2::1") != place_of("2001:db8:1:3::1")
-    assert place_of("192.0.2.1") != place_of("192.0.2.2")
-    assert place_of(None) == place_of("garbage")
+    assert client_network("2001:db8:1:2::1") == client_network("2001:db8:1:2:ffff::9")
+    assert client_network("2001:db8:1:2::1") != client_network("2001:db8:1:3::1")
+    assert client_network("192.0.2.1") != client_network("192.0.2.2")
+    assert client_network(None) == client_network("garbage")

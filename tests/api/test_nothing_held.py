@@ -15,6 +15,7 @@ from gatepost.features.callers.roles import Role
 from gatepost.features.signing_keys.models import StoredKey
 from gatepost.holding import TransactionHeld
 from gatepost.purging import purge_all
+from gatepost.stores.entries import read
 from tests.api.conftest import MakeService
 from tests.support.service import PASSWORD, Service, log_in, register, sign_up, sign_up_as
 
@@ -146,7 +147,7 @@ async def test_whoever_asks_within_a_transaction_is_found_out(
     async with make_service(**changes) as service, service.work() as work:
         await work.db.execute(text("SELECT 1"))
         with pytest.raises(TransactionHeld):
-            await service.runtime.store.get("anything")
+            await service.runtime.store.update("anything", read)
         with pytest.raises(TransactionHeld):
             await service.runtime.passwords.hash(PASSWORD)
         with pytest.raises(TransactionHeld):
@@ -155,7 +156,7 @@ async def test_whoever_asks_within_a_transaction_is_found_out(
             async with service.work():
                 pass
         await work.commit_and_release()
-        await service.runtime.store.get("anything")
+        await service.runtime.store.update("anything", read)
 
 
 async def test_in_production_it_is_told_once_and_goes_on(

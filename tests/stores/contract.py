@@ -2,9 +2,13 @@
 
 import asyncio
 import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from gatepost.stores.base import AttemptRules, Outcome, Store
+from gatepost.stores.attempts import AttemptRules, Outcome, begin_attempt, end_attempt
+from gatepost.stores.base import Store
+from gatepost.stores.entries import Entry, delete, put, read, take
 from gatepost.stores.memory import MemoryStore
 from tests.support.clock import SetClock
 
@@ -12,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 MILLISECOND = timedelta(milliseconds=1)
 RULES = AttemptRules(
-    per_place=5, in_all=20, lifetime=timedelta(minutes=15), patience=timedelta(seconds=30)
+    per_client=5, per_account=20, lifetime=timedelta(minutes=15), patience=timedelta(seconds=30)
 )
 
 
@@ -22,81 +26,73 @@ class StoreContract:
     async def test_a_value_is_there_until_it_expires(
         self, store: Store, clock: SetClock, key: str
     ) -> None:
-        assert await store.get(key) is None
-        await store.put(key, b"\x00 any bytes \xff", MINUTE)
+        assert await store.update(key, read) is None
+        await store.update(key, put(b"\x00 any bytes \xff", MINUTE))
         clock.advance(MINUTE - MILLISECOND)
-        assert await store.get(key) == b"\x00 any bytes \xff"
+        assert await store.update(key, read) == b"\x00 any bytes \xff"
         clock.advance(MILLISECOND)
-        assert await store.get(key) is None
+        assert await store.update(key, read) is None
 
     async def test_a_later_value_takes_the_place_of_an_earlier_one(
         self, store: Store, clock: SetClock, key: str
     ) -> None:
-        await store.put(key, b"one", SECOND)
-        await store.put(key, b"two", MINUTE)
+        await store.update(key, put(b"one", SECOND))
+        await store.update(key, put(b"two", MINUTE))
         clock.advance(2 * SECOND)
-        assert await store.get(key) == b"two"
-
-    async def test_of_many_who_put_a_new_value_one_succeeds(self, store: Store, key: str) -> None:
-        won = await asyncio.gather(
-            *(store.put_new(key, b"%d" % number, MINUTE) for number in range(20))
-        )
-        assert won.count(True) == 1
-        assert await store.get(key) == b"%d" % won.index(True)
-
-    async def test_a_new_value_may_take_the_place_of_one_that_has_expired(
-        self, store: Store, clock: SetClock, key: str
-    ) -> None:
-        await store.put(key, b"old", SECOND)
-        clock.advance(SECOND)
-        assert await store.put_new(key, b"new", MINUTE)
-        assert await store.get(key) == b"new"
+        assert await store.update(key, read) == b"two"
 
     async def test_of_many_who_take_a_value_one_gets_it(self, store: Store, key: str) -> None:
-        await store.put(key, b"secret", MINUTE)
-        taken = await asyncio.gather(*(store.take(key) for _ in range(20)))
+        await store.update(key, put(b"secret", MINUTE))
+        taken = await asyncio.gather(*(store.update(key, take) for _ in range(20)))
         assert taken.count(b"secret") == 1
         assert taken.count(None) == 19
-        assert await store.get(key) is None
+        assert await store.update(key, read) is None
 
     async def test_what_has_expired_cannot_be_taken(
         self, store: Store, clock: SetClock, key: str
     ) -> None:
-        await store.put(key, b"secret", SECOND)
+        await store.update(key, put(b"secret", SECOND))
         clock.advance(SECOND)
-        assert await store.take(key) is None
+        assert await store.update(key, take) is None
 
     async def test_what_is_deleted_is_gone(self, store: Store, key: str) -> None:
-        await store.put(key, b"value", MINUTE)
-        await store.delete(key)
-        await store.delete(key)
-        assert await store.get(key) is None
+        await store.update(key, put(b"value", MINUTE))
+        await store.update(key, delete)
+        await store.update(key, delete)
+        assert await store.update(key, read) is None
 
-    async def test_no_increment_is_lost(self, store: Store, key: str) -> None:
-        counts = await asyncio.gather(*(store.increment(key, MINUTE) for _ in range(100)))
-        assert sorted(count.value for count in counts) == list(range(1, 101))
+    async def test_no_transition_is_lost(self, store: Store, key: str) -> None:
+        counts = await asyncio.gather(*(store.update(key, increment) for _ in range(100)))
+        assert sorted(counts) == list(range(1, 101))
+        assert await store.update(key, read) == b"100"
 
-    async def test_a_counter_lives_on_from_its_last_increment(
+    async def test_an_answer_alone_keeps_what_was_there_and_its_end(
         self, store: Store, clock: SetClock, key: str
     ) -> None:
-        await store.increment(key, MINUTE, 5)
-        clock.advance(MINUTE - SECOND)
-        assert await store.increment(key, MINUTE, -2) == (3, MINUTE)
-        clock.advance(MINUTE - SECOND)
-        assert (await store.increment(key, MINUTE)).value == 4
-        clock.advance(MINUTE)
-        assert (await store.increment(key, MINUTE)).value == 1
+        await store.update(key, put(b"value", MINUTE))
+        clock.advance(SECOND)
+        assert await store.update(key, seconds_left) == 59
+        assert await store.update(key, seconds_left) == 59
+
+    async def test_transitions_of_many_keys_at_once_do_not_meet(
+        self, store: Store, key: str
+    ) -> None:
+        keys = [f"{key}:{number}" for number in range(5)]
+        await asyncio.gather(*(store.update(each, increment) for each in keys * 20))
+        assert [await store.update(each, read) for each in keys] == [b"20"] * 5
 
     async def test_keys_do_not_meet(self, store: Store, key: str) -> None:
-        await asyncio.gather(store.put(f"{key}a", b"a", MINUTE), store.put(f"{key}A", b"A", MINUTE))
-        assert await store.get(f"{key}a") == b"a"
-        assert await store.get(f"{key}A") == b"A"
-        assert await store.get(f"{key}%") is None
+        await asyncio.gather(
+            store.update(f"{key}a", put(b"a", MINUTE)), store.update(f"{key}A", put(b"A", MINUTE))
+        )
+        assert await store.update(f"{key}a", read) == b"a"
+        assert await store.update(f"{key}A", read) == b"A"
+        assert await store.update(f"{key}%", read) is None
 
     async def test_a_key_may_be_long(self, store: Store, key: str) -> None:
         long = (key + "x" * 160)[:160]
-        await store.put(long, b"value", MINUTE)
-        assert await store.get(long) == b"value"
+        await store.update(long, put(b"value", MINUTE))
+        assert await store.update(long, read) == b"value"
 
     async def test_of_a_thousand_at_once_a_window_lets_in_its_limit(
         self, store: Store, key: str
@@ -167,23 +163,23 @@ class StoreContract:
         states = [
             attempt.state
             for attempt in await asyncio.gather(
-                *(store.begin_attempt(key, "here", RULES) for _ in range(50))
+                *(store.update(key, begin_attempt("here", RULES)) for _ in range(50))
             )
         ]
         assert states.count("begun") == 5
         assert states.count("full") == 45
 
-    async def test_five_failures_lock_their_place_for_as_long_as_is_said(
+    async def test_five_failures_lock_their_client_out_for_as_long_as_is_said(
         self, store: Store, clock: SetClock, key: str
     ) -> None:
         assert [await fail(store, key) for _ in range(5)] == [False] * 4 + [True]
         clock.advance(MINUTE)
-        assert await store.begin_attempt(key, "here", RULES) == ("locked", 14 * MINUTE)
-        assert (await store.begin_attempt(key, "there", RULES)).state == "begun"
+        assert await store.update(key, begin_attempt("here", RULES)) == ("locked", 14 * MINUTE)
+        assert (await store.update(key, begin_attempt("there", RULES))).state == "begun"
         clock.advance(14 * MINUTE - MILLISECOND)
-        assert (await store.begin_attempt(key, "here", RULES)).state == "locked"
+        assert (await store.update(key, begin_attempt("here", RULES))).state == "locked"
         clock.advance(MILLISECOND)
-        assert (await store.begin_attempt(key, "here", RULES)).state == "begun"
+        assert (await store.update(key, begin_attempt("here", RULES))).state == "begun"
 
     async def test_a_lock_lasts_no_longer_for_a_clock_that_is_set_back(
         self, store: Store, clock: SetClock, key: str
@@ -191,20 +187,20 @@ class StoreContract:
         for _ in range(5):
             await fail(store, key)
         clock.advance(timedelta(hours=-1))
-        assert await store.begin_attempt(key, "here", RULES) == ("locked", 15 * MINUTE)
+        assert await store.update(key, begin_attempt("here", RULES)) == ("locked", 15 * MINUTE)
         clock.advance(10 * MINUTE)
-        assert await store.begin_attempt(key, "here", RULES) == ("locked", 5 * MINUTE)
+        assert await store.update(key, begin_attempt("here", RULES)) == ("locked", 5 * MINUTE)
         clock.advance(5 * MINUTE)
-        assert (await store.begin_attempt(key, "here", RULES)).state == "begun"
+        assert (await store.update(key, begin_attempt("here", RULES))).state == "begun"
 
-    async def test_twenty_failures_from_anywhere_lock_every_place(
+    async def test_twenty_failures_from_anywhere_lock_every_client_out(
         self, store: Store, key: str
     ) -> None:
-        locked = [await fail(store, key, f"place {number}") for number in range(20)]
+        locked = [await fail(store, key, f"client {number}") for number in range(20)]
         assert locked == [False] * 19 + [True]
-        assert (await store.begin_attempt(key, "another", RULES)).state == "locked"
+        assert (await store.update(key, begin_attempt("another", RULES))).state == "locked"
 
-    async def test_a_success_forgets_what_failed_here_and_in_all(
+    async def test_a_success_forgets_the_failures_of_its_client_and_of_the_account(
         self, store: Store, key: str
     ) -> None:
         for _ in range(4):
@@ -213,7 +209,7 @@ class StoreContract:
             await fail(store, key, "there")
         await end(store, key, "here", "succeeded")
         assert [await fail(store, key) for _ in range(4)] == [False] * 4
-        assert (await store.begin_attempt(key, "there", RULES)).state == "locked"
+        assert (await store.update(key, begin_attempt("there", RULES))).state == "locked"
 
     async def test_an_attempt_that_is_given_up_counts_nothing(self, store: Store, key: str) -> None:
         for _ in range(10):
@@ -224,19 +220,19 @@ class StoreContract:
         self, store: Store, clock: SetClock, key: str
     ) -> None:
         for _ in range(5):
-            assert (await store.begin_attempt(key, "here", RULES)).state == "begun"
+            assert (await store.update(key, begin_attempt("here", RULES))).state == "begun"
             clock.advance(-20 * MILLISECOND)
-        assert (await store.begin_attempt(key, "here", RULES)).state == "full"
+        assert (await store.update(key, begin_attempt("here", RULES))).state == "full"
 
     async def test_an_attempt_that_never_ends_gives_its_place_back(
         self, store: Store, clock: SetClock, key: str
     ) -> None:
         for _ in range(5):
-            await store.begin_attempt(key, "here", RULES)
+            await store.update(key, begin_attempt("here", RULES))
         clock.advance(RULES.patience - MILLISECOND)
-        assert (await store.begin_attempt(key, "here", RULES)).state == "full"
+        assert (await store.update(key, begin_attempt("here", RULES))).state == "full"
         clock.advance(MILLISECOND)
-        assert (await store.begin_attempt(key, "here", RULES)).state == "begun"
+        assert (await store.update(key, begin_attempt("here", RULES))).state == "begun"
 
     async def test_attempts_do_what_the_memory_does_whatever_comes(
         self, store: Store, clock: SetClock, key: str
@@ -245,14 +241,16 @@ class StoreContract:
         outcomes: list[Outcome] = ["failed", "failed", "failed", "succeeded", "given_up"]
         for _ in range(300):
             clock.advance(SECOND * dice.choice([0, 0, 1, 31, 200, 901]))
-            place = dice.choice(["a", "b", "c", "d", "e", "f"])
+            client = dice.choice(["a", "b", "c", "d", "e", "f"])
             if dice.random() < 0.5:
-                expected = await model.begin_attempt(key, place, RULES)
-                assert await store.begin_attempt(key, place, RULES) == expected
+                expected = await model.update(key, begin_attempt(client, RULES))
+                assert await store.update(key, begin_attempt(client, RULES)) == expected
                 continue
             outcome, begun = dice.choice(outcomes), dice.random() < 0.7
-            locked = await model.end_attempt(key, place, RULES, outcome, begun=begun)
-            assert locked == await store.end_attempt(key, place, RULES, outcome, begun=begun)
+            locked = await model.update(key, end_attempt(client, RULES, outcome, begun=begun))
+            assert locked == await store.update(
+                key, end_attempt(client, RULES, outcome, begun=begun)
+            )
 
     async def test_it_says_that_it_is_there(self, store: Store) -> None:
         await store.ping()
@@ -261,18 +259,52 @@ class StoreContract:
     async def test_what_lives_survives_a_purge(
         self, store: Store, clock: SetClock, key: str
     ) -> None:
-        await store.put(f"{key}:dead", b"dead", SECOND)
-        await store.put(key, b"alive", MINUTE)
+        await store.update(f"{key}:dead", put(b"dead", SECOND))
+        await store.update(key, put(b"alive", MINUTE))
         clock.advance(2 * SECOND)
         while await store.purge():
             pass
-        assert await store.get(key) == b"alive"
+        assert await store.update(key, read) == b"alive"
 
 
-async def end(store: Store, key: str, place: str, outcome: Outcome) -> bool:
-    assert (await store.begin_attempt(key, place, RULES)).state == "begun"
-    return await store.end_attempt(key, place, RULES, outcome)
+async def end(store: Store, key: str, client: str, outcome: Outcome) -> bool:
+    assert (await store.update(key, begin_attempt(client, RULES))).state == "begun"
+    return await store.update(key, end_attempt(client, RULES, outcome))
 
 
-async def fail(store: Store, key: str, place: str = "here") -> bool:
-    return await end(store, key, place, "failed")
+async def fail(store: Store, key: str, client: str = "here") -> bool:
+    return await end(store, key, client, "failed")
+
+
+def increment(entry: Entry | None, now: int) -> tuple[Entry, int]:
+    count = (int(entry.value) if entry else 0) + 1
+    return Entry(b"%d" % count, now + 60_000), count
+
+
+def seconds_left(entry: Entry | None, now: int) -> tuple[Entry | None, int]:
+    return entry, (entry.expires_at - now) // 1000 if entry else 0
+
+
+async def failures_of_twenty_at_once(stores: Sequence[Store], key: str) -> Mapping[str, int]:
+    """Twenty attempts from each of two places at each of the stores, until all are locked out."""
+    failures: Counter[str] = Counter()
+
+    async def attempt(store: Store, client: str) -> bool:
+        begun = await store.update(key, begin_attempt(client, RULES))
+        if begun.state == "begun":
+            failures[client] += 1
+            await asyncio.sleep(0)
+            await store.update(key, end_attempt(client, RULES, "failed"))
+        return begun.state == "locked"
+
+    while True:
+        locked = await asyncio.gather(
+            *(
+                attempt(store, client)
+                for _ in range(20)
+                for client in ("here", "there")
+                for store in stores
+            )
+        )
+        if all(locked):
+            return failures

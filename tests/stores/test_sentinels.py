@@ -14,6 +14,7 @@ from gatepost.stores.base import StoreUnavailable
 from gatepost.stores.redis import RedisStore
 from gatepost.stores.redis_announcements import RedisAnnouncements
 from gatepost.stores.session_cache import SessionCache
+from tests.stores.contract import increment
 from tests.support import patience
 from tests.support.load import until
 from tests.support.sentinels import PASSWORD, SENTINEL_PASSWORD, SERVICE, Watch
@@ -39,15 +40,15 @@ def url_of(watch: Watch) -> str:
 
 async def test_a_store_goes_on_with_the_server_that_takes_over(watch: Watch, key: str) -> None:
     store = RedisStore(url_of(watch), "gatepost:test", patience=patience.SECONDS)
-    assert (await store.increment(key, MINUTE)).value == 1
-    assert (await store.increment(key, MINUTE)).value == 2
+    assert await store.update(key, increment) == 1
+    assert await store.update(key, increment) == 2
     watch.kill_primary()
     with pytest.raises(StoreUnavailable):
-        await store.increment(key, MINUTE)
+        await store.update(key, increment)
 
     async def counts() -> bool:
         with suppress(StoreUnavailable):
-            await store.increment(key, MINUTE)
+            await store.update(key, increment)
             return True
         return False
 

@@ -10,7 +10,7 @@ _PREFIX_OF_ONE_CLIENT = 64
 
 
 @lru_cache(maxsize=16384)
-def place_of(address: str | None) -> str:
+def client_network(address: str | None) -> str:
     """The address itself, or the /64 of an IPv6 address; all who have none are one client."""
     if address is None:
         return UNKNOWN

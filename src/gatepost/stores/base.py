@@ -1,10 +1,14 @@
-"""Short-lived shared state: a few atomic primitives that every backend offers alike."""
+"""Short-lived shared state: two atomic primitives that every backend offers alike."""
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from gatepost.errors import Problem
+from gatepost.stores.entries import Transition
+from gatepost.stores.windows import Window
+
+T = TypeVar("T")
 
 
 class StoreUnavailable(Problem):
@@ -26,57 +30,11 @@ class StoreUnavailable(Problem):
 
 
 class StoreUnfit(StoreUnavailable):
-    """It answers, and is none that Gatepost can work with, however long one waits."""
-
-
-class Count(NamedTuple):
-    """A counter after its increment."""
-
-    value: int
-    expires_in: timedelta
-
-
-class Window(NamedTuple):
-    """Whether an amount fitted into a sliding window, and how full the window is now.
-
-    `resets_in_ms` is how long until such an amount fits, where none does now; else until the window
-    turns.
-    """
-
-    allowed: bool
-    used: int
-    resets_in_ms: int
-
-
-class AttemptRules(NamedTuple):
-    """When proving who one is gets locked: so many failures from one place, and in all.
-
-    A failure counts, and a lock holds, for `lifetime`. An attempt that never ends, because its
-    process died, gives its place back after `patience`.
-    """
-
-    per_place: int
-    in_all: int
-    lifetime: timedelta
-    patience: timedelta
-
-
-class Attempt(NamedTuple):
-    """The answer to one who wants to begin.
-
-    `begun`: go on, then end it. `full`: others are under way whose failure would lock; ask again.
-    `locked`: not before `opens_in`.
-    """
-
-    state: Literal["begun", "full", "locked"]
-    opens_in: timedelta = timedelta()
-
-
-Outcome = Literal["failed", "succeeded", "given_up"]
+    """It answers, but Gatepost cannot work with it, however long one waits."""
 
 
 class Store(Protocol):
-    """What expires is gone at that moment. Everything raises `StoreUnavailable`.
+    """Keeps an entry per key until it expires. Everything raises `StoreUnavailable`.
 
     Keys are short texts of visible ASCII, at most 160 characters; values are bytes.
     """
@@ -84,41 +42,16 @@ class Store(Protocol):
     @property
     def kind(self) -> Literal["memory", "redis", "database"]: ...
 
-    async def increment(self, key: str, lifetime: timedelta, amount: int = 1) -> Count:
-        """Add to a counter, which is 0 if there is none, and let it live for so long from now."""
+    async def update(self, key: str, transition: Transition[T]) -> T:
+        """Replace a key's entry by what `transition` makes of it, atomically; return its answer."""
         ...
-
-    async def get(self, key: str) -> bytes | None: ...
-
-    async def put(self, key: str, value: bytes, lifetime: timedelta) -> None: ...
-
-    async def put_new(self, key: str, value: bytes, lifetime: timedelta) -> bool:
-        """Put it if there is none; whether it was put. Of any number at once, one succeeds."""
-        ...
-
-    async def take(self, key: str) -> bytes | None:
-        """Get it and delete it. Of any number at once, one gets it."""
-        ...
-
-    async def delete(self, key: str) -> None: ...
 
     async def count_in_window(
         self, key: str, limit: int, length: timedelta, amount: int = 1
     ) -> Window:
-        """Count an amount if it fits under `limit`, and count nothing if it does not."""
-        ...
+        """Count an amount if it fits under `limit`, and count nothing if it does not.
 
-    async def begin_attempt(self, key: str, place: str, rules: AttemptRules) -> Attempt:
-        """Reserve one of the failures that are left, if it is not locked."""
-        ...
-
-    async def end_attempt(
-        self, key: str, place: str, rules: AttemptRules, outcome: Outcome, *, begun: bool = True
-    ) -> bool:
-        """Give the reservation back, if it was `begun` here; whether this failure locked.
-
-        A failure counts for its place and in all. A success forgets the failures of its place and
-        those in all; other places stay locked.
+        Every request does this, so each backend does it in its quickest way.
         """
         ...
 
@@ -137,7 +70,7 @@ class Store(Protocol):
 
     @property
     def figures(self) -> Mapping[str, int]:
-        """What to show of it: how much it holds, how often it did not answer."""
+        """Figures for metrics: how much it holds, how often it did not answer."""
         ...
 
     async def close(self) -> None: ...

@@ -15,10 +15,9 @@ from gatepost.clock import Clock
 from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
 from gatepost.db.diagnosis import explain_failure
 from gatepost.holding import expect_no_transaction
-from gatepost.stores import entries
-from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
-from gatepost.stores.batches import BatchedStore, Batches
-from gatepost.stores.entries import Entry, Step
+from gatepost.stores.command_batcher import BatchedStore, CommandBatcher
+from gatepost.stores.entries import Entry, Transition, put
+from gatepost.stores.windows import Window, count_in_window
 
 T = TypeVar("T")
 
@@ -37,65 +36,40 @@ class StoredEntry(Base):
     expires_at: Mapped[int]
 
 
-class Wish(NamedTuple):
-    """A step for the entry of a key; one that `makes` an entry finds a row to lock."""
-
+class Command(NamedTuple):
     key: str
-    step: Step[Any]
-    makes: bool
+    transition: Transition[Any]
 
 
-class DatabaseStore(BatchedStore[Wish]):
-    """What many tasks want at once is one short transaction, which holds the rows of its keys.
+class DatabaseStore(BatchedStore[Command]):
+    """A batch of commands is one short transaction, which holds the rows of its keys.
 
-    Nobody may hold a transaction while they ask: SQLite has room for one writer.
+    A caller may not hold a transaction meanwhile: SQLite has room for one writer.
     """
 
     kind: Literal["database"] = "database"
 
     def __init__(self, engine: AsyncEngine, clock: Clock, *, patience: float = 5.0) -> None:
-        """Nobody waits longer than `patience` seconds for an answer: others may be writing."""
+        """A command waits at most `patience` seconds for its answer: others may be writing."""
         self._engine = engine
         self._clock = clock
-        self._batches = Batches(
+        self._commands = CommandBatcher(
             "the database as a store",
             self._perform,
-            probe=Wish("probe", entries.increment(timedelta(seconds=1), 1), makes=True),
+            probe=Command("probe", put(b"", timedelta(seconds=1))),
             patience=patience,
             failures=(SQLAlchemyError, OSError),
             explain=explain_failure,
         )
 
-    async def increment(self, key: str, lifetime: timedelta, amount: int = 1) -> Count:
-        return await self._run(key, entries.increment(lifetime, amount))
-
-    async def get(self, key: str) -> bytes | None:
-        return await self._run(key, entries.get, makes=False)
-
-    async def put(self, key: str, value: bytes, lifetime: timedelta) -> None:
-        await self._run(key, entries.put(value, lifetime))
-
-    async def put_new(self, key: str, value: bytes, lifetime: timedelta) -> bool:
-        return await self._run(key, entries.put_new(value, lifetime))
-
-    async def take(self, key: str) -> bytes | None:
-        return await self._run(key, entries.take, makes=False)
-
-    async def delete(self, key: str) -> None:
-        await self._run(key, entries.delete, makes=False)
+    async def update(self, key: str, transition: Transition[T]) -> T:
+        answer: T = await self._commands.run(Command(key, transition))
+        return answer
 
     async def count_in_window(
         self, key: str, limit: int, length: timedelta, amount: int = 1
     ) -> Window:
-        return await self._run(key, entries.count_in_window(limit, length, amount))
-
-    async def begin_attempt(self, key: str, place: str, rules: AttemptRules) -> Attempt:
-        return await self._run(key, entries.begin_attempt(place, rules))
-
-    async def end_attempt(
-        self, key: str, place: str, rules: AttemptRules, outcome: Outcome, *, begun: bool = True
-    ) -> bool:
-        return await self._run(key, entries.end_attempt(place, rules, outcome, begun=begun))
+        return await self.update(key, count_in_window(limit, length, amount))
 
     async def purge(self) -> int:
         expect_no_transaction("the database as a store")
@@ -115,48 +89,46 @@ class DatabaseStore(BatchedStore[Wish]):
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
 
-    async def _run(self, key: str, step: Step[T], *, makes: bool = True) -> T:
-        answer: T = await self._batches.run(Wish(key, step, makes))
-        return answer
-
-    async def _perform(self, wishes: Sequence[Wish]) -> Sequence[Any]:
+    async def _perform(self, commands: Sequence[Command]) -> Sequence[Any]:
         for left in reversed(range(_TRIES)):
             try:
-                return await self._try(wishes)
+                return await self._try(commands)
             except DBAPIError:
-                # Two processes may meet in a deadlock, of which one is told to try again.
+                # Two processes may deadlock; the database then fails one, which tries again.
                 if not left:
                     raise
                 await asyncio.sleep(0)
         raise AssertionError
 
-    async def _try(self, wishes: Sequence[Wish]) -> Sequence[Any]:
+    async def _try(self, commands: Sequence[Command]) -> Sequence[Any]:
         now = self._now()
         async with self._engine.begin() as connection:
-            before = await _lock(connection, wishes)
-            after = {
-                key: None if entry is None or entry.expires_at <= now else entry
-                for key, entry in before.items()
-            }
-            answers = []
-            for wish in wishes:
-                after[wish.key], answer = wish.step(after.get(wish.key), now)
-                answers.append(answer)
+            before = await _select(connection, {each.key for each in commands})
+            after, answers = _apply(commands, before, now)
+            while missing := sorted(key for key in after.keys() - before.keys() if after[key]):
+                await _insert_missing(connection, missing)
+                before |= await _select(connection, missing)
+                after, answers = _apply(commands, before, now)
             await _write(connection, before, after)
         return answers
 
 
-async def _lock(connection: AsyncConnection, wishes: Sequence[Wish]) -> dict[str, Entry]:
-    """The rows of all keys, in the order of the keys, held until the transaction ends."""
-    found = await _select(connection, {wish.key for wish in wishes})
-    missing = sorted({wish.key for wish in wishes if wish.makes} - found.keys())
-    if missing:
-        await _insert_missing(connection, missing)
-        found |= await _select(connection, missing)
-    return found
+def _apply(
+    commands: Sequence[Command], before: Mapping[str, Entry], now: int
+) -> tuple[dict[str, Entry | None], list[Any]]:
+    """The entries after all commands, and their answers."""
+    after: dict[str, Entry | None] = {
+        key: entry for key, entry in before.items() if entry.expires_at > now
+    }
+    answers = []
+    for key, transition in commands:
+        after[key], answer = transition(after.get(key), now)
+        answers.append(answer)
+    return after, answers
 
 
 async def _select(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, Entry]:
+    """The rows of these keys, in the order of the keys, locked until the transaction ends."""
     rows = await connection.execute(
         select(StoredEntry.key, StoredEntry.value, StoredEntry.expires_at)
         .where(StoredEntry.key.in_(sorted(keys)))
@@ -167,7 +139,7 @@ async def _select(connection: AsyncConnection, keys: Iterable[str]) -> dict[str,
 
 
 async def _insert_missing(connection: AsyncConnection, keys: Sequence[str]) -> None:
-    """Make rows that have expired already, unless another process makes them first."""
+    """Insert rows that have expired already, unless another process inserts them first."""
     rows = [{"key": key, "value": b"", "expires_at": 0} for key in keys]
     match connection.dialect.name:
         case "postgresql":

@@ -1,4 +1,4 @@
-"""How often who one is may be proved wrongly: few enough times that no password can be guessed."""
+"""Limits failed password attempts per account and per client, so that none can be guessed."""
 
 import asyncio
 import hmac
@@ -12,11 +12,13 @@ from datetime import timedelta
 
 from gatepost.errors import Problem
 from gatepost.security.hash_pool import ServerBusy
-from gatepost.stores.addresses import place_of
-from gatepost.stores.base import Attempt, AttemptRules, Outcome, Store, StoreUnavailable
+from gatepost.stores.addresses import client_network
+from gatepost.stores.attempts import Attempt, AttemptRules, Outcome, begin_attempt, end_attempt
+from gatepost.stores.base import Store, StoreUnavailable
+from gatepost.stores.entries import delete, put, take
 
 PATIENCE = timedelta(seconds=30)
-"""After so long the attempts of a process that died are given up."""
+"""After so long the attempts of a process that died no longer count."""
 
 _LONGEST_WAIT_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.1
@@ -47,8 +49,8 @@ class LoginLocked(Problem):
 
 
 @dataclass(slots=True)
-class Try:
-    """An attempt under way: whoever judges it sets `succeeded`; left at None it counts as none."""
+class LoginAttempt:
+    """An attempt under way. The caller sets `succeeded`; an attempt left at None does not count."""
 
     succeeded: bool | None = None
     locked: bool = False
@@ -58,24 +60,24 @@ class Try:
 class Lockout:
     """Lets as many attempts begin at once as failures are left, so that no race gets more.
 
-    Failures are kept in this process too: where Redis is down they are what counts.
+    Failures are kept in this process too: they count while Redis is down.
     """
 
     def __init__(
         self,
         store: Store,
-        own: Store,
+        local_store: Store,
         rules: AttemptRules,
         key: bytes,
-        mailbox: Store | None = None,
+        unlock_notices: Store | None = None,
     ) -> None:
-        """Take the shared store and this process's `own`, which may be the same.
+        """`store` is shared; `local_store` is this process's own, and may be the same.
 
-        `mailbox` is where another process leaves word of what it unlocked, if nothing is shared.
+        In `unlock_notices` another process says which account it unlocked, if no store is shared.
         """
         self._store = store
-        self._own = own
-        self._mailbox = mailbox
+        self._local_store = local_store
+        self._unlock_notices = unlock_notices
         self._rules = rules
         self._key = key
         self._ended = asyncio.Event()
@@ -83,57 +85,59 @@ class Lockout:
         self.unshared: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def attempt(self, account: str, address: str | None) -> AsyncIterator[Try]:
-        """Hold a place while a password is verified; raises `LoginLocked` or `ServerBusy`.
+    async def attempt(self, account: str, address: str | None) -> AsyncIterator[LoginAttempt]:
+        """Reserve a failure while a password is verified; raises `LoginLocked` or `ServerBusy`.
 
         Raises `StoreUnavailable` where the store is the database, and that does not answer.
 
-        `account` names whose it is, alike for one that there is not. The caller holds no
-        transaction. An attempt that is left without a verdict, by an exception too, is none.
+        `account` is a name of its own for each account, and for each login that has none. The
+        caller holds no transaction. An attempt that ends by an exception does not count.
         """
-        key, place = self._key_of(account), self._digest(place_of(address))[:16]
-        store = await self._begin(key, place)
-        judged = Try()
+        key, client = self._key_of(account), self._digest(client_network(address))[:16]
+        store = await self._begin(key, client)
+        judged = LoginAttempt()
         outcome: Outcome = "given_up"
         try:
             yield judged
             if judged.succeeded is not None:
                 outcome = "succeeded" if judged.succeeded else "failed"
         finally:
-            judged.locked = await self._end(key, place, store, outcome)
+            judged.locked = await self._end(key, client, store, outcome)
 
     async def unlock(self, account: str) -> None:
         """Forget every failure of an account; raises `StoreUnavailable`."""
         key = self._key_of(account)
-        await self._own.delete(key)
-        if self._store is not self._own:
-            await self._store.delete(key)
+        await self._local_store.update(key, delete)
+        if self._store is not self._local_store:
+            await self._store.update(key, delete)
 
     async def unlock_elsewhere(self, account: str) -> None:
-        """As `unlock`, from a process that serves nobody; raises `StoreUnavailable`."""
+        """As `unlock`, from a process that does not serve requests; raises `StoreUnavailable`."""
         await self.unlock(account)
-        if self._mailbox is not None:
+        if self._unlock_notices is not None:
             key = self._key_of(account)
-            # Who serves may keep the failures there, though this process would not.
-            await self._mailbox.delete(key)
-            await self._mailbox.put(_letter(key), b"", self._rules.lifetime)
+            # A serving process may keep the failures there, though this one would not.
+            await self._unlock_notices.update(key, delete)
+            await self._unlock_notices.update(_notice(key), put(b"", self._rules.lifetime))
 
     async def purge(self) -> int:
-        """Delete what has expired of what only this policy holds; how much."""
-        purged = await self._own.purge() if self._own is not self._store else 0
-        return purged + (await self._mailbox.purge() if self._mailbox is not None else 0)
+        """Delete what has expired in the stores that only the lockout uses; how much."""
+        purged = await self._local_store.purge() if self._local_store is not self._store else 0
+        return purged + (
+            await self._unlock_notices.purge() if self._unlock_notices is not None else 0
+        )
 
     async def close(self) -> None:
-        """Let go of what only this policy holds; the shared store is the caller's."""
-        if self._mailbox is not None:
-            await self._mailbox.close()
+        """Close what only the lockout uses; the shared store is the caller's."""
+        if self._unlock_notices is not None:
+            await self._unlock_notices.close()
 
-    async def _begin(self, key: str, place: str) -> Store:
-        """Wait for a place, and tell which store holds it."""
+    async def _begin(self, key: str, client: str) -> Store:
+        """Wait until an attempt may begin; returns the store that holds the reservation."""
         give_up_at = time.monotonic() + _LONGEST_WAIT_SECONDS
         while True:
             ended = self._ended
-            store, attempt = await self._ask(key, place)
+            store, attempt = await self._try_to_begin(key, client)
             if attempt.state == "begun":
                 return store
             if attempt.state == "locked":
@@ -146,36 +150,36 @@ class Lockout:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _LOOK_AGAIN_SECONDS)
 
-    async def _ask(self, key: str, place: str) -> tuple[Store, Attempt]:
+    async def _try_to_begin(self, key: str, client: str) -> tuple[Store, Attempt]:
+        begin = begin_attempt(client, self._rules)
         try:
-            return self._store, await self._store.begin_attempt(key, place, self._rules)
+            return self._store, await self._store.update(key, begin)
         except StoreUnavailable:
             if self._store.kind == "database":
-                raise  # without it nobody logs in anyway
+                raise  # without it no login succeeds anyway
             self.unshared["begin"] += 1
-            return self._own, await self._own.begin_attempt(key, place, self._rules)
+            return self._local_store, await self._local_store.update(key, begin)
 
-    async def _end(self, key: str, place: str, begun_in: Store, outcome: Outcome) -> bool:
+    async def _end(self, key: str, client: str, begun_in: Store, outcome: Outcome) -> bool:
         locked = False
-        for store in dict.fromkeys((self._store, self._own)):
+        for store in dict.fromkeys((self._store, self._local_store)):
+            end = end_attempt(client, self._rules, outcome, begun=store is begun_in)
             try:
-                locked |= await store.end_attempt(
-                    key, place, self._rules, outcome, begun=store is begun_in
-                )
+                locked |= await store.update(key, end)
             except StoreUnavailable:
                 self.unshared["end"] += 1
-        # Everybody who waits looks again; whoever comes next waits for the next one to end.
+        # Every waiting attempt tries again; one that comes later waits for the next to end.
         self._ended.set()
         self._ended = asyncio.Event()
         return locked
 
     async def _was_unlocked(self, key: str) -> bool:
-        """Whether another process has left word; each is read once."""
-        if self._mailbox is None:
+        """Whether another process says that it unlocked the account; each notice is read once."""
+        if self._unlock_notices is None:
             return False
         with suppress(StoreUnavailable):
-            if await self._mailbox.take(_letter(key)) is not None:
-                await self._own.delete(key)
+            if await self._unlock_notices.update(_notice(key), take) is not None:
+                await self._local_store.update(key, delete)
                 return True
         return False
 
@@ -183,10 +187,10 @@ class Lockout:
         return f"lockout:{self._digest(account)}"
 
     def _digest(self, text: str) -> str:
-        """Nobody who reads the store learns who tried to log in, or from where."""
+        """Keyed: a reader of the store learns neither who tried to log in nor from where."""
         return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 
-def _letter(key: str) -> str:
-    """Where another process leaves word that it unlocked what is kept under this key."""
+def _notice(key: str) -> str:
+    """The key of the notice that what is kept under `key` was unlocked by another process."""
     return f"unlocked:{key}"

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Literal, TypeVar
 
 from gatepost.clock import Clock
-from gatepost.stores import entries
-from gatepost.stores.base import Attempt, AttemptRules, Count, Outcome, Window
-from gatepost.stores.entries import Entry, Slide, Step, milliseconds
+from gatepost.stores import windows
+from gatepost.stores.entries import Entry, Transition, milliseconds
+from gatepost.stores.windows import Window, WindowState
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ _LONGEST = 2 * 24 * 3600 * 1000
 
 
 class MemoryStore:
-    """Nothing here waits, so every primitive is atomic among the tasks of one event loop."""
+    """Nothing here awaits, so every primitive is atomic among the tasks of one event loop."""
 
     kind: Literal["memory"] = "memory"
     is_available = True
@@ -31,45 +31,34 @@ class MemoryStore:
         self._clock = clock
         self._most = most_entries
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._windows: OrderedDict[str, Slide] = OrderedDict()
+        self._windows: OrderedDict[str, WindowState] = OrderedDict()
 
-    async def increment(self, key: str, lifetime: timedelta, amount: int = 1) -> Count:
-        return self._apply(key, entries.increment(lifetime, amount))
-
-    async def get(self, key: str) -> bytes | None:
-        return self._apply(key, entries.get)
-
-    async def put(self, key: str, value: bytes, lifetime: timedelta) -> None:
-        self._apply(key, entries.put(value, lifetime))
-
-    async def put_new(self, key: str, value: bytes, lifetime: timedelta) -> bool:
-        return self._apply(key, entries.put_new(value, lifetime))
-
-    async def take(self, key: str) -> bytes | None:
-        return self._apply(key, entries.take)
-
-    async def delete(self, key: str) -> None:
-        self._apply(key, entries.delete)
+    async def update(self, key: str, transition: Transition[T]) -> T:
+        now = self._now()
+        entry = self._entries.get(key)
+        if entry is not None and entry.expires_at <= now:
+            entry = None
+        after, answer = transition(entry, now)
+        if after is None:
+            self._entries.pop(key, None)
+            return answer
+        self._entries[key] = after
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+        return answer
 
     async def count_in_window(
         self, key: str, limit: int, length: timedelta, amount: int = 1
     ) -> Window:
         # Every request comes through here: the window is kept as it is, and no bytes are made.
-        now, whole = self._now(), milliseconds(length)
-        after, window = entries.slide(self._windows.get(key), now, limit, whole, amount)
+        before, now = self._windows.get(key), self._now()
+        after, window = windows.count(before, now, limit, milliseconds(length), amount)
         self._windows[key] = after
         self._windows.move_to_end(key)
         if len(self._windows) > self._most:
             self._windows.popitem(last=False)
         return window
-
-    async def begin_attempt(self, key: str, place: str, rules: AttemptRules) -> Attempt:
-        return self._apply(key, entries.begin_attempt(place, rules))
-
-    async def end_attempt(
-        self, key: str, place: str, rules: AttemptRules, outcome: Outcome, *, begun: bool = True
-    ) -> bool:
-        return self._apply(key, entries.end_attempt(place, rules, outcome, begun=begun))
 
     async def purge(self) -> int:
         now = self._now()
@@ -94,18 +83,3 @@ class MemoryStore:
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
-
-    def _apply(self, key: str, step: Step[T]) -> T:
-        now = self._now()
-        entry = self._entries.get(key)
-        if entry is not None and entry.expires_at <= now:
-            entry = None
-        after, answer = step(entry, now)
-        if after is None:
-            self._entries.pop(key, None)
-            return answer
-        self._entries[key] = after
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
-        return answer

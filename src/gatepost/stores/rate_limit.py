@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-from gatepost.stores.addresses import place_of
-from gatepost.stores.base import Store, StoreUnavailable, Window
+from gatepost.stores.addresses import client_network
+from gatepost.stores.base import Store, StoreUnavailable
+from gatepost.stores.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class RateLimits:
         What does not fit spends nothing.
         """
         limit = self._limits[name]
-        key = f"rate:{name}:{place_of(address)}"
+        key = f"rate:{name}:{client_network(address)}"
         try:
             window = await self._store.count_in_window(key, limit.quota, limit.window, amount)
         except StoreUnavailable:

@@ -1,9 +1,9 @@
 """The store of a service of many processes: a server that speaks Redis's protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -12,34 +12,46 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from gatepost.clock import Clock
 from gatepost.settings.redis_url import read_watched
-from gatepost.stores.base import (
-    Attempt,
-    AttemptRules,
-    Count,
-    Outcome,
-    StoreUnavailable,
-    StoreUnfit,
-    Window,
-)
-from gatepost.stores.batches import BatchedStore, Batches, wait_patiently
+from gatepost.stores.base import StoreUnavailable, StoreUnfit
+from gatepost.stores.command_batcher import BatchedStore, CommandBatcher, wait_patiently
 from gatepost.stores.diagnosis import CLUSTER, explain_redis_failure, is_of_a_cluster
-from gatepost.stores.entries import duration, milliseconds
+from gatepost.stores.entries import Entry, Transition, milliseconds
 from gatepost.stores.redis_parts import connection_options
 from gatepost.stores.sentinels import open_watched
+from gatepost.stores.windows import Window
+
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 0.25
 """The longest that anybody waits for an answer, unless told otherwise."""
 
 _FAILURES = (RedisError, OSError, TimeoutError)
-_SCRIPT = Path(__file__).with_name("entries.lua")
+_SCRIPT = Path(__file__).with_name("store.lua")
 _OTHER_SCHEMES = {"valkey://": "redis://", "valkeys://": "rediss://"}
 
-Wish = tuple[str, str, Sequence[str | bytes | int]]
-"""An operation of the script, its key and its own arguments."""
+Arguments = tuple[str | bytes | int, ...]
 
 
-class RedisStore(BatchedStore[Wish]):
-    """Every primitive is one run of one script, and so atomic.
+class Update(NamedTuple):
+    """A transition of the entry of a key."""
+
+    key: str
+    transition: Transition[Any]
+
+
+class Call(NamedTuple):
+    """A run of the script: its key, its operation and what that takes."""
+
+    key: str
+    operation: str
+    arguments: Arguments = ()
+
+
+class RedisStore(BatchedStore[Update | Call]):
+    """Windows are counted by one run of one script, and so atomically.
+
+    A transition is computed here: the entry is read, and put only if it is still the same; else the
+    transition is run again on the newer one. All of one batch cost one more round trip.
 
     By default the server's own clock counts, so that processes whose clocks differ agree; a
     `clock` takes its place.
@@ -55,7 +67,7 @@ class RedisStore(BatchedStore[Wish]):
         *,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """Connect when first used; nobody waits longer than `patience` seconds for an answer.
+        """Connect when first used; a command waits at most `patience` seconds for its answer.
 
         Every key begins with `prefix`: others may use the same server.
         """
@@ -65,53 +77,27 @@ class RedisStore(BatchedStore[Wish]):
         self.client = open_client(url, patience=patience)
         self._script = _SCRIPT.read_text(encoding="utf-8")
         self._digest = ""
-        self._batches = Batches(
+        self._commands = CommandBatcher(
             "Redis",
             self._perform,
-            probe=("increment", "probe", (1000, 1)),
+            probe=Call("probe", "count_in_window", (1, 1000, 1)),
             patience=patience,
             failures=(RedisError, OSError),
             explain=explain_redis_failure,
         )
 
-    async def increment(self, key: str, lifetime: timedelta, amount: int = 1) -> Count:
-        value = await self._run("increment", key, milliseconds(lifetime), amount)
-        return Count(int(value), lifetime)
-
-    async def get(self, key: str) -> bytes | None:
-        value: bytes | None = await self._run("get", key)
-        return value
-
-    async def put(self, key: str, value: bytes, lifetime: timedelta) -> None:
-        await self._run("put", key, value, milliseconds(lifetime))
-
-    async def put_new(self, key: str, value: bytes, lifetime: timedelta) -> bool:
-        return bool(await self._run("put_new", key, value, milliseconds(lifetime)))
-
-    async def take(self, key: str) -> bytes | None:
-        value: bytes | None = await self._run("take", key)
-        return value
-
-    async def delete(self, key: str) -> None:
-        await self._run("delete", key)
+    async def update(self, key: str, transition: Transition[T]) -> T:
+        answer: T = await self._commands.run(Update(key, transition))
+        return answer
 
     async def count_in_window(
         self, key: str, limit: int, length: timedelta, amount: int = 1
     ) -> Window:
-        allowed, used, resets_in_ms = await self._run(
-            "count_in_window", key, limit, milliseconds(length), amount
+        arguments = (limit, milliseconds(length), amount)
+        allowed, used, resets_in_ms = await self._commands.run(
+            Call(key, "count_in_window", arguments)
         )
         return Window(bool(allowed), used, resets_in_ms)
-
-    async def begin_attempt(self, key: str, place: str, rules: AttemptRules) -> Attempt:
-        state, opens_in = await self._run("begin_attempt", key, place, *_arguments(rules))
-        return Attempt(state.decode(), duration(opens_in))
-
-    async def end_attempt(
-        self, key: str, place: str, rules: AttemptRules, outcome: Outcome, *, begun: bool = True
-    ) -> bool:
-        locked = await self._run("end_attempt", key, place, *_arguments(rules), outcome, int(begun))
-        return bool(locked)
 
     async def purge(self) -> int:
         """Redis cleans up by itself."""
@@ -136,44 +122,95 @@ class RedisStore(BatchedStore[Wish]):
         await super().close()
         await self.client.aclose()
 
-    async def _run(self, operation: str, key: str, *arguments: str | bytes | int) -> Any:  # noqa: ANN401 - the operation's own kind of answer
-        return await self._batches.run((operation, key, arguments))
+    async def _perform(self, commands: Sequence[Update | Call]) -> Sequence[Any]:
+        updates: dict[str, list[Update]] = {}
+        for each in commands:
+            if isinstance(each, Update):
+                updates.setdefault(each.key, []).append(each)
+        calls = [each for each in commands if isinstance(each, Call)]
+        replies = await self._call([*calls, *(Call(key, "read") for key in updates)])
+        states = dict(zip(updates, replies[len(calls) :], strict=True))
+        answers = await self._update(updates, states)
+        answers_to_calls = iter(replies)
+        return [
+            next(answers[each.key]) if isinstance(each, Update) else next(answers_to_calls)
+            for each in commands
+        ]
 
-    async def _perform(self, wishes: Sequence[Wish]) -> Sequence[Any]:
-        """Run a batch in one round trip; a server that has been restarted is told the script."""
-        if not self._digest:
-            self._digest = await self.client.script_load(self._script)
-        answers = await self._send(wishes)
-        if any(isinstance(answer, NoScriptError) for answer in answers):
-            # None of them has run: a script is known from a batch's beginning or not at all.
-            self._digest = await self.client.script_load(self._script)
-            answers = await self._send(wishes)
-        for answer in answers:
-            if isinstance(answer, ReadOnlyError):
-                # A primary that was demoted keeps its connections: another has its address now.
-                await self.client.connection_pool.disconnect()
-            if isinstance(answer, Exception):
-                raise answer
+    async def _update(
+        self, updates: Mapping[str, Sequence[Update]], states: dict[str, Any]
+    ) -> Mapping[str, Iterator[Any]]:
+        """Run the transitions of each key until its entry was the same when it was put."""
+        answers: dict[str, Iterator[Any]] = {}
+        while states:
+            puts = []
+            for key, state in states.items():
+                before, after, its_answers = _run_transitions(updates[key], state)
+                answers[key] = iter(its_answers)
+                if before != after:
+                    puts.append(Call(key, "compare_and_put", _arguments(before, after)))
+            replies = await self._call(puts) if puts else ()
+            states = {call.key: reply for call, reply in zip(puts, replies, strict=True) if reply}
         return answers
 
-    async def _send(self, wishes: Sequence[Wish]) -> Sequence[Any]:
+    async def _call(self, calls: Sequence[Call]) -> Sequence[Any]:
+        """Make all calls in one round trip; a server that has been restarted is sent the script."""
+        if not self._digest:
+            self._digest = await self.client.script_load(self._script)
+        replies = await self._send(calls)
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            # None of them has run: a script is known from a batch's beginning or not at all.
+            self._digest = await self.client.script_load(self._script)
+            replies = await self._send(calls)
+        for reply in replies:
+            if isinstance(reply, ReadOnlyError):
+                # A primary that was demoted keeps its connections: another has its address now.
+                await self.client.connection_pool.disconnect()
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    async def _send(self, calls: Sequence[Call]) -> Sequence[Any]:
         now = 0 if self._clock is None else int(self._clock.now().timestamp() * 1000)
         async with self.client.pipeline(transaction=False) as pipeline:
-            for operation, key, arguments in wishes:
+            for key, operation, arguments in calls:
                 pipeline.evalsha(
                     self._digest, 1, f"{self._prefix}:{key}", operation, now, *arguments
                 )
-            answers: Sequence[Any] = await pipeline.execute(raise_on_error=False)
-        return answers
+            replies: Sequence[Any] = await pipeline.execute(raise_on_error=False)
+        return replies
+
+
+def _run_transitions(
+    updates: Sequence[Update], state: Sequence[Any]
+) -> tuple[Entry | None, Entry | None, Sequence[Any]]:
+    """The entry that the script's `read` replied, the one after all of them, and their answers."""
+    now, *entry = state
+    before = after = Entry(*entry) if entry else None
+    answers = []
+    for _, transition in updates:
+        after, answer = transition(after, now)
+        answers.append(answer)
+    return before, after, answers
+
+
+def _arguments(before: Entry | None, after: Entry | None) -> Arguments:
+    if after is None:
+        return _marked(before), _marked(None), 0
+    return _marked(before), _marked(after), after.expires_at
+
+
+def _marked(entry: Entry | None) -> bytes:
+    return b"-" if entry is None else b"+" + entry.value
 
 
 def open_client(
     url: str, *, patience: float = PATIENCE_SECONDS, protocol: Literal[2, 3] = 3
 ) -> Redis:
-    """A client that connects when first used, and waits for nothing longer than a moment."""
+    """A client that connects when first used, and never waits longer than a moment."""
     options: dict[str, Any] = {
         "protocol": protocol,
-        # A bound behind `Batches`' own, which alone tells a silent server from a busy loop.
+        # A bound behind `CommandBatcher`'s, which alone tells a silent server from a busy loop.
         "socket_timeout": 10 * patience,
         "socket_connect_timeout": 10 * patience,
         # Once: a connection that the server has closed meanwhile is opened again.
@@ -186,8 +223,3 @@ def open_client(
         if url.startswith(scheme):
             url = known + url.removeprefix(scheme)
     return Redis.from_url(url, **options)
-
-
-def _arguments(rules: AttemptRules) -> tuple[int, int, int, int]:
-    lifetime, patience = milliseconds(rules.lifetime), milliseconds(rules.patience)
-    return rules.per_place, rules.in_all, lifetime, patience

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from gatepost.clock import Clock
 from gatepost.coalescing import Batcher
 from gatepost.holding import expect_no_transaction
-from gatepost.stores.batches import wait_patiently
+from gatepost.stores.command_batcher import wait_patiently
 from gatepost.stores.diagnosis import explain_redis_failure
 from gatepost.stores.redis import PATIENCE_SECONDS, open_client
 from gatepost.stores.session_cache import SessionCache

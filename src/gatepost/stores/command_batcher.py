@@ -1,4 +1,4 @@
-"""Sends what many tasks want at once to a store in one batch, and knows when it is down."""
+"""Sends the commands of many tasks to a store in batches, and knows when the store is down."""
 
 import asyncio
 import logging
@@ -12,16 +12,16 @@ from gatepost.stores.base import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-Wish = TypeVar("Wish")
+Command = TypeVar("Command")
 T = TypeVar("T")
 
 _LARGEST = 500
-_LOOKS = 10
+_SLICES = 10
 _FIRST_RETRY, _LAST_RETRY = 0.1, 1.0
 """Seconds between two looks at whether a store that was down is back."""
 
 
-class Batches(Generic[Wish]):
+class CommandBatcher(Generic[Command]):
     """Sends commands to a store in batches, and knows when the store is down.
 
     Once a batch fails or takes longer than `patience` seconds, every command is refused at once,
@@ -32,9 +32,9 @@ class Batches(Generic[Wish]):
     def __init__(
         self,
         name: str,
-        perform: Callable[[Sequence[Wish]], Awaitable[Sequence[Any]]],
+        perform: Callable[[Sequence[Command]], Awaitable[Sequence[Any]]],
         *,
-        probe: Wish,
+        probe: Command,
         patience: float,
         failures: tuple[type[Exception], ...],
         explain: Callable[[Exception], str],
@@ -45,7 +45,7 @@ class Batches(Generic[Wish]):
         self._probe = probe
         self._patience = patience
         self._expected: tuple[type[Exception], ...] = (*failures, TimeoutError)
-        self._batcher: Batcher[Wish, Any] = Batcher(
+        self._batcher: Batcher[Command, Any] = Batcher(
             self._send, most=_LARGEST, on_failure=self._refusal
         )
         self._recovering: asyncio.Task[None] | None = None
@@ -55,15 +55,15 @@ class Batches(Generic[Wish]):
     def is_available(self) -> bool:
         return self._recovering is None
 
-    async def run(self, wish: Wish) -> Any:  # noqa: ANN401 - each wish has its own kind of answer
-        """What the store answers to this wish; raises `StoreUnavailable`.
+    async def run(self, command: Command) -> Any:  # noqa: ANN401 - each command has its own kind of answer
+        """What the store answers to this command; raises `StoreUnavailable`.
 
         The caller holds no transaction: the store may be the same database.
         """
         expect_no_transaction(self._name)
         if self._recovering is not None:
             raise StoreUnavailable
-        return await self._batcher.ask(wish)
+        return await self._batcher.ask(command)
 
     async def look(self) -> None:
         """Ask now, whether or not it is known to be down; raises `StoreUnavailable`."""
@@ -79,8 +79,8 @@ class Batches(Generic[Wish]):
                 await self._recovering
         await self._batcher.close(StoreUnavailable())
 
-    async def _send(self, wishes: Sequence[Wish]) -> Sequence[Any]:
-        return await wait_patiently(self._perform(wishes), self._patience, self._expected)
+    async def _send(self, commands: Sequence[Command]) -> Sequence[Any]:
+        return await wait_patiently(self._perform(commands), self._patience, self._expected)
 
     def _refusal(self, error: Exception) -> Exception:
         if not isinstance(error, self._expected):
@@ -104,24 +104,24 @@ class Batches(Generic[Wish]):
         self._recovering = None
 
 
-class BatchedStore(Generic[Wish]):
-    """What a store says of itself whose every wish goes by way of its batches."""
+class BatchedStore(Generic[Command]):
+    """The state of a store whose every command goes through a `CommandBatcher`."""
 
-    _batches: Batches[Wish]
+    _commands: CommandBatcher[Command]
 
     async def ping(self) -> None:
-        await self._batches.look()
+        await self._commands.look()
 
     @property
     def is_available(self) -> bool:
-        return self._batches.is_available
+        return self._commands.is_available
 
     @property
     def figures(self) -> Mapping[str, int]:
-        return {"failures": self._batches.failures}
+        return {"failures": self._commands.failures}
 
     async def close(self) -> None:
-        await self._batches.close()
+        await self._commands.close()
 
 
 async def wait_patiently(
@@ -129,17 +129,18 @@ async def wait_patiently(
 ) -> T:
     """Wait for an answer for so long at most; raises `TimeoutError`, or the failure it ended in.
 
-    In several looks: a busy loop must not take an answer that it has not read yet for none.
+    Waits in ten short slices, so that a busy event loop reads an answer that has arrived before it
+    times out.
     """
     asking = asyncio.ensure_future(answer)
     try:
-        for _ in range(_LOOKS):
-            await asyncio.wait({asking}, timeout=seconds / _LOOKS)
+        for _ in range(_SLICES):
+            await asyncio.wait({asking}, timeout=seconds / _SLICES)
             if asking.done():
                 return asking.result()
         raise TimeoutError
     finally:
         asking.cancel()
-        # Also one that has just failed: what nobody looks at is told as an error of the program.
+        # Also one that has just failed: asyncio logs an exception that is never retrieved.
         with suppress(asyncio.CancelledError, *failures):
             await asking
