@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -63,7 +64,9 @@ async def running(
     settings: Settings, *, clock: Clock | None = None, hooks: Hooks | None = None
 ) -> AsyncIterator[Runtime]:
     """Everything a running service needs, opened and prepared; closed when the block ends."""
-    async with start_runtime(settings, clock=clock, hooks=hooks) as runtime:
+    async with start_runtime(
+        settings, clock=clock, hooks=hooks, authenticators=authenticators()
+    ) as runtime:
         log.info(
             "store.chosen", extra={"store": runtime.store.kind, "note": describe_store(settings)}
         )
@@ -93,6 +96,11 @@ async def running(
             _, late = await asyncio.wait(chores, timeout=_SECONDS_FOR_CHORES)
             for chore in late:
                 chore.cancel()
+
+
+def authenticators() -> tuple[Any, ...]:
+    """Those of the features, from the top feature down: the first credential found counts."""
+    return tuple(kind() for kind in load_all(FEATURES, "authenticators"))
 
 
 def assemble(settings: Settings) -> FastAPI:

@@ -17,13 +17,14 @@ from gatepost.app import assemble, routes_at_mount, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
 from gatepost.errors import Problem
-from gatepost.features.accounts.dependencies import deny, get_user
+from gatepost.features.accounts.dependencies import get_user
 from gatepost.features.accounts.schemas import User
+from gatepost.features.callers.cache import CachedCaller
+from gatepost.features.callers.dependencies import STAND_IN, get_principal, password_form
 from gatepost.features.callers.errors import NotAuthenticated, PermissionDenied
+from gatepost.features.callers.permissions import Requirement, deny, is_allowed, one_of
 from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
-from gatepost.features.sessions.cache import CachedSession
-from gatepost.features.sessions.dependencies import STAND_IN, get_principal, password_form
 from gatepost.hooks import Hooks
 from gatepost.hosting.applications import OwnMount, applications_of
 from gatepost.hosting.documents import tell_where_to_log_in
@@ -100,16 +101,16 @@ class Gatepost:
 
         Raises `ValueError`, when it is made, for a role that there is not, and for none at all.
         """
-        allowed = _known(roles)
+        needed = one_of(roles)
 
         async def check_role(connection: HTTPConnection) -> Principal:
-            return await self._with_role(connection, allowed)
+            return await self._with_right(connection, needed)
 
         return check_role
 
-    async def _with_role(self, connection: HTTPConnection, allowed: frozenset[Role]) -> Principal:
+    async def _with_right(self, connection: HTTPConnection, needed: Requirement) -> Principal:
         principal = await self.principal(connection)
-        if principal.role not in allowed:
+        if not is_allowed(principal, needed):
             with self._asking(connection) as request:
                 await self._deny(request, principal)
         return principal
@@ -128,13 +129,13 @@ class Gatepost:
             return None
         return await find_stand_in(connection, self._host, self._replaced(), wants_user=wants_user)
 
-    async def _session_of_stand_in(self, request: Request) -> CachedSession | None:
+    async def _caller_of_stand_in(self, request: Request) -> CachedCaller | None:
         try:
             stand_in = await self._stand_in(request, wants_user=False)
         except HTTPException as refusal:
             # The service knows only problems; a refusal of another status is left to it.
             raise _AS_PROBLEMS.get(refusal.status_code, refusal) from refusal
-        return None if stand_in is None else await stand_in.session(self._runtime)
+        return None if stand_in is None else await stand_in.caller(self._runtime)
 
     def _replaced(self) -> Replaced:
         is_first = getattr(self._host.state, "gatepost_installed", None) is self
@@ -237,7 +238,7 @@ class _ServiceMount(OwnMount):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._gatepost._host.dependency_overrides:  # noqa: SLF001 - this module's own class
-            scope[STAND_IN] = self._gatepost._session_of_stand_in  # noqa: SLF001 - as above
+            scope[STAND_IN] = self._gatepost._caller_of_stand_in  # noqa: SLF001 - as above
         await super().handle(scope, receive, send)
 
 
@@ -263,12 +264,6 @@ def _request_of(connection: HTTPConnection) -> Request:
     if isinstance(connection, Request):
         return connection
     return Request({**connection.scope, "type": "http", "method": "CONNECT"})
-
-
-def _known(roles: tuple[Role | str, ...]) -> frozenset[Role]:
-    if not roles:
-        raise ValueError("name a role at least")
-    return frozenset(Role(role) for role in roles)
 
 
 def _start_with_host(
@@ -349,10 +344,10 @@ def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:
 
     Raises `ValueError`, when the route is made, for a role that there is not, and for none at all.
     """
-    allowed = _known(roles)
+    needed = one_of(roles)
 
     async def check_role(connection: HTTPConnection, _: _Documented = None) -> Principal:
-        return await _installed(connection)._with_role(connection, allowed)  # noqa: SLF001 - this module's own class
+        return await _installed(connection)._with_right(connection, needed)  # noqa: SLF001 - this module's own class
 
     return check_role
 

@@ -38,6 +38,8 @@ class Feature:
     routers: tuple[Mount, ...] = ()
     tables: tuple[Reference, ...] = ()
     """Mapped classes, those first that others refer to."""
+    authenticators: tuple[Reference, ...] = ()
+    """Classes of `callers.authenticators.Authenticator`, in the order in which they are tried."""
     purges: Mapping[str, Reference] = field(default_factory=dict)
     """By kind of row, functions `(work) -> int` that delete a batch of what has expired."""
     problems: Reference | None = None

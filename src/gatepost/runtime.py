@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,7 +60,9 @@ class Runtime:
     rate_limits: RateLimits
     lockout: Lockout
     session_cache: SessionCache[Any]
-    """Filled by `features.sessions`, whose `cache` says with what."""
+    """Its entries are `features.callers.cache.CachedCaller`."""
+    authenticators: Sequence[Any]
+    """Each a `features.callers.authenticators.Authenticator`, in the order in which they count."""
     announcements: Announcements
     cipher: Cipher = field(repr=False)
     key_ring: KeyRing = field(repr=False)
@@ -97,6 +99,7 @@ async def start_runtime(
     *,
     clock: Clock | None = None,
     hooks: Hooks | None = None,
+    authenticators: Sequence[Any] = (),
     without_statement_timeout: bool = False,
 ) -> AsyncIterator[Runtime]:
     """Open everything; closes it when the block ends, whatever ended it.
@@ -135,6 +138,7 @@ async def start_runtime(
             rate_limits=rate_limits,
             lockout=lockout,
             session_cache=session_cache,
+            authenticators=authenticators,
             announcements=announcements,
             cipher=Cipher(derive_key(settings.secret_key, "gatepost key ring")),
             key_ring=KeyRing(),

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost import Settings
-from gatepost.app import assemble
+from gatepost.app import assemble, authenticators
 from gatepost.runtime import start_runtime
 from gatepost.security import tokens
 from tests.api.conftest import MakeService
@@ -462,7 +462,7 @@ async def unprepared(url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service whose database was never there."""
     settings = make_settings(url)
     app = assemble(settings)
-    async with start_runtime(settings) as runtime:
+    async with start_runtime(settings, authenticators=authenticators()) as runtime:
         app.state.gatepost = runtime
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gatepost import create_app, install
-from gatepost.features.sessions.cache import cache_of
+from gatepost.features.callers.cache import cache_of
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.security.tokens import encode
 from tests.api.conftest import MakeService

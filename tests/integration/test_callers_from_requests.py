@@ -47,7 +47,7 @@ FORGED_PRINCIPAL = {
     "session_id": 1,
     "role": "admin",
     "method": "password",
-    "authenticated_at": NOON.isoformat(),
+    "auth_time": NOON.isoformat(),
 }
 FORGED_USER = {
     "id": 1,
@@ -372,7 +372,7 @@ def test_validation_never_makes_a_caller(caller: type, forged: dict[str, Any]) -
 
 
 def test_code_makes_callers_and_shows_them() -> None:
-    principal = Principal(**{**FORGED_PRINCIPAL, "authenticated_at": NOON})  # type: ignore[arg-type] # of mixed types
+    principal = Principal(**{**FORGED_PRINCIPAL, "auth_time": NOON})  # type: ignore[arg-type] # of mixed types
     user = User(**FORGED_USER)
     member = Member(**FORGED_USER, desk="3b")
     holder = pydantic.create_model("Holder", p=(Principal, ...), u=(list[User], ...))

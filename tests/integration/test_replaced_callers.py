@@ -37,7 +37,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def principal(user_id: int = 1, role: str = "admin") -> Principal:
-    return Principal(user_id, 7, role, "password", NOON)
+    return Principal(user_id=user_id, session_id=7, role=role, auth_time=NOON)
 
 
 def user(user_id: int = 1, role: str = "admin") -> User:

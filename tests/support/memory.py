@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.schemas import UserRead
-from gatepost.features.sessions.cache import CachedSession, cache_of
+from gatepost.features.callers.cache import CachedCaller, cache_of
 from gatepost.features.sessions.models import Session
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, begin_work
@@ -29,7 +29,7 @@ async def outdated_sessions(runtime: Runtime) -> list[str]:
     ]
 
 
-def _difference(seen: CachedSession, row: tuple[Session, User] | None) -> str | None:
+def _difference(seen: CachedCaller, row: tuple[Session, User] | None) -> str | None:
     if row is None:
         return "is deleted"
     session, user = row

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gatepost.features.sessions.dependencies import password_form
+from gatepost.features.callers.dependencies import password_form
 from gatepost.settings import Settings
 from gatepost.web.addresses import mount_of
 from gatepost.web.openapi import ACCESS_BY_COOKIE

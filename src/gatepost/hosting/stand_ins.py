@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, WebSocket
@@ -13,16 +14,17 @@ from starlette.requests import HTTPConnection
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import UserNotFound
 from gatepost.features.accounts.schemas import User, UserRead
+from gatepost.features.callers.cache import CachedCaller
 from gatepost.features.callers.errors import NotAuthenticated
 from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
-from gatepost.features.sessions.cache import CachedSession
 from gatepost.runtime import Runtime
 from gatepost.stores.session_cache import Mark
 from gatepost.work import Origin, begin_work
 
 Dependency = Callable[..., Any]
 
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _ASKED_BY_ONE = "gatepost.asked_by_stand_in"
 """In the scope that a replacement is called with: what it asks for itself is the real caller."""
 
@@ -47,28 +49,24 @@ class StandIn:
             principal: Principal | None = self.value
             return principal
         return Principal(
-            user_id=self.value.id,
-            session_id=0,
-            role=str(self.value.role),
-            method="password",
-            authenticated_at=self.value.created_at,
+            user_id=self.value.id, role=str(self.value.role), auth_time=self.value.created_at
         )
 
-    async def session(self, runtime: Runtime | None) -> CachedSession:
-        """What stands for the caller's session in the service's own routes, and is not kept."""
+    async def caller(self, runtime: Runtime | None) -> CachedCaller:
+        """The caller for the service's own routes; it is never cached."""
         principal = self.principal()
         if principal is None:
             raise NotAuthenticated
-        session = CachedSession(
-            session_id=principal.session_id,
+        caller = CachedCaller(
+            session_id=principal.session_id or 0,
             user_id=principal.user_id,
-            expires_at=principal.authenticated_at,
+            expires_at=_LONG_AGO,
             mark=Mark(0, 0.0),
             principal=principal,
         )
         user = await self.user(runtime)
-        session.user = user if isinstance(user, User) else None
-        return session
+        caller.user = user if isinstance(user, User) else None
+        return caller
 
     async def user(self, runtime: Runtime | None) -> User | None:
         """The user of a principal is read; where there is none of that id, one is made up."""
@@ -96,8 +94,8 @@ def _made_up(principal: Principal) -> User:
         role=Role(principal.role),
         is_active=True,
         email_verified=True,
-        created_at=principal.authenticated_at,
-        updated_at=principal.authenticated_at,
+        created_at=principal.auth_time or _LONG_AGO,
+        updated_at=principal.auth_time or _LONG_AGO,
     )
 
 

@@ -7,12 +7,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from gatepost.features.accounts import lockout, passwords
 from gatepost.features.accounts import service as accounts
-from gatepost.features.accounts.dependencies import (
-    AdminPrincipal,
-    ModeratorPrincipal,
-    RequestedUsers,
-    deny,
-)
+from gatepost.features.accounts.dependencies import RequestedUsers
 from gatepost.features.accounts.errors import (
     EmailTaken,
     LastAdmin,
@@ -22,11 +17,15 @@ from gatepost.features.accounts.errors import (
 )
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.schemas import UserCreate, UserRead, UserUpdate
+from gatepost.features.callers.dependencies import (
+    AdminPrincipal,
+    CurrentPrincipal,
+    ModeratorPrincipal,
+)
 from gatepost.features.callers.errors import PermissionDenied
+from gatepost.features.callers.permissions import ADMINS, MODERATORS, deny, is_allowed, require
 from gatepost.features.callers.principal import Principal
-from gatepost.features.callers.roles import Role
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
-from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.base import StoreUnavailable
@@ -92,8 +91,8 @@ async def create_user(
 @router.get("/{user_id:other_than_me}", responses=problems(PermissionDenied, UserNotFound))
 async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: UserId) -> UserRead:
     """One user: oneself, or anybody for moderators and admins."""
-    if user_id != principal.user_id and principal.role == Role.USER:
-        await deny(work, principal)
+    if user_id != principal.user_id:
+        await require(work, principal, MODERATORS)
     return UserRead.model_validate(await accounts.get(work, user_id))
 
 
@@ -143,6 +142,6 @@ async def unlock_user(work: RequestWork, principal: AdminPrincipal, user_id: Use
 
 
 def _may_update(principal: Principal, user_id: int, body: UserUpdate) -> bool:
-    if principal.role == Role.ADMIN:
+    if is_allowed(principal, ADMINS):
         return True
     return user_id == principal.user_id and not body.model_fields_set & _ADMINS_FIELDS

@@ -8,8 +8,8 @@ from gatepost.features.accounts.dependencies import CurrentUser
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken, WrongPassword
 from gatepost.features.accounts.routing import CallerRoute
 from gatepost.features.accounts.schemas import Message, PasswordChange, ProfileUpdate, UserRead
+from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
-from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.lockout import LoginLocked
 from gatepost.web.dependencies import RequestWork

@@ -1,17 +1,13 @@
 """The route class of the caller's own profile, the one route that is asked all the time."""
 
-from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from gatepost.client.schemes import is_taken
+from gatepost.features.callers.authenticators import find_credential
+from gatepost.features.callers.dependencies import STAND_IN
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
-from gatepost.features.sessions import service as sessions
-from gatepost.features.sessions.dependencies import STAND_IN, find_access_token
-from gatepost.settings import TransportSettings
 from gatepost.web.routing import StrictRoute
 from gatepost.web.runtimes import runtime_of
 
-_BEARER = b"Bearer "
 _JSON = (b"content-type", b"application/json")
 
 
@@ -35,26 +31,10 @@ class CallerRoute(StrictRoute):
 
 
 def _recall(scope: Scope) -> bytes | None:
-    """The caller as they were shown before, if all that it takes is known and in order."""
+    """The caller's JSON, if it is cached. A cookie is as good as a header: nothing is changed."""
     runtime = runtime_of(scope)
     try:
-        session = sessions.recall(runtime, _token(scope, runtime.settings))
+        caller = find_credential(scope, runtime).find_cached(runtime)
     except (NotAuthenticated, InvalidToken):
         return None
-    return None if session is None else session.rendered
-
-
-def _token(scope: Scope, settings: TransportSettings) -> str:
-    """The access token; a cookie is as good as a header, for reading does nobody harm.
-
-    Raises as `find_access_token` does, whose answer for the plainest request is spelt out here.
-    """
-    sent = [value for name, value in scope["headers"] if name == b"authorization"]
-    if len(sent) == 1 and sent[0].startswith(_BEARER) and _takes_bearer(settings):
-        return str(sent[0][len(_BEARER) :].decode("latin-1")).strip()
-    token, _ = find_access_token(HTTPConnection(scope), settings)
-    return token
-
-
-def _takes_bearer(settings: TransportSettings) -> bool:
-    return "bearer" in settings.auth_transports and is_taken("bearer", settings.auth_schemes)
+    return None if caller is None else caller.rendered

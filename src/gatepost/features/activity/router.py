@@ -5,12 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gatepost.features.accounts.dependencies import AdminPrincipal
 from gatepost.features.activity.dependencies import RequestedEvents
 from gatepost.features.activity.schemas import ActivityRead, AuditEventRead
 from gatepost.features.audit import service as audit
+from gatepost.features.callers.dependencies import AdminPrincipal, CurrentPrincipal
 from gatepost.features.callers.errors import PermissionDenied
-from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems

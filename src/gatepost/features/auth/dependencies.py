@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gatepost.features.auth.registration import refuse_if_closed
+from gatepost.features.callers.dependencies import find_caller
 from gatepost.features.callers.errors import NotAuthenticated
 from gatepost.features.callers.principal import Principal
-from gatepost.features.sessions.dependencies import find_session
 from gatepost.web.dependencies import CurrentRuntime, RequestWork
 
 
@@ -17,7 +17,7 @@ async def find_registrar(
 ) -> Principal | None:
     """The admin who is calling, where registration is closed; None where it is open.
 
-    Raises `RegistrationClosed` for all others where it is closed, and as `find_session` does for
+    Raises `RegistrationClosed` for all others where it is closed, and as `find_caller` does for
     credentials that are no good.
     """
     if runtime.settings.registration_open:
@@ -25,8 +25,8 @@ async def find_registrar(
     await work.commit_and_release()  # nobody needs two connections at a time
     registrar = None
     with suppress(NotAuthenticated):
-        session, _ = await find_session(request, runtime)
-        registrar = session.principal
+        caller, _ = await find_caller(request, runtime)
+        registrar = caller.principal
     refuse_if_closed(work, registrar)
     return registrar
 

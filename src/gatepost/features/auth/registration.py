@@ -6,8 +6,8 @@ from gatepost.features.accounts.models import User
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.auth.errors import RegistrationClosed
 from gatepost.features.auth.schemas import Registration
+from gatepost.features.callers.permissions import ADMINS, is_allowed
 from gatepost.features.callers.principal import Principal
-from gatepost.features.callers.roles import Role
 from gatepost.work import Work, write
 
 
@@ -43,6 +43,6 @@ def refuse_if_closed(work: Work, registrar: Principal | None) -> int | None:
     """
     if work.runtime.settings.registration_open:
         return None
-    if registrar is None or registrar.role != Role.ADMIN:
+    if registrar is None or not is_allowed(registrar, ADMINS):
         raise RegistrationClosed
     return registrar.user_id

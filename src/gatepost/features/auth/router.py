@@ -27,15 +27,12 @@ from gatepost.features.auth.transports import (
     refused_for_good,
     transports_for,
 )
+from gatepost.features.callers.authenticators import find_credential
+from gatepost.features.callers.dependencies import CurrentPrincipal, password_form
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.idempotency.routing import Once, OnceRoute
 from gatepost.features.sessions import service as sessions
-from gatepost.features.sessions.dependencies import (
-    CurrentPrincipal,
-    find_access_token,
-    find_token_cookie,
-    password_form,
-)
+from gatepost.features.sessions.authenticators.token_cookie import find_token_cookie
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.lockout import LoginLocked
@@ -193,7 +190,7 @@ router.add_api_route(
 async def _end_session(request: Request, work: Work) -> None:
     """A browser whose access token has run out can still log out: it holds the refresh cookie."""
     try:
-        token, by_cookie = find_access_token(request, work.runtime.settings)
+        credential = find_credential(request.scope, work.runtime)
     except NotAuthenticated:
         cookie = _refresh_cookie(request, work)
         if cookie is None:
@@ -201,19 +198,18 @@ async def _end_session(request: Request, work: Work) -> None:
         refuse_cross_site(request, work.runtime.settings)
         await write(work, partial(sessions.end_by_refresh_token, work, cookie))
         return
-    if by_cookie:
+    if credential.is_ambient:
         refuse_cross_site(request, work.runtime.settings)
     try:
-        session = await sessions.look_up(work, token)
+        caller = await credential.load(work)
     except InvalidToken:
-        cookie = _refresh_cookie(request, work) if by_cookie else None
+        cookie = _refresh_cookie(request, work) if credential.is_ambient else None
         if cookie is None:
             raise
         await write(work, partial(sessions.end_by_refresh_token, work, cookie))
         return
-    await write(work, partial(sessions.end, work, session.principal))
+    await write(work, partial(sessions.end, work, caller.principal))
 
 
 def _refresh_cookie(request: Request, work: Work) -> str | None:
-    transports = work.runtime.settings.auth_transports
-    return find_token_cookie(request.scope, REFRESH_COOKIE, transports)
+    return find_token_cookie(request.scope, REFRESH_COOKIE, work.runtime.settings)

@@ -16,10 +16,10 @@ from pydantic import WithJsonSchema
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.errors import Problem
+from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.idempotency import service as idempotency
 from gatepost.features.idempotency.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from gatepost.features.idempotency.service import Answer, Attempt
-from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.holding import expect_no_transaction
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.routing import Handler, StrictRoute

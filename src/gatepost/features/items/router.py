@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response, status
 
+from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.callers.principal import Principal
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
 from gatepost.features.items import service as items
 from gatepost.features.items.errors import ItemNotFound
 from gatepost.features.items.schemas import ItemCreate, ItemRead, ItemUpdate
-from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.web.addresses import path_of
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page

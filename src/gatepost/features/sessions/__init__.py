@@ -6,6 +6,10 @@ FEATURE = Feature(
     name="sessions",
     routers=(Mount("router:router", path="/auth", is_at_mount=True),),
     tables=("models:Session",),
+    authenticators=(
+        "authenticators.bearer_token:BearerToken",  # the header wins (RFC 6750 section 2.1)
+        "authenticators.token_cookie:TokenCookie",
+    ),
     purges={"sessions": "service:purge"},
     problems="errors",
 )

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response, status
 
+from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.sessions import service as sessions
-from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.features.sessions.errors import SessionNotFound
 from gatepost.features.sessions.schemas import SessionRead
 from gatepost.web.dependencies import RequestedPage, RequestWork

@@ -10,10 +10,10 @@ from gatepost.db.paging import Page, PageRequest
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.events import Event
 from gatepost.features.audit.models import Entry
+from gatepost.features.callers.cache import CachedCaller, cache_of
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions import repository, tokens
-from gatepost.features.sessions.cache import CachedSession, cache_of
 from gatepost.features.sessions.errors import RefreshTokenReplayed, SessionNotFound
 from gatepost.features.sessions.models import Generation, Session
 from gatepost.features.sessions.repository import Spending
@@ -113,8 +113,8 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
     return tokens.issue(work.runtime, renewed)
 
 
-def recall(runtime: Runtime, access_token: str) -> CachedSession | None:
-    """Who is calling, if this process knows without asking anybody; None says to `look_up`.
+def find_cached(runtime: Runtime, access_token: str) -> CachedCaller | None:
+    """The caller that an access token speaks for, from this process's cache; None if not there.
 
     Raises `InvalidToken` for a bad token.
     """
@@ -128,10 +128,10 @@ def recall(runtime: Runtime, access_token: str) -> CachedSession | None:
     return session
 
 
-async def look_up(work: Work, access_token: str) -> CachedSession:
-    """Who is calling, as the database has it now.
+async def load(work: Work, access_token: str) -> CachedCaller:
+    """The caller that an access token speaks for, read from the database.
 
-    Comes first of all that the work asks. Raises `InvalidToken` for a bad token and for a session
+    Nothing is read in this work before. Raises `InvalidToken` for a bad token and for a session
     that is over.
     """
     claims = await tokens.read_access_token(work, access_token)
@@ -145,14 +145,9 @@ async def look_up(work: Work, access_token: str) -> CachedSession:
         session_id=session_id,
         role=login.role,
         method=login.method,
-        authenticated_at=login.authenticated_at,
+        auth_time=login.authenticated_at,
     )
-    return CachedSession(session_id, login.user_id, login.expires_at, mark, principal)
-
-
-def remember(runtime: Runtime, session: CachedSession) -> None:
-    """Let the next requests know what this one looked up, where that may be."""
-    cache_of(runtime).keep(session)
+    return CachedCaller(session_id, login.user_id, login.expires_at, mark, principal)
 
 
 async def list_of_user(work: Work, user_id: int, page: PageRequest) -> Page[Session]:
@@ -161,8 +156,9 @@ async def list_of_user(work: Work, user_id: int, page: PageRequest) -> Page[Sess
 
 
 async def end(work: Work, principal: Principal) -> None:
-    """End the caller's own session: its tokens are refused from now on."""
-    await _end(work, principal.user_id, principal.session_id)
+    """End the caller's own session, if there is one: its tokens are refused from now on."""
+    if principal.session_id is not None:
+        await _end(work, principal.user_id, principal.session_id)
 
 
 async def end_by_refresh_token(work: Work, refresh_token: str) -> None:

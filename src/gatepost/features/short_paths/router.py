@@ -11,8 +11,8 @@ from gatepost.features.auth.dependencies import MayRegister, Registrar
 from gatepost.features.auth.login_form import SentCredentials, SentLogin
 from gatepost.features.auth.schemas import Registration, TokenRead
 from gatepost.features.auth.transports import LeavingRoute, clear_cookies
+from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.idempotency.routing import Once, OncePerCaller, OnceRoute
-from gatepost.features.sessions.dependencies import CurrentPrincipal
 from gatepost.web.csrf import refuse_cross_site
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.rate_limits import limited

@@ -1,0 +1,1 @@
+"""The two ways to send an access token."""
