@@ -11,8 +11,8 @@ import pytest
 
 from gatepost.db.engine import open_engine
 from gatepost.migrations.runner import upgrade
-from gatepost.moving import story
 from gatepost.settings import DatabaseSettings
+from gatepost.transfer.copy import copy_database
 from tests.api.conftest import MakeService
 from tests.support.databases import Databases, Kind
 from tests.support.service import Account, log_in, register, sign_up, sign_up_as
@@ -60,7 +60,7 @@ async def copy(url: str, to: str) -> None:
         for each in (url, to)
     )
     await upgrade(target)
-    await story.move(source, target, lambda *_: None)
+    await copy_database(source, target, lambda *_: None)
     await source.dispose()
     await target.dispose()
 

@@ -69,7 +69,7 @@ def test_only_repositories_and_the_database_layer_build_queries() -> None:
         built = matching(r"sqlalchemy\.(select|insert|update|delete|text|func)", module.imported)
         return built + matching(r"(.+\.)?db\.\w+", module.called)
 
-    own = ("work", "stores.database", "db", "migrations", "moving")
+    own = ("work", "stores.database", "db", "migrations", "transfer")
     assert not offences(building, but=own), "a repository does that"
 
 

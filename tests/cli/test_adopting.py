@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gatepost.adopting.adopters import ADOPTERS
-from gatepost.cli.transfers import System
+from gatepost.importers.names import SystemName
+from gatepost.importers.registry import SYSTEMS
 from gatepost.settings import DatabaseSettings
 from tests.cli.running import Gatepost
 from tests.cli.transfers import exported, imported, rejected, write_rows
 from tests.support.foreign_hashes import PASSWORD, SIGNER_KEY, TEXTS
 from tests.support.service import make_settings, serving
-from tests.unit.adopting.taking_over import EXPORTS, HASH_CONFIG
+from tests.unit.importers.taking_over import EXPORTS, HASH_CONFIG
 
 ADA, GRACE = "ada@example.com", "grace@example.com"
 
@@ -75,7 +75,7 @@ def take_over(gatepost: Gatepost, source: object, *words: str, status: int = 0) 
 
 
 def test_every_system_can_be_named() -> None:
-    assert {system.value for system in System} == set(ADOPTERS)
+    assert set(SystemName) == set(SYSTEMS)
 
 
 @pytest.mark.parametrize(("name", "file", "words", "emails"), TAKEN_OVER)

@@ -19,7 +19,7 @@ from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.settings import DatabaseSettings
 from tests.support.databases import Kind
 from tests.support.foreign_hashes import TEXTS
-from tests.unit.adopting.taking_over import Taken, begin, take
+from tests.unit.importers.taking_over import Taken, begin, take
 
 FASTAPI_USERS = """
 CREATE TABLE {user} (
@@ -112,9 +112,9 @@ def execute(database_kind: Kind, fresh_database_url: str) -> Execute:
 
 
 def take_table(name: str, url: str, **options: object) -> Taken:
-    adoption = begin(name, **options)
-    with adoption.rows_of_table(url) as rows:
-        return take(adoption, rows)
+    source = begin(name, **options)
+    with source.rows_of_table(url) as rows:
+        return take(source, rows)
 
 
 def quoted(hashed: str) -> str:
@@ -173,7 +173,7 @@ def test_supabases_users_are_read_from_their_schema(
     assert (ada.full_name, ada.role, ada.email_verified) == ("Ada Lovelace", Role.MODERATOR, True)
     assert ada.created_at is not None
     assert ada.created_at.isoformat() == "2024-05-01T10:00:00.500000+00:00"
-    assert taken.left_behind == {"social logins": 1}
+    assert taken.skipped == {"social logins": 1}
 
 
 def test_a_table_of_any_size_is_read_from_any_thread(
@@ -184,9 +184,9 @@ def test_a_table_of_any_size_is_read_from_any_thread(
         for number in range(2_500)
     )
     execute(FASTAPI_USERS, "INSERT INTO {user} VALUES " + values)
-    adoption = begin("fastapi-users")
+    source = begin("fastapi-users")
     seen: list[object] = []
-    with adoption.rows_of_table(fresh_database_url) as rows:
+    with source.rows_of_table(fresh_database_url) as rows:
         while len(seen) < 2_500:
             thread = threading.Thread(target=lambda: seen.extend(next(rows) for _ in range(500)))
             thread.start()
@@ -260,7 +260,7 @@ def test_better_auths_passwords_are_read_from_the_table_beside(
     assert ada.password_hash == grace.password_hash == stored_form(TEXTS["better-auth"])
     assert (joan.password_hash, grace.is_active, ada.email_verified) == (None, False, True)
     assert (ada.role, ada.created_at) == (Role.ADMIN, datetime(2024, 5, 1, 12, tzinfo=UTC))
-    assert taken.left_behind == {"social logins": 3}
+    assert taken.skipped == {"social logins": 3}
 
 
 def test_a_table_beside_that_is_not_there_is_told(

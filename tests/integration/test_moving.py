@@ -23,9 +23,8 @@ from gatepost.features.audit.sealing import seal_all
 from gatepost.features.audit.verification import Status
 from gatepost.migrations.models import metadata
 from gatepost.migrations.runner import upgrade
-from gatepost.moving import story
-from gatepost.moving.story import CannotMove
 from gatepost.settings import DatabaseSettings
+from gatepost.transfer.copy import TransferRefused, check_target, copy_database
 from tests.support.clock import NOON, SetClock
 from tests.support.service import (
     PASSWORD,
@@ -45,7 +44,7 @@ MOVE_AND_DIE = """
 import asyncio, os, signal, sys
 from gatepost.db.engine import open_engine
 from gatepost.migrations.runner import upgrade
-from gatepost.moving import story
+from gatepost.transfer.copy import copy_database
 from gatepost.settings import DatabaseSettings
 
 def die_at_items(doing, done, total):
@@ -56,7 +55,7 @@ async def main():
     urls = (DatabaseSettings(database_url=url) for url in sys.argv[1:])
     source, target = (open_engine(each, without_statement_timeout=True) for each in urls)
     await upgrade(target)
-    await story.move(source, target, die_at_items)
+    await copy_database(source, target, die_at_items)
 
 asyncio.run(main())
 """
@@ -135,7 +134,7 @@ async def test_every_table_is_moved_with_all_its_rows(
     source: AsyncEngine, target: AsyncEngine
 ) -> None:
     await fill(source, count=9)
-    moved = await story.move(source, target, unheard)
+    moved = await copy_database(source, target, unheard)
     assert {each.name for each in moved} == set(metadata.tables)
     assert {each.rows for each in moved} == {9}
     assert len({each.digest for each in moved}) == len(moved)
@@ -167,7 +166,7 @@ async def test_everybody_goes_on_in_the_database_moved_to(
         items = (await client.get("/items/", headers=ada.headers)).json()
         keys = (await client.get("/.well-known/jwks.json")).json()
 
-    moved = await story.move(source, target, unheard)
+    moved = await copy_database(source, target, unheard)
     counts = {each.name: each.rows for each in moved}
     assert (counts["gatepost_users"], counts["gatepost_items"]) == (2, len(TITLES) + 1)
     assert all(count for name, count in counts.items() if name != "gatepost_user_imports")
@@ -204,7 +203,7 @@ async def test_a_move_that_is_killed_leaves_nothing_and_can_be_made_again(
     assert await process.wait() == -signal.SIGKILL
     for table in metadata.sorted_tables:
         assert await rows_of(target, table) == []
-    moved = await story.move(source, target, unheard)
+    moved = await copy_database(source, target, unheard)
     assert {each.rows for each in moved} == {300}
 
 
@@ -213,8 +212,8 @@ async def test_a_database_with_anything_in_it_is_left_alone(
 ) -> None:
     await fill(source)
     await fill(target, count=1)
-    for refuse in (story.check_target(source, target), story.move(source, target, unheard)):
-        with pytest.raises(CannotMove, match=r"is not empty: it has rows in .*users"):
+    for refuse in (check_target(source, target), copy_database(source, target, unheard)):
+        with pytest.raises(TransferRefused, match=r"is not empty: it has rows in .*users"):
             await refuse
     assert {len(await rows_of(target, table)) for table in metadata.sorted_tables} == {1}
 
@@ -241,8 +240,8 @@ async def test_what_is_written_meanwhile_undoes_the_move(
             writer.start()
             writer.join()
 
-    with pytest.raises(CannotMove, match=r"was written to meanwhile, in \w+"):
-        await story.move(source, target, write_at_the_first_step)
+    with pytest.raises(TransferRefused, match=r"was written to meanwhile, in \w+"):
+        await copy_database(source, target, write_at_the_first_step)
     for table in metadata.sorted_tables:
         assert await rows_of(target, table) == []
 
@@ -265,8 +264,10 @@ async def test_a_row_that_the_other_database_cannot_hold_is_named_without_its_co
         await connection.execute(
             sql("UPDATE gatepost_users SET full_name = :text"), {"text": "s3cret" * 99}
         )
-    with pytest.raises(CannotMove, match="refuses a row of the table gatepost_users") as refusal:
-        await story.move(source, target, unheard)
+    with pytest.raises(
+        TransferRefused, match="refuses a row of the table gatepost_users"
+    ) as refusal:
+        await copy_database(source, target, unheard)
     assert "s3cret" not in str(refusal.value)
     assert await rows_of(target, metadata.tables["gatepost_users"]) == []
 
@@ -280,6 +281,6 @@ async def test_a_row_that_cannot_be_read_is_named(source: AsyncEngine, target: A
             sql("UPDATE gatepost_users SET created_at = 'yesterday' WHERE id = 2")
         )
     with pytest.raises(
-        CannotMove, match="A row of the table gatepost_users after id 0 cannot be read"
+        TransferRefused, match="A row of the table gatepost_users after id 0 cannot be read"
     ):
-        await story.move(source, target, unheard)
+        await copy_database(source, target, unheard)

@@ -1,6 +1,5 @@
 """The commands that bring accounts in and out by the file."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,27 +8,8 @@ import typer
 from gatepost.cli.options import Json
 from gatepost.cli.output import MISUSED, fail
 from gatepost.features.callers.roles import Role
-
-
-class Format(StrEnum):
-    """How a file is cut into rows."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
-
-
-class System(StrEnum):
-    """Whose users can be taken over."""
-
-    AUTH0 = "auth0"
-    BETTER_AUTH = "better-auth"
-    DJANGO = "django"
-    FASTAPI_USERS = "fastapi-users"
-    FIREBASE = "firebase"
-    FULL_STACK_TEMPLATE = "full-stack-template"
-    KEYCLOAK = "keycloak"
-    SUPABASE = "supabase"
-
+from gatepost.files.formats import Format
+from gatepost.importers.names import SystemName
 
 FROM = "From another system (docs/migrating.md)"
 
@@ -49,7 +29,7 @@ def import_users(
     ],
     file_format: FileFormat = None,
     system: Annotated[
-        System | None, typer.Option("--from", help="The system that it comes from.")
+        SystemName | None, typer.Option("--from", help="The system that it comes from.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
@@ -111,20 +91,31 @@ def import_users(
     $ gatepost import-users postgresql://reader@db/app --from fastapi-users
     """
     from gatepost.cli.stories import importing
-    from gatepost.cli.stories.adopting import Foreign
+    from gatepost.importers.options import SourceOptions
 
     _check_from(context, system, file_format)
-    foreign = None
-    if system is not None:
-        roles = staff_role, frozenset(admin_role), frozenset(moderator_role)
-        foreign = Foreign(system.value, table, *roles, drop_unknown_hashes, hash_config)
-    source = importing.Input(file, file_format, foreign)
-    asked = importing.Asked(allow_admins, check_passwords, restart)
-    importing.import_users(source, rejects, asked, dry_run, json)
+    options = (
+        None
+        if system is None
+        else SourceOptions(
+            system,
+            table,
+            frozenset(admin_role),
+            frozenset(moderator_role),
+            staff_role,
+            drop_unknown_hashes,
+            hash_config,
+        )
+    )
+    source = importing.ImportInput(file, file_format, options)
+    flags = importing.ImportFlags(allow_admins, check_passwords, restart)
+    importing.import_users(source, rejects, flags, dry_run, json)
 
 
-def _check_from(context: typer.Context, system: System | None, file_format: Format | None) -> None:
-    """Exit 2 where something was said that would be passed over in silence."""
+def _check_from(
+    context: typer.Context, system: SystemName | None, file_format: Format | None
+) -> None:
+    """Exit 2 if an option was given that would be ignored."""
     if system is not None and file_format is not None:
         fail("--format goes without --from: the file itself tells.", status=MISUSED)
     for option in context.command.params:
@@ -162,5 +153,5 @@ def export_users(
     """
     from gatepost.cli.stories import exporting
 
-    wanted = exporting.Wanted(role, active, with_password_hashes)
-    exporting.export_users(exporting.Output(file, file_format, exact), wanted, json)
+    query = exporting.ExportQuery(role, active, with_password_hashes)
+    exporting.export_users(exporting.ExportOutput(file, file_format, exact), query, json)

@@ -8,6 +8,7 @@ from gatepost.features.audit import FEATURE as AUDIT
 from gatepost.features.auth import FEATURE as AUTH
 from gatepost.features.callers import FEATURE as CALLERS
 from gatepost.features.idempotency import FEATURE as IDEMPOTENCY
+from gatepost.features.imports import FEATURE as IMPORTS
 from gatepost.features.items import FEATURE as ITEMS
 from gatepost.features.sessions import FEATURE as SESSIONS
 from gatepost.features.short_paths import FEATURE as SHORT_PATHS
@@ -19,6 +20,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     ITEMS,
     ACTIVITY,
     AUTH,
+    IMPORTS,
     ACCOUNTS,
     IDEMPOTENCY,
     SESSIONS,

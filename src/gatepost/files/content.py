@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from gatepost.files.rows import BrokenFile, Meter
+from gatepost.files.rows import BrokenFile, ByteCounter
 
 _PIECE = 256 * 1024
 _LOOKED_AT = 64 * 1024
@@ -54,9 +54,9 @@ _SQL = re.compile(
 class Content:
     """What an open file holds, a piece at a time; raises `BrokenFile` where that ends early."""
 
-    def __init__(self, file: BinaryIO, meter: Meter | None = None) -> None:
+    def __init__(self, file: BinaryIO, meter: ByteCounter | None = None) -> None:
         """Read the beginning, out of gzip if it is in it."""
-        self._meter = meter or Meter()
+        self._meter = meter or ByteCounter()
         self._broken: BrokenFile | None = None
         self._file: Any = file  # buffered, as all that `open` returns: it has `read1`
         beginning = self._begin()
@@ -102,7 +102,7 @@ class Content:
         return piece
 
 
-def unpacked(file: BinaryIO, meter: Meter | None = None) -> Content:
+def open_content(file: BinaryIO, meter: ByteCounter | None = None) -> Content:
     """The file's content; raises `BrokenFile` if its first bytes tell that it holds no rows."""
     content = Content(file, meter)
     reason = _told_by_bytes(content.beginning)
@@ -111,7 +111,7 @@ def unpacked(file: BinaryIO, meter: Meter | None = None) -> Content:
     return content
 
 
-def told_by_text(beginning: bytes) -> str | None:
+def describe_non_rows(beginning: bytes) -> str | None:
     """What a text is that begins like this and is neither JSON nor CSV, for a `BrokenFile`."""
     if beginning.lstrip().startswith(b"<"):
         return "is HTML or XML"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gatepost.files.content import Content, told_by_text
+from gatepost.files.content import Content, describe_non_rows
 from gatepost.files.lines import lines_of
 from gatepost.files.rows import (
     LONGEST_PIECE,
@@ -15,9 +15,9 @@ from gatepost.files.rows import (
     BrokenFile,
     Fault,
     Row,
-    Unreadable,
+    UnreadableRow,
+    join_columns,
     shown,
-    shown_columns,
 )
 
 # A cell that begins like this is a formula to a spreadsheet, the full-width forms included.
@@ -50,11 +50,10 @@ class CsvForm:
 
 
 def csv_rows(content: Content, form: CsvForm) -> Iterator[Row]:
-    """Rows (RFC 4180); no cell is no text. Raises `BrokenFile`.
+    """Rows (RFC 4180), without their empty cells. Raises `BrokenFile`.
 
-    Takes off the mark with which `guarded` keeps a cell from being a formula. Where quotes leave
-    open what is a row, each line is `Unreadable` for itself: none is made of what may be half of
-    another, and none is lost.
+    Undoes `escape_formulas`. Where a wrong quote makes the rows ambiguous, each line becomes an
+    `UnreadableRow`: no row is made from parts of two, and no line is lost.
     """
     csv.field_size_limit(2 * LONGEST_PIECE)  # lines are bounded already
     separator = _separator(content, form)
@@ -68,8 +67,8 @@ def csv_rows(content: Content, form: CsvForm) -> Iterator[Row]:
 def _rows(reader: Iterator[list[str]], lines: "_Lines", shape: "_Shape") -> Iterator[Row]:
     while (cells := _next_cells(reader)) is not None:
         taken, fault = lines.take()
-        row = shape.row(taken, cells) if fault is None else Unreadable(*fault, "")
-        if isinstance(row, Unreadable):
+        row = shape.row(taken, cells) if fault is None else UnreadableRow(*fault, "")
+        if isinstance(row, UnreadableRow):
             yield from _line_by_line(row.fault, row.detail, taken)
             if lines.is_open:
                 rest = lines.to_the_closing_quote()
@@ -78,13 +77,13 @@ def _rows(reader: Iterator[list[str]], lines: "_Lines", shape: "_Shape") -> Iter
             yield row
 
 
-def guarded(cell: str) -> str:
+def escape_formulas(cell: str) -> str:
     """The cell, marked so that no spreadsheet runs it; `csv_rows` takes the mark off again."""
     return _GUARD + cell if cell and (cell[0] in _FORMULA or _is_marked(cell)) else cell
 
 
 def _is_marked(cell: str) -> bool:
-    """Whether it looks as if `guarded` had made it."""
+    """Whether it looks as if `escape_formulas` had made it."""
     rest = cell.lstrip(_GUARD)
     return cell[:1] == _GUARD and rest[:1] != "" and rest[0] in _FORMULA
 
@@ -100,14 +99,14 @@ class _Shape:
     def row(self, taken: Sequence[bytes], cells: list[str] | csv.Error) -> Row:
         """The row that lines are; an empty one for empty lines."""
         if isinstance(cells, csv.Error):
-            return Unreadable(Fault.UNREADABLE, _QUOTES, "")
+            return UnreadableRow(Fault.UNREADABLE, _QUOTES, "")
         if not cells:
             return {}
         columns = self._columns(cells)
         if columns is None:
-            return Unreadable(Fault.UNREADABLE, self._wrong_count(len(cells)), "")
+            return UnreadableRow(Fault.UNREADABLE, self._wrong_count(len(cells)), "")
         if len(taken) > 1 and any(map(self._is_one, taken[1:])):
-            return Unreadable(Fault.UNREADABLE, _QUOTES, "")
+            return UnreadableRow(Fault.UNREADABLE, _QUOTES, "")
         return _cells_by_name(columns, cells)
 
     def _wrong_count(self, count: int) -> str:
@@ -200,7 +199,7 @@ def _stays_open(line: bytes) -> bool:
 def _line_by_line(fault: Fault, detail: str, lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
         if line.strip():
-            yield Unreadable(fault, detail, shown(line))
+            yield UnreadableRow(fault, detail, shown(line))
             detail = _BEHIND_A_QUOTE
 
 
@@ -232,7 +231,7 @@ def _read_header(
     header = [] if isinstance(cells, csv.Error) else [name.strip() for name in cells]
     _, *others = filter(bytes.strip, taken)
     if any(b"@" in line for line in others):
-        raise BrokenFile(told_by_text(content.beginning) or _QUOTES_OF_HEADER)
+        raise BrokenFile(describe_non_rows(content.beginning) or _QUOTES_OF_HEADER)
     if not any(map(form.is_address, header)):
         raise BrokenFile(_without_addresses(content, taken[-1], header, form))
     if fault is not None:
@@ -245,7 +244,7 @@ def _read_header(
 
 def _without_addresses(content: Content, line: bytes, header: Sequence[str], form: CsvForm) -> str:
     """Why the first line names no column of addresses, as far as it can be told."""
-    told = told_by_text(content.beginning)
+    told = describe_non_rows(content.beginning)
     if told is not None:
         return told
     if content.beginning.lstrip()[:1] in {b"{", b"["}:
@@ -256,7 +255,7 @@ def _without_addresses(content: Content, line: bytes, header: Sequence[str], for
             return f"{reason}: its cells are separated by {name}, save it with commas"
     if any("@" in name for name in header):  # it is a row, and its cells are nobody else's to see
         return f"{reason}, but is a row itself"
-    names = shown_columns(header)
+    names = join_columns(header)
     return f"{reason}, but these: {names}" if names.isprintable() and names else reason
 
 

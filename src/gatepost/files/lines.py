@@ -13,7 +13,7 @@ from gatepost.files.rows import (
     BrokenFile,
     Fault,
     Row,
-    Unreadable,
+    UnreadableRow,
     shown,
 )
 
@@ -47,15 +47,15 @@ def lines_of(content: Content) -> Iterator[bytes]:
 def row_of(text: bytes) -> Row:
     """The JSON object that a text is."""
     if len(text) >= LONGEST_ROW:
-        return Unreadable(Fault.TOO_LONG, TOO_LONG, shown(text))
+        return UnreadableRow(Fault.TOO_LONG, TOO_LONG, shown(text))
     try:
         value = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
-        return Unreadable(Fault.UNREADABLE, "It is no JSON in UTF-8", shown(text))
+        return UnreadableRow(Fault.UNREADABLE, "It is no JSON in UTF-8", shown(text))
     if type(value) is not dict:
-        return Unreadable(Fault.UNREADABLE, "It is no JSON object", shown(text))
+        return UnreadableRow(Fault.UNREADABLE, "It is no JSON object", shown(text))
     if text.count(_ADDRESS) > 1 and _names_one_twice(text):
-        return Unreadable(Fault.UNREADABLE, "It names a column twice", shown(text))
+        return UnreadableRow(Fault.UNREADABLE, "It names a column twice", shown(text))
     return value
 
 

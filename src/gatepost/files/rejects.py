@@ -9,7 +9,7 @@ from typing import Any
 _OWNER_ONLY = 0o600
 
 
-class Rejects:
+class RejectsFile:
     """A JSON object a line, made when there is a first one.
 
     Whoever keeps its size beside their own progress can go back to it: `write` cuts off what was

@@ -28,7 +28,7 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableRow:
     """What stands where a row should: why it is none, and all of its text, to be mended."""
 
     fault: Fault
@@ -36,11 +36,11 @@ class Unreadable:
     text: str = field(repr=False)
 
 
-Row: TypeAlias = Mapping[str, Any] | Unreadable
+Row: TypeAlias = Mapping[str, Any] | UnreadableRow
 
 
 @dataclass(slots=True)
-class Meter:
+class ByteCounter:
     """How many bytes have been read so far, about."""
 
     count: int = 0
@@ -55,7 +55,7 @@ def shown(text: bytes) -> str:
     return text.decode(errors="backslashreplace").rstrip("\r\n")
 
 
-def first_of(rows: Iterator[Row]) -> tuple[Sequence[Row], Iterator[Row]]:
+def peek(rows: Iterator[Row]) -> tuple[Sequence[Row], Iterator[Row]]:
     """The first rows, to be looked at, and all of them.
 
     Where the file breaks off among the first, `BrokenFile` is raised behind them.
@@ -77,18 +77,18 @@ def first_of(rows: Iterator[Row]) -> tuple[Sequence[Row], Iterator[Row]]:
     return first, all_of_them()
 
 
-def faults_of(rows: Iterable[Row]) -> str:
+def join_faults(rows: Iterable[Row]) -> str:
     """Join the reasons why some rows are unreadable, in a sentence or two."""
-    details = {row.detail: None for row in rows if isinstance(row, Unreadable)}
+    details = {row.detail: None for row in rows if isinstance(row, UnreadableRow)}
     return ". ".join(list(details)[:_SHOWN_DETAILS])
 
 
-def without_addresses(columns: Iterable[str]) -> BrokenFile:
+def missing_email_column(columns: Iterable[str]) -> BrokenFile:
     """Return the refusal of a file none of whose columns has addresses; it names the columns."""
     names = sorted(name for name in columns if name.isprintable() and "@" not in name)
-    return BrokenFile(f"has no column of addresses (email), but these: {shown_columns(names)}")
+    return BrokenFile(f"has no column of addresses (email), but these: {join_columns(names)}")
 
 
-def shown_columns(names: Sequence[str]) -> str:
+def join_columns(names: Sequence[str]) -> str:
     """Join the first names of columns, each cut where it is long."""
     return ", ".join(name[:_LONGEST_NAME] for name in names[:_SHOWN_COLUMNS])

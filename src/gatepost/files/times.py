@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, date, datetime, time
 
-ENDLESS_PAST = datetime.min.replace(tzinfo=UTC)
-ENDLESS_FUTURE = datetime.max.replace(tzinfo=UTC)
+INFINITE_PAST = datetime.min.replace(tzinfo=UTC)
+INFINITE_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 # PostgreSQL's two, and its years that Python's calendar does not reach.
 _FUTURE = re.compile(r"\+?infinity|\+?\d{5,}-\d\d-\d\d.*", re.ASCII | re.IGNORECASE)
@@ -17,7 +17,7 @@ _NO_DATE = re.compile(r"\d{4}-(?:00-\d\d|\d\d-00)\b.*", re.ASCII)
 def read_time(value: str | date) -> datetime | None:
     """The time that a text in ISO 8601 or a database's value is; one without a zone is in UTC.
 
-    `ENDLESS_PAST` and `ENDLESS_FUTURE` stand for infinity and for all that lies beyond the
+    `INFINITE_PAST` and `INFINITE_FUTURE` stand for infinity and for all that lies beyond the
     calendar; a date of zeros is None. Raises `ValueError`.
     """
     if isinstance(value, str):
@@ -25,18 +25,18 @@ def read_time(value: str | date) -> datetime | None:
         if _NO_DATE.fullmatch(value):
             return None
         if _FUTURE.fullmatch(value):
-            return ENDLESS_FUTURE
+            return INFINITE_FUTURE
         if _PAST.fullmatch(value):
-            return ENDLESS_PAST
+            return INFINITE_PAST
         value = datetime.fromisoformat(value.removesuffix(" UTC"))
     elif not isinstance(value, datetime):
         value = datetime.combine(value, time())
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
-def is_endless(moment: datetime) -> bool:
+def is_infinite(moment: datetime) -> bool:
     """Whether it stands for no moment: infinity, or the first moment that a calendar can write.
 
     Systems whose times cannot be null keep the latter where there is none.
     """
-    return moment in {ENDLESS_PAST, ENDLESS_FUTURE}
+    return moment in {INFINITE_PAST, INFINITE_FUTURE}

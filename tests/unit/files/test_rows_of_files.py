@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gatepost.files.content import Content, unpacked
-from gatepost.files.csv_files import CsvForm, csv_rows, guarded
+from gatepost.files.content import Content, open_content
+from gatepost.files.csv_files import CsvForm, csv_rows, escape_formulas
 from gatepost.files.json_arrays import json_items
 from gatepost.files.lines import json_lines
 from gatepost.files.rows import (
@@ -18,8 +18,8 @@ from gatepost.files.rows import (
     LONGEST_ROW,
     BrokenFile,
     Row,
-    Unreadable,
-    first_of,
+    UnreadableRow,
+    peek,
 )
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -41,7 +41,7 @@ def rows_of_array(content: bytes, path: str = "item") -> list[Row]:
 
 
 def texts(rows: Iterable[Row]) -> list[str]:
-    return [row.text for row in rows if isinstance(row, Unreadable)]
+    return [row.text for row in rows if isinstance(row, UnreadableRow)]
 
 
 @given(st.dictionaries(CELLS, CELLS, min_size=1))
@@ -65,7 +65,9 @@ def could_hide_a_row(row: list[str]) -> bool:
 @example([["=1", "'=1"], ["'", "''=\n1"], ["a\r\nb", '"'], ["\ufeff", "\x00"]])
 def test_guarded_cells_are_read_as_they_were(rows: list[list[str]]) -> None:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([["a", "b"], *([guarded(cell) for cell in row] for row in rows)])
+    csv.writer(text).writerows(
+        [["a", "b"], *([escape_formulas(cell) for cell in row] for row in rows)]
+    )
     read = rows_of_csv(text.getvalue().encode())
     assert read == [{"a": first, "b": second} for first, second in rows]
 
@@ -78,7 +80,7 @@ def test_a_cell_with_a_line_that_could_be_a_row_is_told_in_full() -> None:
 
 @given(CELLS)
 def test_no_guarded_cell_begins_as_a_formula_does(cell: str) -> None:
-    assert guarded(cell)[0] not in "=+-@\t\r"
+    assert escape_formulas(cell)[0] not in "=+-@\t\r"
 
 
 @given(st.binary(max_size=200).filter(lambda junk: not junk.startswith(b"\x1f\x8b")))  # gzip
@@ -107,7 +109,7 @@ def test_a_line_that_is_too_long_is_kept_and_the_next_is_read(length: int) -> No
     too_long = b'{"a": 1}'.ljust(length)
     for content in (too_long, too_long + b"\n", b'{"b": 2}\n' + too_long + b'\n{"b": 2}'):
         *others, fault = sorted(rows_of_lines(content), key=lambda row: row != {"b": 2})
-        assert isinstance(fault, Unreadable)
+        assert isinstance(fault, UnreadableRow)
         assert (fault.fault, fault.text) == ("row_too_long", too_long.decode())
         assert len(others) == content.count(b"b")
 
@@ -164,7 +166,7 @@ def assert_nothing_is_lost(lines: list[str]) -> None:
     for end in ends[:2] if any("\n" in line for line in lines) else ends:
         rows = rows_of_csv(csv_of(lines, end))
         told = texts(rows)
-        made = [row for row in rows if not isinstance(row, Unreadable)]
+        made = [row for row in rows if not isinstance(row, UnreadableRow)]
         for line in "\n".join(lines).split("\n"):
             address = line.split(",")[0].strip('"')
             is_made = any(row["email"] == address for row in made)
@@ -177,7 +179,8 @@ def test_whatever_quotes_there_are_every_line_is_in_a_row_or_told(lines: list[st
     content = csv_of(lines)
     rows = rows_of_csv(content)
     whole = "".join(
-        row.text if isinstance(row, Unreadable) else "".join(map(str, row.values())) for row in rows
+        row.text if isinstance(row, UnreadableRow) else "".join(map(str, row.values()))
+        for row in rows
     )
     counts = {sign: content.count(sign.encode()) - (sign == ",") for sign in "x@"}
     header = "email,name"
@@ -199,7 +202,7 @@ def test_text_inside_of_a_quoted_cell_never_becomes_a_row() -> None:
         inside = "\neve@example.com,made up\n" + "x" * size + "\neve@example.com,made up\n"
         lines = [f'a@example.com,"{inside}"', LINES[0]]
         rows = rows_of_csv(csv_of(lines))
-        assert [row["email"] for row in rows if not isinstance(row, Unreadable)] == [
+        assert [row["email"] for row in rows if not isinstance(row, UnreadableRow)] == [
             "u0@example.com"
         ]
         assert "\n".join(texts(rows)) == lines[0]
@@ -234,7 +237,7 @@ def test_what_breaks_off_among_the_first_rows_loses_none_of_them(count: int) -> 
         yield from ({"a": number} for number in range(count))
         raise BrokenFile("breaks off")
 
-    first, rows = first_of(breaking())
+    first, rows = peek(breaking())
     assert first == [{"a": number} for number in range(min(count, 100))]
     assert [next(rows) for _ in range(count)] == [{"a": number} for number in range(count)]
     with pytest.raises(BrokenFile, match="breaks off"):
@@ -332,4 +335,4 @@ def test_a_file_in_another_encoding_is_told_as_such(encoding: str, mark: str) ->
     content = f"{mark}email\nada@example.com\n".encode(encoding)
     if mark or "16" in encoding:
         with pytest.raises(BrokenFile, match=encoding[:6].upper()):
-            unpacked(io.BufferedReader(io.BytesIO(content)))
+            open_content(io.BufferedReader(io.BytesIO(content)))

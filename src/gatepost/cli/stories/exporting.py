@@ -1,36 +1,28 @@
-"""Exports at the command line: a file for its owner's eyes only, whole or not there at all."""
+"""Exports at the command line: writes accounts to a new file or to standard output."""
 
-import csv
-import gzip
-import io
-import json as json_text
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 from gatepost.cli.output import MISUSED, REFUSED, fail, leave, note, print_json, say
-from gatepost.cli.stories.formats import STANDARD, format_of
+from gatepost.cli.stories.formats import STANDARD, choose_format
 from gatepost.cli.stories.running import new_origin, run_runtime, telling_a_busy_database
-from gatepost.cli.transfers import Format
-from gatepost.features.accounts import exporting
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.callers.roles import Role
-from gatepost.files.csv_files import guarded
+from gatepost.features.imports import export
+from gatepost.files.formats import Format
+from gatepost.files.private_files import new_private_file
+from gatepost.files.row_encoding import EncodeRows, header, row_encoder
 from gatepost.runtime import Runtime
-
-_OWNER_ONLY = 0o600
-
-Encode = Callable[[Sequence[Sequence[Any]]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """Where accounts go, and how they are written there."""
+class ExportOutput:
+    """The file, and its format; an exact CSV has no cells escaped."""
 
     name: str
     given_format: Format | None
@@ -38,88 +30,66 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which accounts are to be written, and what of them."""
+class ExportQuery:
+    """Which accounts to write, and whether with their password hashes."""
 
     role: Role | None
     is_active: bool | None
     with_hashes: bool
 
 
-def export_users(output: Output, wanted: Wanted, json: bool) -> None:
-    """Write accounts, and tell how many; to standard output nothing but them."""
-    names = exporting.columns(with_hashes=wanted.with_hashes)
-    if format_of(output.name, output.given_format) is Format.CSV:
-        encode, beginning = _csv_encoder(output.is_exact), _csv_text([names])
-    else:
-        encode, beginning = _json_encoder(names), b""
+def export_users(output: ExportOutput, query: ExportQuery, json: bool) -> None:
+    """Write accounts, and print how many; standard output gets nothing but the accounts."""
+    names = export.columns(with_hashes=query.with_hashes)
+    file_format = choose_format(output.name, output.given_format)
+    encode = row_encoder(names, file_format, escapes=not output.is_exact)
     with telling_a_busy_database(), _opened(output.name) as file:
-        file.write(beginning)
-        written = run_runtime(_story(file, encode, wanted), without_statement_timeout=True)
+        file.write(header(names, file_format))
+        written = run_runtime(_write_accounts(file, encode, query), without_statement_timeout=True)
     if output.name != STANDARD:
-        _tell(output.name, written, wanted, json)
+        _report(output.name, written, query, json)
 
 
-def _story(file: BinaryIO, encode: Encode, wanted: Wanted) -> Callable[[Runtime], Any]:
-    chosen = UserFilter(role=wanted.role, is_active=wanted.is_active)
+def _write_accounts(
+    file: BinaryIO, encode: EncodeRows, query: ExportQuery
+) -> Callable[[Runtime], Awaitable[int]]:
+    chosen = UserFilter(role=query.role, is_active=query.is_active)
 
-    async def story(runtime: Runtime) -> int:
+    async def write(runtime: Runtime) -> int:
         written = 0
-        pages: AsyncIterator[Sequence[Sequence[Any]]] = exporting.export_users(
-            runtime, new_origin(), chosen, with_hashes=wanted.with_hashes
-        )
+        pages = export.export_users(runtime, new_origin(), chosen, with_hashes=query.with_hashes)
         async for page in pages:
             file.write(encode(page))
             written += len(page)
         return written
 
-    return story
+    return write
 
 
-def _tell(name: str, written: int, wanted: Wanted, json: bool) -> None:
+def _report(name: str, written: int, query: ExportQuery, json: bool) -> None:
     if json:
-        print_json({"file": name, "written": written, "password_hashes": wanted.with_hashes})
+        print_json({"file": name, "written": written, "password_hashes": query.with_hashes})
         return
     accounts = "1 account" if written == 1 else f"{written:,} accounts"
     say(f"Wrote {accounts} to {name}, which only you can read.")
-    if wanted.with_hashes:
+    if query.with_hashes:
         note("It holds the hashes of passwords: whoever has it can try out passwords unseen.")
 
 
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
-    """A file that gets its name when all is in it; nothing is written over."""
+    """Standard output, or a new file; an existing file is never overwritten."""
     if name == STANDARD:
         with _standard_output() as file:
             yield file
         return
-    path, part = Path(name), Path(f"{name}.part")
-    if path.exists():
+    if Path(name).exists():
         fail(f"{name} is there already: nothing is written over.", status=MISUSED)
     try:
-        with _created(part) as file:
+        with new_private_file(Path(name)) as file:
             yield file
-        # Fails where somebody was quicker, which a renaming would not.
-        os.link(part, path, follow_symlinks=False)
     except OSError as error:
         fail(f"{name} cannot be written: {error.strerror}.")
-    finally:
-        with suppress(OSError):  # where nothing can be written, nothing is there
-            part.unlink()
-
-
-@contextmanager
-def _created(part: Path) -> Iterator[BinaryIO]:
-    part.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(part, flags, _OWNER_ONLY), "wb") as file:
-        if part.name.endswith(".gz.part"):
-            with gzip.open(file, "wb") as packed:
-                yield cast("BinaryIO", packed)
-        else:
-            yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -128,43 +98,7 @@ def _standard_output() -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Whoever read it has enough; the interpreter would complain once more when it ends.
+        # The reader has closed the pipe; the interpreter would report it once more at its end.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         leave(REFUSED)
-
-
-def _json_encoder(names: Sequence[str]) -> Encode:
-    def encode(page: Sequence[Sequence[Any]]) -> bytes:
-        lines = (
-            json_text.dumps(dict(zip(names, map(_plain, row), strict=True)), ensure_ascii=False)
-            for row in page
-        )
-        return "".join(f"{line}\n" for line in lines).encode()
-
-    return encode
-
-
-def _csv_encoder(is_exact: bool) -> Encode:
-    def cell(value: object) -> str:
-        match value:
-            case None:
-                return ""
-            case bool():
-                return "true" if value else "false"
-            case str():
-                return value if is_exact else guarded(value)
-            case _:
-                return str(_plain(value))
-
-    return lambda page: _csv_text([map(cell, row) for row in page])
-
-
-def _csv_text(rows: Sequence[Any]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,14 +1,14 @@
-"""What came of an import, told to people or to programs."""
+"""The report of an import, for people and for programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gatepost.cli.output import fail, note, print_counts, say
-from gatepost.features.accounts.import_batches import Ignored, Refusal
-from gatepost.features.accounts.imported_user import Reason
-from gatepost.features.accounts.importing import Outcome, Tally
-from gatepost.files.rejects import Rejects
+from gatepost.features.imports.batches import IgnoredColumns, RefusedRow
+from gatepost.features.imports.imported_user import Reason
+from gatepost.features.imports.job import ImportOutcome, ImportProgress
+from gatepost.files.rejects import RejectsFile
 
 SHOWN_REFUSALS = 10
 _SHOWN_COLUMNS = 10
@@ -28,51 +28,49 @@ _REMARKS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What an import came to, and what it had no use for."""
+class ImportResult:
+    """The result of an import, and what it ignored and skipped."""
 
-    outcome: Outcome
-    ignored: Ignored
-    left_behind: Mapping[str, int]
+    outcome: ImportOutcome
+    ignored: IgnoredColumns
+    skipped: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is to be told of an import."""
+    """An import, and all that is reported of it; `source` is for people, `file` for programs."""
 
     source: str
-    """As people are told it."""
     file: str
-    """As programs are."""
-    kept: Rejects
-    found: Found
+    kept: RejectsFile
+    result: ImportResult
     seconds: float
-    is_rehearsal: bool
+    is_dry_run: bool
 
     @property
-    def outcome(self) -> Outcome:
-        return self.found.outcome
+    def outcome(self) -> ImportOutcome:
+        return self.result.outcome
 
     @property
     def rejects(self) -> str | None:
-        """The file of rejects, if there is anything in it."""
-        return str(self.kept.path) if self.outcome.tally.rejects_size else None
+        """The path of the rejects file, unless it is empty."""
+        return str(self.kept.path) if self.outcome.progress.rejects_size else None
 
 
-def tell(report: Report, refused: Sequence[Refusal]) -> None:
-    """Tell people what came of it, and of a rehearsal the first refusals."""
-    tally = report.outcome.tally
+def tell(report: Report, refused: Sequence[RefusedRow]) -> None:
+    """Print the report for people, with the first refused rows of a dry run."""
+    progress = report.outcome.progress
     say(_headline(report))
-    print_counts(list(_counts(tally, report.is_rehearsal)))
+    print_counts(list(_counts(progress, report.is_dry_run)))
     if refused:
         note("The first that would be refused:")
         for each in refused:
             place = f"{each.field}: " if each.field else ""
             note(f"  row {each.number:,}: {place}{each.detail}.")
-    if ignored := _columns(report.found.ignored):
-        others = " and others" if _has_more_columns(report.found.ignored) else ""
+    if ignored := _columns(report.result.ignored):
+        others = " and others" if _has_more_columns(report.result.ignored) else ""
         note(f"Columns without a meaning here were ignored: {', '.join(ignored)}{others}.")
-    if left := report.found.left_behind:
+    if left := report.result.skipped:
         said = ", ".join(f"{what} ({count:,})" for what, count in sorted(left.items()))
         note(f"Not taken over: {said}.")
     if report.rejects:
@@ -83,15 +81,15 @@ def tell(report: Report, refused: Sequence[Refusal]) -> None:
 
 
 def _headline(report: Report) -> str:
-    outcome, tally = report.outcome, report.outcome.tally
-    if report.is_rehearsal:
-        return f"Nothing was written. {tally.row_count:,} rows of {report.source}:"
+    outcome, progress = report.outcome, report.outcome.progress
+    if report.is_dry_run:
+        return f"Nothing was written. {progress.row_count:,} rows of {report.source}:"
     if outcome.finished_at is not None:
         return (
             f"{report.source} was imported on {outcome.finished_at:%Y-%m-%d at %H:%M} UTC, and "
             "nothing was left to do. --restart begins again. It came to this:"
         )
-    done = tally.row_count - outcome.resumed_after
+    done = progress.row_count - outcome.resumed_after
     speed = f"{done:,} rows in {report.seconds:.1f} s"
     if report.seconds > 1:
         speed += f", {done / report.seconds:,.0f} a second"
@@ -99,34 +97,34 @@ def _headline(report: Report) -> str:
     return f"Imported {report.source}: {speed}{after}."
 
 
-def _counts(tally: Tally, is_rehearsal: bool) -> Iterator[tuple[str, int, str]]:
-    would = "would be " if is_rehearsal else ""
-    yield f"{would}made", tally.made, "accounts"
-    if tally.already_there:
-        yield "already there", tally.already_there, "the same, and left as they are"
-    if tally.refused:
-        yield f"{would}refused", tally.refused_count, ""
-        for reason, count in sorted(tally.refused.items(), key=lambda each: (-each[1], each[0])):
+def _counts(progress: ImportProgress, is_dry_run: bool) -> Iterator[tuple[str, int, str]]:
+    would = "would be " if is_dry_run else ""
+    yield f"{would}made", progress.made, "accounts"
+    if progress.already_there:
+        yield "already there", progress.already_there, "the same, and left as they are"
+    if progress.refused:
+        yield f"{would}refused", progress.refused_count, ""
+        for reason, count in sorted(progress.refused.items(), key=lambda each: (-each[1], each[0])):
             yield f"  {reason}", count, _REMARKS.get(reason, "")
 
 
 def document(report: Report) -> dict[str, Any]:
-    """All of it for programs."""
-    outcome, tally = report.outcome, report.outcome.tally
+    """The report for programs."""
+    outcome, progress = report.outcome, report.outcome.progress
     finished_at = outcome.finished_at
     return {
         "file": report.file,
-        "dry_run": report.is_rehearsal,
-        "rows": tally.row_count,
-        "made": tally.made,
-        "already_there": tally.already_there,
-        "refused": tally.refused_count,
-        "reasons": dict(sorted(tally.refused.items())),
+        "dry_run": report.is_dry_run,
+        "rows": progress.row_count,
+        "made": progress.made,
+        "already_there": progress.already_there,
+        "refused": progress.refused_count,
+        "reasons": dict(sorted(progress.refused.items())),
         "rejects": report.rejects,
         "unread": outcome.broken,
-        "ignored_columns": _columns(report.found.ignored),
-        "more_ignored_columns": _has_more_columns(report.found.ignored),
-        "not_taken_over": dict(sorted(report.found.left_behind.items())),
+        "ignored_columns": _columns(report.result.ignored),
+        "more_ignored_columns": _has_more_columns(report.result.ignored),
+        "not_taken_over": dict(sorted(report.result.skipped.items())),
         "resumed_after": outcome.resumed_after,
         "finished_before_at": None if finished_at is None else finished_at.isoformat(),
         "seconds": round(report.seconds, 3),
@@ -134,26 +132,26 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def tell_broken(report: Report) -> None:
-    """Tell people how far a file was read that breaks off."""
-    tally, would = report.outcome.tally, "would be " if report.is_rehearsal else ""
-    counts = ", ".join(f"{count:,} {would}{what}" for what, count in _parts(tally))
-    lines = [f"Its first {tally.row_count:,} rows were read: {counts}. What follows was not."]
+    """Print for people how far a file was read that breaks off, and exit 1."""
+    progress, would = report.outcome.progress, "would be " if report.is_dry_run else ""
+    counts = ", ".join(f"{count:,} {would}{what}" for what, count in _parts(progress))
+    lines = [f"Its first {progress.row_count:,} rows were read: {counts}. What follows was not."]
     if report.rejects:
         lines.append(f"The refused rows are in {report.rejects}, secrets included.")
     fail(f"{report.source} {report.outcome.broken}.", *lines)
 
 
-def _parts(tally: Tally) -> Iterator[tuple[str, int]]:
-    yield "made", tally.made
-    yield "already there", tally.already_there
-    yield "refused", tally.refused_count
+def _parts(progress: ImportProgress) -> Iterator[tuple[str, int]]:
+    yield "made", progress.made
+    yield "already there", progress.already_there
+    yield "refused", progress.refused_count
 
 
-def _columns(ignored: Ignored) -> list[str]:
-    """The columns that were passed over, shortened: a row may make up any."""
+def _columns(ignored: IgnoredColumns) -> list[str]:
+    """The names of ignored columns, shortened: a file may have any."""
     names = sorted({name[:_LONGEST_COLUMN] for name in ignored.counts if name.isprintable()})
     return names[:_SHOWN_COLUMNS]
 
 
-def _has_more_columns(ignored: Ignored) -> bool:
+def _has_more_columns(ignored: IgnoredColumns) -> bool:
     return ignored.has_others or len(ignored.counts) > _SHOWN_COLUMNS

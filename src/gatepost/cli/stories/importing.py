@@ -1,8 +1,6 @@
-"""Imports at the command line: opens the file, and shows how far it is."""
+"""Imports at the command line: opens the file, shows the progress, and prints the result."""
 
 import gc
-import hashlib
-import re
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -31,129 +29,141 @@ from gatepost.cli.output import (
     print_json,
 )
 from gatepost.cli.stories import import_report
-from gatepost.cli.stories.adopting import Foreign, is_url, reading_of, without_password
-from gatepost.cli.stories.formats import STANDARD, format_of
-from gatepost.cli.stories.import_report import SHOWN_REFUSALS, Found, Report
+from gatepost.cli.stories.formats import choose_format
+from gatepost.cli.stories.import_report import SHOWN_REFUSALS, ImportResult, Report
 from gatepost.cli.stories.running import new_origin, run_runtime
-from gatepost.cli.transfers import Format
 from gatepost.db.diagnosis import explain_failure
-from gatepost.features.accounts import importing, own_rows
-from gatepost.features.accounts.import_batches import Reading, Refusal
-from gatepost.features.accounts.importing import ImportStopped, Outcome, Plan, Tally
-from gatepost.files.content import Content, told_by_text, unpacked
-from gatepost.files.csv_files import CsvForm, csv_rows
-from gatepost.files.json_arrays import json_items
-from gatepost.files.lines import json_lines
-from gatepost.files.rejects import Rejects
-from gatepost.files.rows import (
-    BrokenFile,
-    Meter,
-    Row,
-    Unreadable,
-    faults_of,
-    first_of,
-    without_addresses,
-)
+from gatepost.features.imports.batches import RefusedRow, RowSource
+from gatepost.features.imports.dry_run import dry_run_import
+from gatepost.features.imports.engine import import_users as run_import
+from gatepost.features.imports.job import ImportJob, ImportOutcome, ImportProgress, ImportStopped
+from gatepost.files.formats import Format
+from gatepost.files.rejects import RejectsFile
+from gatepost.files.rows import BrokenFile
+from gatepost.importers.locations import STANDARD_INPUT, is_file, is_url, without_password
+from gatepost.importers.options import SourceOptions
+from gatepost.importers.reading import ReadAs, import_key, open_rows
 from gatepost.runtime import Runtime
+from gatepost.work import Origin
 
-_PIECE = 1024 * 1024
-_LONGEST_TURN = 0.0005
+_SWITCH_INTERVAL = 0.0005
 _AGAIN = "Run it again with the same file to go on."
-
-_CSV = CsvForm(is_address="email".__eq__)
-_ARRAY_OF_OBJECTS = re.compile(rb"\s*\[\s*[{\]]")
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """Where rows come from."""
+class ImportInput:
+    """Where the accounts are, and what the command line says about the format or the system."""
 
-    name: str
+    location: str
     given_format: Format | None
-    foreign: Foreign | None = None
+    system: SourceOptions | None = None
 
     @property
-    def shown(self) -> str:
-        """As people are told it."""
-        if self.name == STANDARD:
+    def for_people(self) -> str:
+        if self.location == STANDARD_INPUT:
             return "standard input"
-        return without_password(self.name) if is_url(self.name) else self.name
+        return without_password(self.location) if is_url(self.location) else self.location
 
     @property
-    def told(self) -> str:
-        """As programs are told it; nobody is told a password."""
-        return self.shown if is_url(self.name) else self.name
+    def for_programs(self) -> str:
+        return self.for_people if is_url(self.location) else self.location
 
     @property
     def is_file(self) -> bool:
-        """Whether there is something to be opened: another system may have a table or a folder."""
-        return self.foreign is None or not (is_url(self.name) or Path(self.name).is_dir())
+        """Whether it is opened here: another system may have a table or a folder."""
+        return self.system is None or is_file(self.location)
+
+    def read_as(self) -> ReadAs:
+        """The system, or else the format; exit 2 if the name does not tell the format."""
+        return self.system or choose_format(self.location, self.given_format)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What else was asked for."""
+class ImportFlags:
+    """The options that change what an import does."""
 
     allow_admins: bool
     check_passwords: bool
     restart: bool
 
 
-class _NothingKept:
-    """Keeps no rejects, where none were asked for."""
+class _NoRejects:
+    """A reject sink that keeps nothing."""
 
     size = 0
 
-    def write(self, after: int, entries: object) -> int:  # noqa: ARG002 - the same as `Rejects`
+    def write(self, after: int, entries: object) -> int:  # noqa: ARG002 - see `RejectSink`
         return after
 
 
 def import_users(
-    source: Input, rejects: Path | None, asked: Asked, dry_run: bool, json: bool
+    source: ImportInput, rejects: Path | None, flags: ImportFlags, dry_run: bool, json: bool
 ) -> None:
-    """Import a file, or rehearse it, and tell what came of it; some rows refused is status 1."""
-    kept = Rejects(rejects or _beside(source))
-    if kept.path.exists() and Path(source.name).exists() and kept.path.samefile(source.name):
+    """Import a file, or do a dry run, and print the result; exit 1 if some rows are refused."""
+    kept = RejectsFile(rejects or _default_rejects(source))
+    if (
+        kept.path.exists()
+        and Path(source.location).exists()
+        and kept.path.samefile(source.location)
+    ):
         fail("The rejects would be written over the file itself.", status=MISUSED)
-    refused: list[Refusal] = []
+    refused: list[RefusedRow] = []
     began = time.monotonic()
-    with _opened(source) as file, _telling_what_stopped(source):
-        key = _key(source, file, asked)
+    with _opened(source) as file, _reporting_errors(source):
+        read_as = source.read_as()
+        key = _key(source, file, read_as, flags)
+        with _fewer_collections(), _short_turns(), _showing_progress(file, hidden=json) as show:
 
-        with (
-            _collecting_less_garbage(),
-            _taking_turns_quickly(),
-            _showing_progress(file, hidden=json) as tell,
-        ):
-
-            def plan(reading: Reading) -> Plan:
-                return Plan(
-                    reading,
+            def make_job(rows: RowSource) -> ImportJob:
+                return ImportJob(
+                    rows,
                     key,
-                    _NothingKept() if dry_run and rejects is None else kept,
-                    asked.allow_admins,
-                    asked.check_passwords,
-                    asked.restart,
-                    tell,
+                    _NoRejects() if dry_run and rejects is None else kept,
+                    flags.allow_admins,
+                    flags.check_passwords,
+                    flags.restart,
+                    show,
                 )
 
-            story = _story(source, file, plan, refused if dry_run else None)
-            found = run_runtime(story, without_statement_timeout=True)
+            async def action(runtime: Runtime) -> ImportResult:
+                with open_rows(source.location, file, read_as, runtime) as rows:
+                    outcome = await run(runtime, new_origin(), make_job(rows))
+                return ImportResult(outcome, rows.ignored, rows.skipped)
+
+            run = _dry_run(refused) if dry_run else run_import
+            result = run_runtime(action, without_statement_timeout=True)
     seconds = time.monotonic() - began
-    report = Report(source.shown, source.told, kept, found, seconds, dry_run)
+    report = Report(source.for_people, source.for_programs, kept, result, seconds, dry_run)
+    _print(report, refused, json)
+
+
+def _print(report: Report, refused: list[RefusedRow], json: bool) -> None:
+    """Print the report; exit 1 if some rows are refused, or the file breaks off."""
     if json:
         print_json(import_report.document(report))
-    elif found.outcome.broken is not None:
+    elif report.outcome.broken is not None:
         import_report.tell_broken(report)
     else:
         import_report.tell(report, refused)
-    if found.outcome.tally.refused_count or found.outcome.broken is not None:
+    if report.outcome.progress.refused_count or report.outcome.broken is not None:
         leave(REFUSED)
 
 
+def _dry_run(
+    refused: list[RefusedRow],
+) -> Callable[[Runtime, Origin, ImportJob], Awaitable[ImportOutcome]]:
+    """A dry run that puts the first refused rows into the list."""
+
+    def keep_first(row: RefusedRow) -> None:
+        if len(refused) < SHOWN_REFUSALS:
+            refused.append(row)
+
+    return lambda runtime, origin, job: dry_run_import(runtime, origin, job, keep_first)
+
+
 @contextmanager
-def _collecting_less_garbage() -> Iterator[None]:
-    """Batches free themselves: looking for circles in them would take a fifth of the time."""
+def _fewer_collections() -> Iterator[None]:
+    """Collect garbage rarely: batches have no cycles, and the search takes a fifth of the time."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(50_000)
@@ -165,98 +175,41 @@ def _collecting_less_garbage() -> Iterator[None]:
 
 
 @contextmanager
-def _taking_turns_quickly() -> Iterator[None]:
-    """What the database answers is seen at once, though a thread is busy with the next batch.
+def _short_turns() -> Iterator[None]:
+    """Shorten the interpreter's switch interval, while a thread parses the next batch.
 
-    Else the database, asked several times for each batch, would wait for us longer than we for it.
+    Otherwise the event loop sees each answer of the database late, and the database waits.
     """
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_LONGEST_TURN)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         yield
     finally:
         sys.setswitchinterval(before)
 
 
-def _story(
-    source: Input,
-    file: BinaryIO | None,
-    plan: Callable[[Reading], Plan],
-    refused: list[Refusal] | None,
-) -> Callable[[Runtime], Awaitable[Found]]:
-    def show(refusal: Refusal) -> None:
-        if refused is not None and len(refused) < SHOWN_REFUSALS:
-            refused.append(refusal)
-
-    async def come_to(runtime: Runtime, plan: Plan) -> Outcome:
-        if refused is None:
-            return await importing.import_users(runtime, new_origin(), plan)
-        return await importing.rehearse_import(runtime, new_origin(), plan, show)
-
-    async def story(runtime: Runtime) -> Found:
-        if source.foreign is None:
-            reading = _own_reading(source, file)
-            return Found(await come_to(runtime, plan(reading)), reading.ignored, {})
-        adoption = source.foreign.adopt(runtime)
-        with reading_of(adoption, source.name, file) as reading:
-            outcome = await come_to(runtime, plan(reading))
-        return Found(outcome, reading.ignored, adoption.left_behind)
-
-    return story
-
-
-def _own_reading(source: Input, file: BinaryIO | None) -> Reading:
-    assert file is not None  # noqa: S101 - only other systems have users elsewhere
-    meter = Meter()
-    is_csv = format_of(source.name, source.given_format) is Format.CSV
-    rows = _own_rows(unpacked(file, meter), is_csv=is_csv)
-    return Reading(rows, own_rows.read_own_rows, own_rows.COLUMNS.__contains__, meter)
-
-
-def _own_rows(content: Content, *, is_csv: bool) -> Iterator[Row]:
-    if is_csv:
-        return csv_rows(content, _CSV)
-    told = told_by_text(content.beginning)
-    if told is not None:
-        raise BrokenFile(told)
-    is_array = _ARRAY_OF_OBJECTS.match(content.beginning) is not None
-    return _looked_at(json_items(content, "item") if is_array else json_lines(content))
-
-
-def _looked_at(rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows; raises `BrokenFile` if the first ones tell that they can be no accounts."""
-    first, rows = first_of(rows)
-    readable = [row for row in first if not isinstance(row, Unreadable)]
-    columns = {name for row in readable for name in row}
-    if len(first) > 1 and not readable:
-        raise BrokenFile(f"has no rows of JSON Lines: {faults_of(first)}")
-    if readable and "email" not in columns:
-        raise without_addresses(columns)
-    yield from rows
-
-
 @contextmanager
-def _opened(source: Input) -> Iterator[BinaryIO | None]:
+def _opened(source: ImportInput) -> Iterator[BinaryIO | None]:
     if not source.is_file:
         yield None
         return
-    if source.name == STANDARD:
+    if source.location == STANDARD_INPUT:
         yield sys.stdin.buffer
         return
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(Path(source.name).open("rb"))
+            file = stack.enter_context(Path(source.location).open("rb"))
         except OSError as error:
-            fail(f"{source.name} cannot be read: {error.strerror}.", status=MISUSED)
+            fail(f"{source.location} cannot be read: {error.strerror}.", status=MISUSED)
         yield file
 
 
 @contextmanager
-def _telling_what_stopped(source: Input) -> Iterator[None]:
+def _reporting_errors(source: ImportInput) -> Iterator[None]:
     try:
         yield
     except BrokenFile as broken:
-        fail(f"{source.shown} {broken}.")
+        fail(f"{source.for_people} {broken}.")
     except ImportStopped as stopped:
         fail(str(stopped))
     except (SQLAlchemyError, OSError) as error:
@@ -267,31 +220,31 @@ def _telling_what_stopped(source: Input) -> Iterator[None]:
         fail("Stopped.", _AGAIN)
 
 
-def _key(source: Input, file: BinaryIO | None, asked: Asked) -> str | None:
-    """What tells this file and what is asked for from any other; None for what may change."""
-    if source.foreign is None:
-        read_as: str = format_of(source.name, source.given_format)
-    else:
-        read_as = source.foreign.told
-    if file is None or source.name == STANDARD:
+def _key(
+    source: ImportInput, file: BinaryIO | None, read_as: ReadAs, flags: ImportFlags
+) -> str | None:
+    """Identify the import; None for standard input, folders and databases, which may change."""
+    if file is None or source.location == STANDARD_INPUT:
         return None
-    digest = hashlib.sha256()
-    while piece := file.read(_PIECE):
-        digest.update(piece)
-    file.seek(0)
-    digest.update(f"{read_as} {asked.allow_admins} {asked.check_passwords}".encode())
-    return digest.hexdigest()
+    return import_key(
+        file,
+        read_as,
+        allows_admins=flags.allow_admins,
+        checks_passwords=flags.check_passwords,
+    )
 
 
-def _beside(source: Input) -> Path:
-    if source.name == STANDARD or is_url(source.name):
+def _default_rejects(source: ImportInput) -> Path:
+    if source.location == STANDARD_INPUT or is_url(source.location):
         return Path("users.rejects.jsonl")
-    return Path(f"{source.name.rstrip('/')}.rejects.jsonl")
+    return Path(f"{source.location.rstrip('/')}.rejects.jsonl")
 
 
 @contextmanager
-def _showing_progress(file: BinaryIO | None, *, hidden: bool) -> Iterator[Callable[[Tally], None]]:
-    """A bar on standard error, if that is a terminal."""
+def _showing_progress(
+    file: BinaryIO | None, *, hidden: bool
+) -> Iterator[Callable[[ImportProgress], None]]:
+    """Show a progress bar on standard error, if that is a terminal."""
     console = error_console()
     if hidden or not console.is_terminal:
         yield lambda _: None
@@ -307,16 +260,16 @@ def _showing_progress(file: BinaryIO | None, *, hidden: bool) -> Iterator[Callab
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("Reading", total=size)
 
-        def tell(tally: Tally) -> None:
-            said = f"{tally.made:,} made, {tally.refused_count:,} refused"
+        def show(done: ImportProgress) -> None:
+            said = f"{done.made:,} made, {done.refused_count:,} refused"
             position = None if file is None or size is None else file.tell()
             progress.update(task, description=escape(said), completed=position)
 
-        yield tell
+        yield show
 
 
 def _size(file: BinaryIO | None) -> int | None:
-    """In bytes; None for a pipe, and for what is no file."""
+    """The size in bytes; None for a pipe, and where there is no file."""
     if file is None or not file.seekable():
         return None
     position = file.tell()

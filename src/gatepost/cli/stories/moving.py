@@ -12,10 +12,16 @@ from gatepost.cli.output import MISUSED, error_console, fail, print_json, print_
 from gatepost.cli.stories.running import read_settings, telling_refusals
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.engine import open_engine
-from gatepost.moving import story
-from gatepost.moving.story import CannotMove, TableMoved
 from gatepost.settings import DatabaseSettings, SettingsError
 from gatepost.starting import check_schema, migrate, reach_database, reach_database_that_is_there
+from gatepost.transfer.copy import (
+    CopiedTable,
+    OnProgress,
+    TransferRefused,
+    check_target,
+    copy_database,
+    count_rows,
+)
 
 
 def move(to: str, from_: str | None, dry_run: bool, json: bool) -> None:
@@ -45,7 +51,7 @@ def move(to: str, from_: str | None, dry_run: bool, json: bool) -> None:
     _tell(names, moved, dry_run=dry_run)
 
 
-def _tell(names: list[str], moved: list[TableMoved], *, dry_run: bool) -> None:
+def _tell(names: list[str], moved: list[CopiedTable], *, dry_run: bool) -> None:
     rows = f"{sum(each.rows for each in moved):,} rows of {len(moved)} tables"
     if dry_run:
         say(f"Would move {rows} from {names[0]} to {names[1]}, which may be filled.")
@@ -57,8 +63,8 @@ def _tell(names: list[str], moved: list[TableMoved], *, dry_run: bool) -> None:
 
 
 async def _move(
-    source: DatabaseSettings, target: DatabaseSettings, progress: story.Progress, *, dry_run: bool
-) -> list[TableMoved]:
+    source: DatabaseSettings, target: DatabaseSettings, progress: OnProgress, *, dry_run: bool
+) -> list[CopiedTable]:
     is_there = not _is_no_file(target)
     origin, destination = (
         open_engine(each, without_statement_timeout=True) for each in (source, target)
@@ -68,11 +74,11 @@ async def _move(
         await check_schema(origin)
         if is_there or not dry_run:
             await reach_database(destination)
-            await story.check_target(origin, destination)
+            await check_target(origin, destination)
         if dry_run:
-            return await story.count(origin)
+            return await count_rows(origin)
         await migrate(destination)
-        return await story.move(origin, destination, progress)
+        return await copy_database(origin, destination, progress)
     finally:
         await origin.dispose()
         await destination.dispose()
@@ -96,12 +102,12 @@ def _settings(url: str, option: str) -> DatabaseSettings:
 def _telling_why_not() -> Iterator[None]:
     try:
         yield
-    except CannotMove as error:
+    except TransferRefused as error:
         fail(str(error))
 
 
 @contextmanager
-def _progress_bar(*, hidden: bool) -> Iterator[story.Progress]:
+def _progress_bar(*, hidden: bool) -> Iterator[OnProgress]:
     """A bar on standard error, gone at the end; nothing where that is no terminal."""
     console = error_console()
     columns = (

@@ -9,6 +9,6 @@ FEATURE = Feature(
         Mount("router:by_auth", path="/auth", is_at_mount=True),
         Mount("admin_router:router"),
     ),
-    tables=("models:User", "models:UserImport"),
+    tables=("models:User",),
     problems="errors",
 )

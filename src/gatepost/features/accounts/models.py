@@ -1,9 +1,9 @@
-"""The tables of users, and of how far an import of users has come."""
+"""The table of users, and what is read of its rows."""
 
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
@@ -58,23 +58,3 @@ class PublicUser(NamedTuple):
     email_verified: bool
     created_at: datetime
     updated_at: datetime
-
-
-class UserImport(Base):
-    """How far the import of one file has come: written with the accounts that it has made.
-
-    `key` is a digest of the file and of what was asked for. `row_count` rows are dealt with; the
-    file of refused rows had `rejects_size` bytes after them.
-    """
-
-    __tablename__ = "gatepost_user_imports"
-    __table_args__ = (TABLE_OPTIONS,)
-
-    key: Mapped[str] = mapped_column(exact_text(64), unique=True)
-    begun_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    row_count: Mapped[int]
-    made: Mapped[int]
-    already_there: Mapped[int]
-    refused: Mapped[dict[str, int]] = mapped_column(JSON)
-    rejects_size: Mapped[int]

@@ -1,27 +1,21 @@
-"""Queries on users, and on how far imports of them have come."""
+"""Queries on users."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.db.autocommit import AutocommitExecutor, Condition, Insertion, OpenDb
-from gatepost.db.bulk import insert_rows, one_of
 from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.db.savepoints import add_unless_taken, unless_taken
 from gatepost.features.accounts.errors import UserReferenced
 from gatepost.features.accounts.filters import UserFilter
-from gatepost.features.accounts.import_conflicts import Taken
-from gatepost.features.accounts.judging import Likeness, NewRow
-from gatepost.features.accounts.models import Credentials, PublicUser, User, UserImport
+from gatepost.features.accounts.models import Credentials, PublicUser, User
 from gatepost.features.callers.roles import Role
-
-_KEYS_IN_A_QUERY = 1_000
-
 
 # Made once, so that a login only fills in the values.
 _CREDENTIALS = select(*(getattr(User, name) for name in Credentials._fields))
@@ -46,42 +40,11 @@ _UNCHANGED = (
 _SHOW = select(*(getattr(User, name) for name in PublicUser._fields)).where(
     User.id == bindparam("of_user")
 )
-_USERS = User.metadata.tables[User.__tablename__]
-_IMPORTS = UserImport.metadata.tables[UserImport.__tablename__]
-_MOVE_IMPORT = update(_IMPORTS).where(
-    _IMPORTS.c.key == bindparam("of_key"),
-    _IMPORTS.c.row_count == bindparam("at_row"),
-    _IMPORTS.c.finished_at.is_(None),
-)
-
-T = TypeVar("T")
 
 
 async def insert(db: AsyncSession, user: User) -> bool:
     """Insert a user; False if a key is taken. The constraint decides, so no race can."""
     return await add_unless_taken(db, user)
-
-
-async def insert_many(db: AsyncSession, rows: Sequence[NewRow]) -> bool:
-    """Insert all of them, or none and False if any key is taken."""
-    return await insert_rows(db, _USERS, NewRow._fields, rows)
-
-
-async def find_taken(db: AsyncSession, rows: Sequence[NewRow]) -> Taken:
-    """What stands in the way of these rows.
-
-    Usernames are looked up first: of an account that is made in between, the address is seen.
-    """
-    taken = Taken({}, {})
-    for keys in _some_of([row.username_key for row in rows if row.username_key is not None]):
-        query = select(User.username_key, User.email_key)
-        for name, key in await db.execute(query.where(one_of(db, User.username_key, keys))):
-            taken.usernames[str(name)] = key
-    for keys in _some_of([row.email_key for row in rows]):
-        of_account = select(User.email_key, *(getattr(User, name) for name in Likeness._fields))
-        for key, *likeness in await db.execute(of_account.where(one_of(db, User.email_key, keys))):
-            taken.addresses[key] = Likeness(*likeness)
-    return taken
 
 
 async def find_public(open_db: OpenDb, lone: AutocommitExecutor, user_id: int) -> PublicUser | None:
@@ -200,31 +163,7 @@ def _filters(wanted: UserFilter) -> list[ColumnElement[bool]]:
 async def list_after(
     db: AsyncSession, wanted: UserFilter, after: int, limit: int, columns: Sequence[str]
 ) -> Sequence[Row[Any]]:
-    """The next users by id, these columns of them, the id first; `q` chooses none here."""
+    """The next users by id: the id, then these columns. `q` is not applied."""
     query = select(User.id, *(getattr(User, name) for name in columns)).where(*_filters(wanted))
     rows = await db.execute(query.where(User.id > after).order_by(User.id).limit(limit))
     return rows.all()
-
-
-async def find_import(db: AsyncSession, key: str) -> UserImport | None:
-    return await db.scalar(select(UserImport).where(UserImport.key == key))
-
-
-async def insert_import(db: AsyncSession, begun: UserImport) -> bool:
-    """Remember an import; False if it has been begun already."""
-    return await add_unless_taken(db, begun)
-
-
-async def move_import(db: AsyncSession, key: str, at: int, values: Mapping[str, Any]) -> bool:
-    """Set columns of an unfinished import, held from now on; False if it is not `at` that row."""
-    moved = await db.execute(_MOVE_IMPORT, {"of_key": key, "at_row": at, **values})
-    return rows_changed(moved) == 1
-
-
-async def remove_import(db: AsyncSession, key: str) -> None:
-    await db.execute(delete(UserImport).where(UserImport.key == key))
-
-
-def _some_of(keys: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(keys), _KEYS_IN_A_QUERY):
-        yield keys[start : start + _KEYS_IN_A_QUERY]

@@ -144,6 +144,13 @@ async def list_users(work: Work, wanted: UserFilter, page: PageRequest) -> Page[
     return await repository.list_page(work.db, wanted, page)
 
 
+async def list_columns(
+    work: Work, wanted: UserFilter, columns: Sequence[str], *, after: int, limit: int
+) -> Sequence[Sequence[Any]]:
+    """The next users behind the id `after`: the id, then these columns. `q` is not applied."""
+    return await repository.list_after(work.db, wanted, after, limit, columns)
+
+
 async def has_active_admin(work: Work) -> bool:
     return await repository.has_active_admin(work.db)
 

@@ -107,9 +107,8 @@ def _p5k2(text: str) -> str:
     """
     _, _, shown, salt, digest = texts.parts(text, "$", 5)
     if len(digest) == _CRYPTACULAR_DIGITS:
-        salt, digest = (part.replace("-", "+").replace("_", "/") for part in (salt, digest))
         iterations = texts.hexadecimal(shown)
-        return pbkdf2.stored("sha1", iterations, texts.base64(salt), texts.base64(digest))
+        return pbkdf2.stored("sha1", iterations, texts.any_base64(salt), texts.any_base64(digest))
     if len(digest) != _LITZENBERGER_DIGITS:
         raise ValueError("not as long as such a hash is")
     iterations = texts.hexadecimal(shown) if shown else _LITZENBERGER_ITERATIONS

@@ -33,3 +33,8 @@ def hexadecimal(text: str) -> int:
 def base64(text: str) -> bytes:
     """Decode base64, padded or not; passlib writes a dot for a plus. Raises `ValueError`."""
     return phc.decode(text.replace(".", "+").rstrip("="))
+
+
+def any_base64(text: str) -> bytes:
+    """Decode base64 or base64url (RFC 4648), padded or not. Raises `ValueError`."""
+    return base64(text.replace("-", "+").replace("_", "/"))

@@ -1,1 +1,0 @@
-"""Moves a whole database to another one, of any kind, and proves that nothing is lost."""
