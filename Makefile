@@ -76,10 +76,7 @@ migration: ## write a migration from the models (NAME="add a column")
 
 docs: ## write what is generated of docs/, and .env.example
 	$(DEV_ENVIRONMENT)
-	@$(BIN)/python -m gatepost.settings.documentation
 	@$(BIN)/python -m gatepost.documentation
-	@$(BIN)/python -m gatepost.features.audit.documentation
-	@$(BIN)/python -m gatepost.observability.documentation
 
 lock: ## write the lock files from pyproject.toml (ARGS=--upgrade for the newest of everything)
 	@sh scripts/lock.sh $(ARGS)

@@ -1,67 +1,24 @@
-"""The events that are worth remembering, and the host's callbacks for them, after their commit."""
+"""A host's callbacks for committed events, checked when they are given."""
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
-EVERY_EVENT = "*"
-"""In place of an event's name: the callback hears all of them."""
+from gatepost.events import EVERY_EVENT, Callback, Callbacks, Happening
+from gatepost.features import FEATURES
+from gatepost.manifest import events_of
 
-
-class Event(StrEnum):
-    """Security events, a closed list. `features.audit.events` says of each when it happens."""
-
-    USER_CREATED = "user.created"
-    USER_UPDATED = "user.updated"
-    USER_DELETED = "user.deleted"
-    USER_DISABLED = "user.disabled"
-    USER_ENABLED = "user.enabled"
-    ROLE_CHANGED = "user.role_changed"
-    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - the name of an event
-    PASSWORD_CHANGE_FAILED = "user.password_change_failed"  # noqa: S105 - the name of an event
-    USERS_IMPORT_BEGUN = "users.import_begun"
-    USERS_IMPORTED = "users.imported"
-    USERS_EXPORTED = "users.exported"
-    LOGIN_SUCCEEDED = "login.succeeded"
-    LOGIN_FAILED = "login.failed"
-    LOGIN_LOCKED = "login.locked"
-    LOGIN_UNLOCKED = "login.unlocked"
-    SESSION_STARTED = "session.started"
-    SESSION_ENDED = "session.ended"
-    SESSIONS_ENDED = "session.all_ended"
-    SESSION_DISPLACED = "session.displaced"
-    SESSION_REPLAYED = "session.replayed"
-    PERMISSION_DENIED = "permission.denied"
-    SIGNING_KEY_CREATED = "signing_key.created"
-    SIGNING_KEY_ROTATED = "signing_key.rotated"
+__all__ = ["Happening", "Hooks"]
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One committed audit event, as a callback receives it."""
+class Hooks(Callbacks):
+    """Callbacks by event name, such as `user.created`; those under `*` receive every event.
 
-    event: str
-    at: datetime
-    user_id: int | None
-    request_id: str
-    details: Mapping[str, object]
-
-
-Callback = Callable[[Happening], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Callbacks by event name, such as `user.created`; `*` hears every event.
-
-    Callbacks that are given when it is made are judged as by `on`.
+    Callbacks given to the constructor are checked as by `on`.
     """
-
-    callbacks: dict[str, list[Callback]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for event, callbacks in self.callbacks.items():
@@ -77,9 +34,6 @@ class Hooks:
         _check(event, callback)
         self.callbacks.setdefault(event, []).append(callback)
 
-    def listening_to(self, event: str) -> list[Callback]:
-        return [*self.callbacks.get(event, ()), *self.callbacks.get(EVERY_EVENT, ())]
-
 
 def _check(event: object, callback: object) -> None:
     _check_event(event)
@@ -87,7 +41,7 @@ def _check(event: object, callback: object) -> None:
 
 
 def _check_event(event: object) -> None:
-    names = [EVERY_EVENT, *(each.value for each in Event)]
+    names = [EVERY_EVENT, *events_of(FEATURES)]
     if event in names:
         return
     close = difflib.get_close_matches(str(event), names, n=1)

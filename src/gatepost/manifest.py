@@ -4,10 +4,12 @@ A manifest names parts, such as `"router:router"`, and imports none of them: a c
 service of one feature loads no router, and nothing of the other features.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
+
+from gatepost.events import Event
 
 PACKAGE = "gatepost.features"
 
@@ -42,6 +44,8 @@ class Feature:
     """Classes of `callers.authenticators.Authenticator`, in the order in which they are tried."""
     purges: Mapping[str, Reference] = field(default_factory=dict)
     """By kind of row, functions `(work) -> int` that delete a batch of what has expired."""
+    events: Reference | None = None
+    """The module of its events."""
     problems: Reference | None = None
     """The module of its refusals."""
     chores: tuple[Reference, ...] = ()
@@ -62,3 +66,23 @@ def load_all(features: Iterable[Feature], kind: str) -> Iterator[Any]:
     for feature in features:
         named = getattr(feature, kind)
         yield from map(feature.load, [named] if isinstance(named, str) else named or ())
+
+
+def events_of(features: Iterable[Feature]) -> Mapping[str, Event]:
+    """Every event that these features declare, by its name."""
+    modules = load_all(features, "events")
+    found = (each for module in modules for each in vars(module).values())
+    return {each.name: each for each in found if isinstance(each, Event)}
+
+
+_registered: list[Feature] = []
+
+
+def register(features: Iterable[Feature]) -> None:
+    """Publish the tuple of features, for a feature that is about all of them."""
+    _registered[:] = features
+
+
+def registered() -> Sequence[Feature]:
+    """All features of the product, ranked; for a feature, which cannot import the tuple."""
+    return tuple(_registered)

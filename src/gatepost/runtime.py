@@ -15,7 +15,7 @@ from gatepost.clock import Clock, SystemClock
 from gatepost.db.autocommit import AutocommitExecutor
 from gatepost.db.engine import WRITES, open_engine, open_replica_engine
 from gatepost.db.replica import Replica
-from gatepost.hooks import Hooks
+from gatepost.events import Callbacks
 from gatepost.observability.metrics import Metrics
 from gatepost.observability.sampling import (
     watch_database_pool,
@@ -48,7 +48,7 @@ class Runtime:
 
     settings: Settings
     clock: Clock
-    hooks: Hooks
+    hooks: Callbacks
     engine: AsyncEngine
     open_reader: async_sessionmaker[AsyncSession]
     open_writer: async_sessionmaker[AsyncSession]
@@ -98,7 +98,7 @@ async def start_runtime(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    hooks: Hooks | None = None,
+    hooks: Callbacks | None = None,
     authenticators: Sequence[Any] = (),
     without_statement_timeout: bool = False,
 ) -> AsyncIterator[Runtime]:
@@ -126,7 +126,7 @@ async def start_runtime(
             replica=replica,
             settings=settings,
             clock=clock or SystemClock(),
-            hooks=hooks or Hooks(),
+            hooks=hooks or Callbacks(),
             engine=engine,
             open_reader=_sessions(engine, writes=False),
             open_writer=_sessions(engine, writes=True),

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from gatepost.features.audit import sealing
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
+from gatepost.features.auth.events import LOGIN_FAILED
 from gatepost.features.callers.roles import Role
 from tests.support.clock import NOON
 from tests.support.service import (
@@ -277,7 +277,7 @@ async def test_following_the_links_visits_every_event_once_the_newest_first(
         service.clock.advance(timedelta(minutes=minutes))
         async with service.work() as work:
             for _ in range(3):
-                await audit.record(work, Event.LOGIN_FAILED, audit.About(user_id=admin.id))
+                await audit.record(work, LOGIN_FAILED, audit.About(user_id=admin.id))
     everything = await events(client, admin)
     seen: list[dict[str, Any]] = []
     page = "/api/v1/audit?limit=4"

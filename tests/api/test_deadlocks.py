@@ -9,13 +9,12 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from gatepost import Hooks
+from gatepost import Happening, Hooks
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts.models import User
 from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.audit.sealing import seal_all
 from gatepost.features.callers.roles import Role
-from gatepost.hooks import Happening
 from tests.api.conftest import MakeService
 from tests.support.databases import Kind
 from tests.support.deadlocks import CODES, deadlocks

@@ -11,14 +11,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from gatepost import Hooks
+from gatepost import Happening, Hooks
 from gatepost.features.accounts.models import User
 from gatepost.features.audit.models import AuditEvent
 from gatepost.features.idempotency.errors import IdempotencyKeyInvalid
 from gatepost.features.idempotency.models import StoredAnswer
 from gatepost.features.idempotency.routing import OnceRoute, once, once_per_caller, read_key
 from gatepost.features.items.models import Item
-from gatepost.hooks import Happening
 from gatepost.purging import purge_all
 from gatepost.web.routing import StrictRoute
 from tests.api.conftest import MakeService

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from gatepost.observability.documentation import render_table
+from gatepost.documentation.metrics import render
 from gatepost.observability.metrics import DESCRIPTIONS, Metrics
 from gatepost.purging import purge_all
 from gatepost.settings import Settings, SettingsError
@@ -349,7 +349,7 @@ def test_every_label_in_a_query_is_one_that_the_metric_has() -> None:
 
 def test_every_metric_has_a_row_in_the_documentation() -> None:
     page = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
-    assert render_table() in page
+    assert render() in page
 
 
 def test_names_follow_prometheuss_own_rules() -> None:

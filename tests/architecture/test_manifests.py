@@ -23,8 +23,7 @@ def references(feature: Feature) -> Iterator[str]:
     yield from feature.tables
     yield from feature.purges.values()
     yield from feature.chores
-    if feature.problems:
-        yield feature.problems
+    yield from filter(None, (feature.events, feature.problems))
 
 
 def test_every_folder_is_a_feature_in_the_tuple() -> None:

@@ -5,7 +5,8 @@ import re
 from typer.main import get_command
 
 from gatepost.cli.commands import app
-from gatepost.features.audit.events import Event
+from gatepost.features import FEATURES
+from gatepost.manifest import events_of
 from gatepost.migrations.models import metadata
 from gatepost.migrations.revisions import VERSION_TABLE
 from tests.docs.pages import ROOT
@@ -20,7 +21,7 @@ def names_in(page: str, heading: str = "") -> set[str]:
 
 
 def test_every_event_that_a_hook_can_hear_is_named() -> None:
-    assert {event.value for event in Event} <= names_in("embedding.md", "Hooks")
+    assert set(events_of(FEATURES)) <= names_in("embedding.md", "Hooks")
 
 
 def test_every_table_is_named() -> None:

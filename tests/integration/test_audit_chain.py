@@ -18,10 +18,10 @@ from gatepost.db.base import UtcDateTime
 from gatepost.db.engine import open_engine
 from gatepost.features.audit import repository, retention, sealing, verification
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
 from gatepost.features.audit.inspection import Fault
 from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.audit.verification import Anchor, Report, Status
+from gatepost.features.auth import events
 from gatepost.migrations.runner import upgrade
 from gatepost.purging import purge_all
 from gatepost.runtime import Runtime, start_runtime
@@ -63,7 +63,7 @@ class Log:
             async with self.work() as work:
                 details = {"number": number, "text": "\u00fc\U0001f600"}
                 values = {"user_id": number + 1, "details": details, **about}
-                await audit.record(work, Event.LOGIN_FAILED, audit.About(**values))
+                await audit.record(work, events.LOGIN_FAILED, audit.About(**values))
 
     async def seal(self) -> int:
         return await sealing.seal_all(self.runtime)
@@ -819,7 +819,7 @@ async def test_several_sealers_make_the_first_head_together(log: Log) -> None:
 
 async def test_what_is_rolled_back_takes_no_place(sealed: Log) -> None:
     async with sealed.work() as work:
-        await audit.record(work, Event.LOGIN_FAILED, audit.About())
+        await audit.record(work, events.LOGIN_FAILED, audit.About())
         await work.db.flush()
         await work.rollback_and_release()
     await sealed.write(1)
@@ -862,7 +862,7 @@ async def test_logins_on_two_services_make_one_chain(fresh_database_url: str) ->
 SEAL_FOR_EVER = """
 import asyncio, sys
 from gatepost.features.audit import sealing, service as audit
-from gatepost.features.audit.events import Event
+from gatepost.features.auth import events
 from gatepost.runtime import start_runtime
 from gatepost.work import Origin, begin_work
 from tests.support.service import make_settings
@@ -873,7 +873,7 @@ async def write(runtime):
     while True:
         async with begin_work(runtime, Origin("child")) as work:
             for _ in range(20):
-                await audit.record(work, Event.LOGIN_FAILED, audit.About())
+                await audit.record(work, events.LOGIN_FAILED, audit.About())
 
 async def seal(runtime):
     while True:

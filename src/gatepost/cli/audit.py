@@ -5,9 +5,18 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.options import Json
-from gatepost.features.audit.events import Event, Outcome
+from gatepost.events import Outcome
+from gatepost.features import FEATURES
+from gatepost.manifest import events_of
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and whether the log is as written.")
+
+
+def _known_event(name: str | None) -> str | None:
+    names = [*events_of(FEATURES)]
+    if name is None or name in names:
+        return name
+    raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}.")
 
 
 @app.command()
@@ -42,7 +51,10 @@ def list_events(  # noqa: PLR0913, PLR0917 - an option is a parameter
     user: Annotated[
         str | None, typer.Option(metavar="USER", help="Whom it concerns: id, address or username.")
     ] = None,
-    event: Annotated[Event | None, typer.Option(help="Only this event.", metavar="EVENT")] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(help="Only this event.", metavar="EVENT", callback=_known_event),
+    ] = None,
     outcome: Annotated[Outcome | None, typer.Option(help="Only this outcome.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="From then on; UTC, if no zone is given.")

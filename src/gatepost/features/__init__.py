@@ -13,7 +13,7 @@ from gatepost.features.items import FEATURE as ITEMS
 from gatepost.features.sessions import FEATURE as SESSIONS
 from gatepost.features.short_paths import FEATURE as SHORT_PATHS
 from gatepost.features.signing_keys import FEATURE as SIGNING_KEYS
-from gatepost.manifest import Feature
+from gatepost.manifest import Feature, register
 
 FEATURES: Final[tuple[Feature, ...]] = (
     SHORT_PATHS,
@@ -28,3 +28,5 @@ FEATURES: Final[tuple[Feature, ...]] = (
     CALLERS,
     AUDIT,
 )
+
+register(FEATURES)

@@ -22,12 +22,12 @@ from gatepost.cli.output import (
 )
 from gatepost.cli.stories.running import read_input, run_work
 from gatepost.db.paging import PageRequest
+from gatepost.events import Outcome
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import UserNotFound
 from gatepost.features.activity.schemas import AuditEventRead
 from gatepost.features.audit import service as audit
 from gatepost.features.audit import verification
-from gatepost.features.audit.events import Event, Outcome
 from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.verification import Anchor, Report, Status
 from gatepost.work import Work
@@ -43,7 +43,7 @@ class Wanted:
     """Which events are to be listed, as they were named, and how many at most."""
 
     user: str | None
-    event: Event | None
+    event: str | None
     outcome: Outcome | None
     since: str | None
     until: str | None

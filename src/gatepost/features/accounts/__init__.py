@@ -10,5 +10,6 @@ FEATURE = Feature(
         Mount("admin_router:router"),
     ),
     tables=("models:User",),
+    events="events",
     problems="errors",
 )

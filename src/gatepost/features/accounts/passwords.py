@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.features.accounts import lockout
+from gatepost.features.accounts import events, lockout
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import EmailTaken, WrongPassword
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
@@ -48,7 +47,7 @@ async def change(work: Work, principal: Principal, current: str, new: str) -> No
         await accounts.store_new_password(work, principal.user_id, new_hash)
         await sessions.end_all(work, principal.user_id, but=principal.session_id)
         about = audit.About(user_id=principal.user_id, session_id=principal.session_id)
-        await audit.record(work, Event.PASSWORD_CHANGED, about)
+        await audit.record(work, events.PASSWORD_CHANGED, about)
 
     await write(work, store)
 
@@ -90,8 +89,8 @@ async def confirm(work: Work, principal: Principal, password: str) -> User:
         user_id=principal.user_id, session_id=principal.session_id, method="password"
     )
     if attempt.locked:
-        await audit.record_apart(work, Event.LOGIN_LOCKED, about)
-    await audit.record_apart(work, Event.PASSWORD_CHANGE_FAILED, about)
+        await audit.record_apart(work, events.LOGIN_LOCKED, about)
+    await audit.record_apart(work, events.PASSWORD_CHANGE_FAILED, about)
     raise WrongPassword
 
 
@@ -116,7 +115,7 @@ async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = No
         await accounts.store_new_password(work, user_id, new_hash)
         await sessions.end_all(work, user_id, actor_id=actor_id)
         about = audit.About(user_id=user_id, actor_id=actor_id)
-        await audit.record(work, Event.PASSWORD_CHANGED, about)
+        await audit.record(work, events.PASSWORD_CHANGED, about)
 
     await write(work, store)
 

@@ -7,7 +7,7 @@ from typing import Any
 from gatepost.db.autocommit import Condition, Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.errors import ValidationFailed
-from gatepost.features.accounts import repository
+from gatepost.features.accounts import events, repository
 from gatepost.features.accounts.errors import EmailTaken, LastAdmin, UsernameTaken, UserNotFound
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import (
@@ -18,7 +18,6 @@ from gatepost.features.accounts.identity import (
 )
 from gatepost.features.accounts.models import Credentials, PublicUser, User
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
 from gatepost.features.callers.roles import Role
 from gatepost.features.sessions import service as sessions
 from gatepost.work import Work
@@ -60,7 +59,7 @@ async def create(work: Work, new: NewUser, *, actor_id: int | None = None) -> Us
     if not await repository.insert(work.db, user):
         raise await _which_is_taken(work, user.email_key)
     about = audit.About(user_id=user.id, actor_id=actor_id, details={"role": user.role})
-    await audit.record(work, Event.USER_CREATED, about)
+    await audit.record(work, events.USER_CREATED, about)
     return user
 
 
@@ -176,7 +175,7 @@ async def change_profile(
     if values:
         await _change(work, user_id, values)
         about = audit.About(user_id=user_id, actor_id=actor_id, details={"fields": sorted(changes)})
-        await audit.record(work, Event.USER_UPDATED, about)
+        await audit.record(work, events.USER_UPDATED, about)
     return await get_for_update(work, user_id)
 
 
@@ -191,7 +190,7 @@ async def set_role(work: Work, user_id: int, role: Role, *, actor_id: int | None
     about = audit.About(
         user_id=user_id, actor_id=actor_id, details={"from": user.role, "to": role.value}
     )
-    await audit.record(work, Event.ROLE_CHANGED, about)
+    await audit.record(work, events.ROLE_CHANGED, about)
 
 
 async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
@@ -202,7 +201,7 @@ async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> N
         return
     await _change(work, user_id, {"is_active": False})
     await sessions.end_all(work, user_id, actor_id=actor_id)
-    await audit.record(work, Event.USER_DISABLED, audit.About(user_id=user_id, actor_id=actor_id))
+    await audit.record(work, events.USER_DISABLED, audit.About(user_id=user_id, actor_id=actor_id))
 
 
 async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
@@ -211,7 +210,7 @@ async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> No
     if user.is_active:
         return
     await _change(work, user_id, {"is_active": True})
-    await audit.record(work, Event.USER_ENABLED, audit.About(user_id=user_id, actor_id=actor_id))
+    await audit.record(work, events.USER_ENABLED, audit.About(user_id=user_id, actor_id=actor_id))
 
 
 async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
@@ -223,7 +222,7 @@ async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> No
     if not await repository.remove(work.db, user_id):
         raise UserNotFound
     work.invalidate(user_id)
-    await audit.record(work, Event.USER_DELETED, audit.About(user_id=user_id, actor_id=actor_id))
+    await audit.record(work, events.USER_DELETED, audit.About(user_id=user_id, actor_id=actor_id))
 
 
 async def store_rehashed(work: Work, user_id: int, password_hash: str) -> None:

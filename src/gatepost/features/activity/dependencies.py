@@ -2,14 +2,17 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
 
-from gatepost.features.audit.events import Event, Outcome
+from gatepost.events import Outcome
 from gatepost.features.audit.filters import EventFilter
+from gatepost.manifest import events_of, registered
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
@@ -28,11 +31,24 @@ def _in_utc(at: datetime) -> datetime:
         raise PydanticCustomError("time_out_of_range", "Give a time that exists in UTC") from None
 
 
+class _OneOfAllEvents:
+    """Marks a text as an event's name: one of those that the features declare."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(
+        source: type[Any], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        names = {name.upper().replace(".", "_"): name for name in events_of(registered())}
+        members = handler.generate_schema(StrEnum("Event", names))
+        return no_info_after_validator_function(str, members)
+
+
+EventName = Annotated[str, _OneOfAllEvents]
 Instant = Annotated[AwareDatetime, BeforeValidator(_as_iso), AfterValidator(_in_utc)]
 
 
 async def get_event_filter(
-    event: Annotated[Event | None, Query()] = None,
+    event: Annotated[EventName | None, Query()] = None,
     outcome: Annotated[Outcome | None, Query()] = None,
     since: Annotated[
         Instant | None, Query(description="From this time on, such as `2026-01-31T12:00:00Z`.")

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from gatepost.features.audit.events import Outcome
+from gatepost.events import Outcome
 from gatepost.features.audit.models import AuditEvent
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatepost.features.audit.events import Event, Outcome
+from gatepost.events import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class EventFilter:
     """Which events are wanted: from `since` on, and before `until`."""
 
     user_id: int | None = None
-    event: Event | None = None
+    event: str | None = None
     outcome: Outcome | None = None
     since: datetime | None = None
     until: datetime | None = None

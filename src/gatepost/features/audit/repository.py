@@ -186,7 +186,7 @@ def _filtered(wanted: EventFilter) -> Select[AuditEvent]:
     if wanted.user_id is not None:
         query = query.where(AuditEvent.user_id == wanted.user_id)
     if wanted.event is not None:
-        query = query.where(AuditEvent.event == wanted.event.value)
+        query = query.where(AuditEvent.event == wanted.event)
     if wanted.outcome is not None:
         query = query.where(AuditEvent.outcome == wanted.outcome.value)
     if wanted.since is not None:

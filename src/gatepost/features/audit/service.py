@@ -7,11 +7,10 @@ from functools import partial
 
 from gatepost.db.autocommit import Insertion
 from gatepost.db.paging import Page, PageRequest
+from gatepost.events import Event, Happening
 from gatepost.features.audit import chain, repository
-from gatepost.features.audit.events import MEANINGS, Event
 from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.models import AuditEvent, Entry
-from gatepost.hooks import Happening
 from gatepost.runtime import Runtime
 from gatepost.work import Work, begin_work
 
@@ -44,8 +43,8 @@ def prepare(work: Work, event: Event, about: About) -> Entry:
     key = work.runtime.audit_key
     entry = Entry(
         at=work.now,
-        event=event.value,
-        outcome=MEANINGS[event].outcome.value,
+        event=event.name,
+        outcome=event.outcome.value,
         user_id=about.user_id,
         actor_id=about.actor_id,
         session_id=about.session_id,

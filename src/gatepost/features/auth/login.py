@@ -9,7 +9,7 @@ from gatepost.features.accounts import lockout
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.models import Credentials, User
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
+from gatepost.features.auth import events
 from gatepost.features.auth.errors import InvalidCredentials
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.tokens import TokenPair
@@ -66,7 +66,7 @@ async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
     if opening is None:
         return None
     about = audit.About(user_id=known.id, method=PASSWORD)
-    success = audit.prepare(work, Event.LOGIN_SUCCEEDED, about)
+    success = audit.prepare(work, events.LOGIN_SUCCEEDED, about)
     rows = [opening.session, *map(audit.insertion, (opening.event, success))]
     if not await accounts.insert_while_unchanged(work, known, opening.room, rows):
         return None
@@ -78,7 +78,7 @@ async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
 async def _start(work: Work, user: User) -> TokenPair:
     pair = await sessions.start(work, user.id, user.role, PASSWORD)
     about = audit.About(user_id=user.id, method=PASSWORD)
-    await audit.record(work, Event.LOGIN_SUCCEEDED, about)
+    await audit.record(work, events.LOGIN_SUCCEEDED, about)
     return pair
 
 
@@ -142,5 +142,5 @@ async def _refusal(work: Work, login: str, user_id: int | None) -> InvalidCreden
     key = audit.fingerprint(work, accounts.key_of_login(login))
     details = {"login": key} if user_id is None else {}
     about = audit.About(user_id=user_id, method=PASSWORD, details=details)
-    await audit.record(work, Event.LOGIN_FAILED, about)
+    await audit.record(work, events.LOGIN_FAILED, about)
     return InvalidCredentials()

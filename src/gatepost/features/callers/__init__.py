@@ -2,4 +2,4 @@
 
 from gatepost.manifest import Feature
 
-FEATURE = Feature(name="callers", problems="errors")
+FEATURE = Feature(name="callers", events="events", problems="errors")

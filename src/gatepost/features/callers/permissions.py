@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
+from gatepost.features.callers import events
 from gatepost.features.callers.errors import PermissionDenied
 from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
@@ -58,5 +58,5 @@ async def deny(work: Work, principal: Principal) -> NoReturn:
         method=principal.method,
         details={"role": principal.role},
     )
-    await audit.record_apart(work, Event.PERMISSION_DENIED, about)
+    await audit.record_apart(work, events.PERMISSION_DENIED, about)
     raise PermissionDenied

@@ -5,4 +5,5 @@ from gatepost.manifest import Feature
 FEATURE = Feature(
     name="imports",
     tables=("models:UserImport",),
+    events="events",
 )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from gatepost.events import Event
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
-from gatepost.features.imports import repository
+from gatepost.features.imports import events, repository
 from gatepost.features.imports.job import ImportJob, ImportProgress, ImportStopped, RejectSink
 from gatepost.features.imports.models import UserImport
 from gatepost.work import Work
@@ -32,7 +32,7 @@ async def start_or_resume(work: Work, job: ImportJob) -> Checkpoint:
     begun = UserImport(key=job.key, begun_at=work.now, **_columns(ImportProgress()))
     if job.key is not None and not await repository.insert_import(work.db, begun):
         raise _other_process()
-    await _record(work, job, Event.USERS_IMPORT_BEGUN)
+    await _record(work, job, events.USERS_IMPORT_BEGUN)
     return Checkpoint(work.now, ImportProgress())
 
 
@@ -56,7 +56,7 @@ async def finish(work: Work, job: ImportJob, progress: ImportProgress) -> None:
     await _record(
         work,
         job,
-        Event.USERS_IMPORTED,
+        events.USERS_IMPORTED,
         made=progress.made,
         already_there=progress.already_there,
         refused=progress.refused_count,

@@ -6,7 +6,7 @@ from typing import Any
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
+from gatepost.features.imports import events
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, begin_work
 
@@ -51,4 +51,4 @@ async def _record(
     role = None if wanted.role is None else wanted.role.value
     details = {"password_hashes": with_hashes, "role": role, "is_active": wanted.is_active}
     async with begin_work(runtime, origin) as work:
-        await audit.record(work, Event.USERS_EXPORTED, audit.About(details=details))
+        await audit.record(work, events.USERS_EXPORTED, audit.About(details=details))

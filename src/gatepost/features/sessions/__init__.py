@@ -11,5 +11,6 @@ FEATURE = Feature(
         "authenticators.token_cookie:TokenCookie",
     ),
     purges={"sessions": "service:purge"},
+    events="events",
     problems="errors",
 )

@@ -8,12 +8,11 @@ from typing import Any
 from gatepost.db.autocommit import Condition, Insertion
 from gatepost.db.paging import Page, PageRequest
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
 from gatepost.features.audit.models import Entry
 from gatepost.features.callers.cache import CachedCaller, cache_of
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
-from gatepost.features.sessions import repository, tokens
+from gatepost.features.sessions import events, repository, tokens
 from gatepost.features.sessions.errors import RefreshTokenReplayed, SessionNotFound
 from gatepost.features.sessions.models import Generation, Session
 from gatepost.features.sessions.repository import Spending
@@ -44,7 +43,7 @@ async def start(work: Work, user_id: int, role: str, method: str) -> TokenPair:
     values = _values_of_new(work, user_id, role, method)
     session_id = await repository.insert(work.db, values)
     about = audit.About(user_id=user_id, session_id=session_id, method=method)
-    await audit.record(work, Event.SESSION_STARTED, about)
+    await audit.record(work, events.SESSION_STARTED, about)
     return tokens.issue(work.runtime, _first_generation(session_id, values))
 
 
@@ -78,7 +77,7 @@ async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening |
     about = audit.About(user_id=user_id, session_id=session_id, method=method)
     return Opening(
         session=repository.insertion(session_id, values),
-        event=audit.prepare(work, Event.SESSION_STARTED, about),
+        event=audit.prepare(work, events.SESSION_STARTED, about),
         generation=_first_generation(session_id, values),
         room=repository.few_are_live(most, work.now),
     )
@@ -181,7 +180,7 @@ async def end_one(work: Work, user_id: int, session_id: int) -> None:
         raise SessionNotFound
     work.invalidate(user_id)
     await audit.record(
-        work, Event.SESSION_ENDED, audit.About(user_id=user_id, session_id=session_id)
+        work, events.SESSION_ENDED, audit.About(user_id=user_id, session_id=session_id)
     )
 
 
@@ -193,7 +192,7 @@ async def end_all(
     if ended:
         work.invalidate(user_id)
         about = audit.About(user_id=user_id, actor_id=actor_id, details={"sessions": ended})
-        await audit.record(work, Event.SESSIONS_ENDED, about)
+        await audit.record(work, events.SESSIONS_ENDED, about)
     return ended
 
 
@@ -216,14 +215,14 @@ async def _make_room(work: Work, user_id: int) -> None:
         work.invalidate(user_id)
         session_id = last if ended == 1 else None
         about = audit.About(user_id=user_id, session_id=session_id, details={"sessions": ended})
-        await audit.record(work, Event.SESSION_DISPLACED, about)
+        await audit.record(work, events.SESSION_DISPLACED, about)
 
 
 async def _end(work: Work, user_id: int, session_id: int) -> None:
     if await repository.end(work.db, session_id, work.now):
         work.invalidate(user_id)
         about = audit.About(user_id=user_id, session_id=session_id)
-        await audit.record(work, Event.SESSION_ENDED, about)
+        await audit.record(work, events.SESSION_ENDED, about)
 
 
 async def _find_just_spent(work: Work, claims: RefreshClaims) -> Generation:
@@ -254,7 +253,7 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
         session_id=session.id,
         details={"generation": claims.generation, "expected": session.generation},
     )
-    await audit.record(work, Event.SESSION_REPLAYED, about)
+    await audit.record(work, events.SESSION_REPLAYED, about)
     raise RefreshTokenReplayed
 
 

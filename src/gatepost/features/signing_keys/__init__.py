@@ -7,5 +7,6 @@ FEATURE = Feature(
     routers=(Mount("router:router", is_api=False),),
     tables=("models:StoredKey",),
     purges={"signing_keys": "service:purge"},
+    events="events",
     problems="errors",
 )

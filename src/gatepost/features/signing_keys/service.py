@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.events import Event
-from gatepost.features.signing_keys import repository
+from gatepost.features.signing_keys import events, repository
 from gatepost.features.signing_keys.errors import SigningKeysUnreadable
 from gatepost.features.signing_keys.models import StoredKey
 from gatepost.holding import expect_no_transaction
@@ -102,7 +101,7 @@ async def rotate(work: Work, overlap: timedelta) -> StoredKey:
     await work.commit_and_release()
     key = await _create(work)
     await repository.retire_others(work.db, key.id, work.now + max(overlap, SHORTEST_OVERLAP))
-    await audit.record(work, Event.SIGNING_KEY_ROTATED, audit.About(details={"kid": key.kid}))
+    await audit.record(work, events.SIGNING_KEY_ROTATED, audit.About(details={"kid": key.kid}))
     work.after_commit(partial(_expire, work.runtime.key_ring))
     return key
 
@@ -143,7 +142,7 @@ async def _create(work: Work) -> StoredKey:
         retires_at=None,
     )
     await repository.insert(work.db, row)
-    await audit.record(work, Event.SIGNING_KEY_CREATED, audit.About(details={"kid": kid}))
+    await audit.record(work, events.SIGNING_KEY_CREATED, audit.About(details={"kid": kid}))
     return row
 
 

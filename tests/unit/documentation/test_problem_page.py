@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from gatepost.documentation import own_problems, render, write
+from gatepost.documentation.problems import own_problems, render, write
 from gatepost.errors import Problem
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OURS = [*own_problems()]
 
 
@@ -44,6 +44,6 @@ def test_a_code_that_means_two_things_is_not_written_down(
 ) -> None:
     # Not a class of its own: that would outlive the test among the problems there are.
     other = SimpleNamespace(code="email_taken", status=410, title="", when="", remedy="")
-    monkeypatch.setattr("gatepost.documentation.own_problems", lambda: [*OURS, other])
+    monkeypatch.setattr("gatepost.documentation.problems.own_problems", lambda: [*OURS, other])
     with pytest.raises(ValueError, match="email_taken"):
         render()

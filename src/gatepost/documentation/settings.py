@@ -1,7 +1,6 @@
 """Writes docs/settings.md and .env.example out of the settings' own descriptions."""
 
 import inspect
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from gatepost.settings.base import SettingsGroup, described, names_of, takes
 _INTRODUCTION = """\
 # Settings
 
-<!-- Written by `python -m gatepost.settings.documentation` from src/gatepost/settings. -->
+<!-- Written by `make docs` from src/gatepost/settings. -->
 
 Gatepost reads its settings from the environment and from the file `.env` in the current folder; the
 environment wins. Only `SECRET_KEY` is required. Names may be written in any case, an empty value
@@ -118,7 +117,3 @@ def _example_section(group: type[SettingsGroup]) -> str:
         mark = "" if field.is_required() else "# "
         lines.append(f"{mark}{name.upper()}={'' if field.is_required() else _written(field)}")
     return "\n".join([*lines, ""])
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd())

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.documentation.settings import render, render_example, write
 from gatepost.settings import Settings
 from gatepost.settings.base import names_of
-from gatepost.settings.documentation import render, render_example, write
 
 ROOT = Path(__file__).parents[3]
 

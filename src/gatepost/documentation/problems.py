@@ -1,6 +1,5 @@
 """Writes docs/problems.md out of every kind of problem that the service can answer with."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from gatepost.web.problems import problem_kinds
 _INTRODUCTION = """\
 # Problems
 
-<!-- Written by `python -m gatepost.documentation` from the problems in src/gatepost. -->
+<!-- Written by `make docs` from the problems in src/gatepost. -->
 
 Every refusal is an RFC 9457 document, `application/problem+json`, with these members:
 
@@ -65,7 +64,3 @@ def _row(code: str, kinds: Sequence[type[Problem]]) -> str:
         raise ValueError(f"{code} means several things: {sorted(meanings)}")
     (status, title, when, remedy) = meanings.pop()
     return f"| `{code}` | {status} | {title} | {when} | {remedy} |\n"
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd())

@@ -1,0 +1,1 @@
+"""Writes the pages that are generated from the code; `python -m gatepost.documentation`."""

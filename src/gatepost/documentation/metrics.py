@@ -1,0 +1,23 @@
+"""Writes the table of metrics into docs/observability.md, from their own descriptions."""
+
+from pathlib import Path
+
+from gatepost.documentation.tables import write_table
+from gatepost.observability.metrics import DESCRIPTIONS, Description
+
+_HEADING = "| metric | kind | divided by | what it tells |\n| --- | --- | --- | --- |\n"
+
+
+def render() -> str:
+    """All metrics as a table of Markdown."""
+    return _HEADING + "".join(map(_row, DESCRIPTIONS))
+
+
+def write(root: Path) -> None:
+    """Write the table into the page below `root`, the project's folder."""
+    write_table(root / "docs" / "observability.md", render())
+
+
+def _row(each: Description) -> str:
+    labels = ", ".join(f"`{label}`" for label in each.labels)
+    return f"| `{each.name}` | {each.kind} | {labels} | {each.help} |\n"

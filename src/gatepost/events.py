@@ -1,0 +1,54 @@
+"""Security events: what a feature declares of each, and what a host's callback receives."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+EVERY_EVENT = "*"
+"""In place of an event's name: the callback receives all events."""
+
+
+class Outcome(StrEnum):
+    """Whether what was tried was done."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A kind of event. Features declare theirs in `events.py`; the audit log records them.
+
+    `owasp` is the word of the OWASP logging vocabulary, and `when` a sentence of docs/audit.md.
+    """
+
+    name: str
+    owasp: str
+    when: str
+    outcome: Outcome = Outcome.SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One committed audit event, as a callback receives it."""
+
+    event: str
+    at: datetime
+    user_id: int | None
+    request_id: str
+    details: Mapping[str, object]
+
+
+Callback = Callable[[Happening], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """A host's callbacks by event name; those under `*` receive every event."""
+
+    callbacks: dict[str, list[Callback]] = field(default_factory=dict)
+
+    def listening_to(self, event: str) -> list[Callback]:
+        """The callbacks of this event, those of every event last."""
+        return [*self.callbacks.get(event, ()), *self.callbacks.get(EVERY_EVENT, ())]

@@ -1,0 +1,49 @@
+"""What the audit log records of accounts."""
+
+from gatepost.events import Event, Outcome
+
+USER_CREATED = Event(
+    "user.created", owasp="user_created", when="An account is made; `role` in the details."
+)
+USER_UPDATED = Event(
+    "user.updated",
+    owasp="user_updated",
+    when="An address, username or name changes; `fields` tells which, never the values.",
+)
+USER_DELETED = Event(
+    "user.deleted", owasp="user_deleted", when="An account and all that is its is deleted."
+)
+USER_DISABLED = Event(
+    "user.disabled", owasp="user_updated", when="A user is locked out by an admin."
+)
+USER_ENABLED = Event("user.enabled", owasp="user_updated", when="A disabled user is let in again.")
+ROLE_CHANGED = Event(
+    "user.role_changed",
+    owasp="privilege_permissions_changed",
+    when="A user's role changes; `from` and `to` in the details.",
+)
+PASSWORD_CHANGED = Event(
+    "user.password_changed",
+    owasp="authn_password_change",
+    when="A user, an admin or an operator sets a new password.",
+)
+PASSWORD_CHANGE_FAILED = Event(
+    "user.password_change_failed",
+    owasp="authn_password_change_fail",
+    when="A change that takes the current password came with another one.",
+    outcome=Outcome.FAILURE,
+)
+LOGIN_LOCKED = Event(
+    "login.locked",
+    owasp="authn_login_lock",
+    when=(
+        "One wrong password too many: logins to the account are refused for a while, from that "
+        "address or from anywhere."
+    ),
+    outcome=Outcome.FAILURE,
+)
+LOGIN_UNLOCKED = Event(
+    "login.unlocked",
+    owasp="authn_login_lock",
+    when="An admin or an operator lets somebody in before their lock ends.",
+)

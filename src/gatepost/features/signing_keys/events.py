@@ -1,0 +1,10 @@
+"""What the audit log records of signing keys."""
+
+from gatepost.events import Event
+
+SIGNING_KEY_CREATED = Event(
+    "signing_key.created", owasp="sys_crypto", when="A key pair for access tokens is made."
+)
+SIGNING_KEY_ROTATED = Event(
+    "signing_key.rotated", owasp="sys_crypto", when="Another key pair signs from now on."
+)
