@@ -5,11 +5,10 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from functools import partial
 
 from gatepost.features import FEATURES
 from gatepost.runtime import Runtime
-from gatepost.work import Origin, Work, begin_work, write
+from gatepost.work import Origin, Work, begin_work
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ async def _repeat(purge: Purge, runtime: Runtime, origin: Origin) -> int:
     while True:
         began = time.monotonic()
         async with begin_work(runtime, origin) as work:
-            count = await write(work, partial(purge, work))
+            count = await work.write(purge)
         total += count
         # Half of the time is others': who waits for SQLite's lock looks for it but now and then.
         pause = max(_SHORTEST_PAUSE, time.monotonic() - began)

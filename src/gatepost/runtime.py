@@ -2,17 +2,17 @@
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from gatepost.clock import Clock, SystemClock
 from gatepost.db.autocommit import AutocommitExecutor
+from gatepost.db.database import Database
 from gatepost.db.engine import WRITES, open_engine, open_replica_engine
 from gatepost.db.replica import Replica
 from gatepost.events import Callbacks
@@ -50,9 +50,9 @@ class Runtime:
     clock: Clock
     hooks: Callbacks
     engine: AsyncEngine
-    open_reader: async_sessionmaker[AsyncSession]
-    open_writer: async_sessionmaker[AsyncSession]
-    autocommit: AutocommitExecutor
+    reader: Database
+    writer: Database
+    """The same database: on SQLite only the writer's transactions queue for the one writer."""
     metrics: Metrics
     hash_pool: HashPool
     passwords: Passwords
@@ -78,12 +78,10 @@ class Runtime:
     """By name, locks of what this process does one at a time; each goes with its last user."""
     audit_head_seen: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set once this process knows that the audit log has a head, as its new rows then tell."""
-    reserved_session_ids: deque[int] = field(default_factory=deque, repr=False)
-    """Ids that the database has given to nobody else, for sessions that are still to be opened."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set when the process stops: chores end between two pieces of work, never within one."""
     replica: Replica | None = None
-    """Asked by `work.read_list`, and by nobody else."""
+    """Used by `Work.read_list` alone."""
 
     async def wait_or_stop(self, seconds: float) -> bool:
         """Wait for so many seconds or until the process stops; False when it stops."""
@@ -128,9 +126,8 @@ async def start_runtime(
             clock=clock or SystemClock(),
             hooks=hooks or Callbacks(),
             engine=engine,
-            open_reader=_sessions(engine, writes=False),
-            open_writer=_sessions(engine, writes=True),
-            autocommit=AutocommitExecutor(engine, is_traced=settings.tracing_enabled),
+            reader=_database(settings, engine.execution_options(**{WRITES: False})),
+            writer=_database(settings, engine.execution_options(**{WRITES: True})),
             metrics=metrics,
             hash_pool=hash_pool,
             passwords=Passwords(settings, hash_pool),
@@ -165,8 +162,12 @@ def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
         trace_store(store)
 
 
-def _sessions(engine: AsyncEngine, *, writes: bool) -> async_sessionmaker[AsyncSession]:
-    return async_sessionmaker(engine.execution_options(**{WRITES: writes}), expire_on_commit=False)
+def _database(settings: Settings, engine: AsyncEngine) -> Database:
+    return Database(
+        open_session=async_sessionmaker(engine, expire_on_commit=False),
+        autocommit=AutocommitExecutor(engine, is_traced=settings.tracing_enabled),
+        updates_return_rows=engine.dialect.update_returning,
+    )
 
 
 def _replica(settings: Settings, metrics: Metrics) -> Replica | None:
@@ -177,7 +178,7 @@ def _replica(settings: Settings, metrics: Metrics) -> Replica | None:
         from gatepost.observability.tracing import trace_database
 
         trace_database(engine)
-    replica = Replica(engine)
+    replica = Replica(engine, _database(settings, engine))
     watch_replica(metrics, replica)
     return replica
 

@@ -1,7 +1,7 @@
 """An authenticated request asks nobody while the process knows the session, and never too long."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.db.autocommit import AutocommitExecutor, OpenDb
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions import repository
 from gatepost.features.sessions import service as sessions
-from gatepost.features.sessions.models import Login, Session
+from gatepost.features.sessions.models import LiveSession, Session
+from gatepost.unit_of_work import UnitOfWork
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
 from tests.support.queries import counting_queries
@@ -132,14 +132,12 @@ async def test_a_reader_whom_the_logout_overtakes_does_not_keep_the_session_aliv
     account: Account,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    find_login = repository.find_login
+    find_live = repository.find_live
     other = await log_in(client)
-    overtaken: list[Login | None] = []
+    overtaken: list[LiveSession | None] = []
 
-    async def find_slowly(
-        open_db: OpenDb, lone: AutocommitExecutor, session_id: int, now: datetime
-    ) -> Login | None:
-        found = await find_login(open_db, lone, session_id, now)
+    async def find_slowly(work: UnitOfWork, session_id: int) -> LiveSession | None:
+        found = await find_live(work, session_id)
         if not overtaken:
             overtaken.append(found)
             answer = await client.post("/auth/logout-all", headers=bearer(other["access_token"]))
@@ -147,7 +145,7 @@ async def test_a_reader_whom_the_logout_overtakes_does_not_keep_the_session_aliv
         return found
 
     assert (await client.get(ME, headers=bearer(other["access_token"]))).status_code == 200
-    monkeypatch.setattr(repository, "find_login", find_slowly)
+    monkeypatch.setattr(repository, "find_live", find_slowly)
     first = await client.get(ME, headers=account.headers)
     assert overtaken[0] is not None
     assert first.status_code == 200, "it asked before the logout was answered"

@@ -367,9 +367,13 @@ async def test_what_ended_in_one_process_is_dead_in_another(
         assert await status_of(elsewhere, account.access_token) == 401
 
 
-async def test_every_login_is_a_session_of_its_own(client: httpx.AsyncClient) -> None:
+async def test_every_login_is_a_session_of_its_own(
+    client: httpx.AsyncClient, clock: SetClock
+) -> None:
     await sign_up(client)
+    clock.advance(timedelta(seconds=1))
     await log_in(client)
+    clock.advance(timedelta(seconds=1))
     again = await log_in(client)
 
     sessions = await list_sessions(client, again["access_token"])

@@ -1,39 +1,27 @@
-"""Statements that need no other beside them: each is a transaction by itself.
+"""Sends single statements straight to PostgreSQL's driver, which commits each when it ends.
 
-PostgreSQL commits such a statement when it ends. Sent by way of a session it would be one of three
-round trips (BEGIN, the statement, COMMIT), and cost this process three times as much.
+Through a session such a statement takes three round trips (BEGIN, the statement, COMMIT) and three
+times the processor time.
 """
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
-from sqlalchemy import (
-    ColumnElement,
-    Dialect,
-    Executable,
-    Select,
-    Table,
-    bindparam,
-    insert,
-    select,
-    union_all,
-)
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy import Dialect, Executable, bindparam, insert, select, union_all
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
-from gatepost.db.gathering import Gathering
+from gatepost.db.row_batcher import RowBatcher
+from gatepost.db.statements import Batched, Condition, Row, Values
 from gatepost.holding import expect_no_transaction
 
 log = logging.getLogger(__name__)
-
-Values = Mapping[str, Any]
-
-OpenDb = Callable[[], AsyncSession]
-"""Gives the session of whoever asks, which is made only where it is needed."""
 
 _FAILURES = (
     asyncpg.PostgresError,
@@ -42,109 +30,102 @@ _FAILURES = (
     OSError,
 )
 
-
-class Insertion(NamedTuple):
-    """A row to be inserted; its values are as the driver takes them."""
-
-    table: Table
-    values: Values
-
-
-class Condition(NamedTuple):
-    """What has to hold for a statement, made once for the process, and the values in it."""
-
-    clause: ColumnElement[bool]
-    values: Values
+Fetched = Sequence[Sequence[Any]]
 
 
 class AutocommitExecutor:
-    """Runs a statement straight on a pooled connection's driver, where that commits it too.
+    """Runs statements on pooled connections, each in a transaction of its own.
 
-    Whoever asks holds no transaction: nobody needs two connections at a time.
+    The caller holds no transaction: nobody needs two connections at a time. A statement lives as
+    long as the process, since its compiled form is kept, and selects columns, never entities.
     """
 
     def __init__(self, engine: AsyncEngine, *, is_traced: bool) -> None:
-        """Where `is_traced`, all go by way of the session, which is what traces look at."""
-        self.dialect = engine.dialect
-        self._engine = engine
+        """Traces are taken from sessions, so an engine that `is_traced` is not used directly."""
         self.is_direct = engine.dialect.driver == "asyncpg" and not is_traced
-        # Where a connection cannot be made, the pool raises what SQLAlchemy makes of the driver's.
+        self._engine = engine
+        # A connection that cannot be made raises SQLAlchemy's form of the driver's error.
         self._failures = (*_FAILURES, engine.dialect.loaded_dbapi.Error)
         self._compiled: dict[Executable, _Compiled] = {}
-        self._insertions: dict[Hashable, Executable] = {}
-        self._gatherings: dict[Executable, Gathering] = {}
+        self._inserts: dict[Hashable, Executable] = {}
+        self._batchers: dict[Batched, RowBatcher] = {}
 
-    async def first(
-        self, open_db: OpenDb, statement: Executable, values: Values
-    ) -> Sequence[Any] | None:
-        """Return the first row of `statement`, None if it has none.
+    async def fetch(self, statement: Executable, values: Values) -> Fetched | None:
+        """Execute and commit, and return the rows.
 
-        `statement` is one of few that live as long as the process: what it compiles to is kept.
-        It is committed when this returns or else, like all that the session does, when that is: it
-        must be right either way. It must also be right to run it twice, as happens where a
-        connection breaks: what fails here is done again by the session, whose errors everybody
-        knows. Raises `TimeoutError` where nothing was heard: nobody is to wait twice.
-        """
-        if self.is_direct:
-            expect_no_transaction("a statement on its own")
-            try:
-                rows = await self.all(statement, values)
-                return rows[0] if rows else None
-            except TimeoutError:
-                raise
-            except self._failures as error:
-                log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
-        return (await open_db().execute(statement, values)).first()
-
-    async def first_together(
-        self, statement: Executable, columns: Sequence[str], row: Sequence[Any]
-    ) -> Sequence[Any] | None:
-        """Return the row that `statement`, sent for all who ask at this moment, returns for `row`.
-
-        It takes an array for each of `columns`, and the first of them, the key, is what it returns
-        first. None where it returns nothing, where it fails, and where another asks for this key:
-        it is then to be asked alone. Only where it `is_direct`.
+        None if it failed: it is to be executed again through a session, which raises the usual
+        errors, and so has to be harmless when executed twice. Raises `TimeoutError` if the server
+        was silent, as then nobody should wait a second time.
         """
         expect_no_transaction("a statement on its own")
-        gathering = self._gatherings.get(statement)
-        if gathering is None:
-
-            async def send(rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
-                values = zip(*rows, strict=True)
-                return await self.all(statement, dict(zip(columns, values, strict=True)))
-
-            gathering = self._gatherings[statement] = Gathering(send, self._failures)
-        return await gathering.ask(row)
-
-    async def insert_while(
-        self, condition: Select[Any], values: Values, rows: Sequence[Insertion]
-    ) -> bool:
-        """Insert all rows, in their order, while `condition` holds: it finds a row, and locks it.
-
-        It is one statement. False, and nothing is inserted, where it does not; and where it failed,
-        which leaves open whether it was done. Raises `TimeoutError` where nothing was heard. Only
-        where this `is_direct`.
-        """
-        expect_no_transaction("a statement on its own")
-        kinds = (condition, *(row.table for row in rows))
-        statement = self._insertions.get(kinds)
-        if statement is None:
-            statement = self._insertions[kinds] = _inserting_while(condition, rows)
-        for number, row in enumerate(rows):
-            values = {**values, **{f"{name}_{number}": row.values[name] for name in row.values}}
         try:
-            return bool(await self.all(statement, values))
+            return await self._send(statement, values)
         except TimeoutError:
             raise
         except self._failures as error:
-            log.info("database.lone_statement_failed", extra={"error": type(error).__name__})
-            return False
+            _log_failure(error)
+            return None
 
-    async def all(self, statement: Executable, values: Values) -> Sequence[Sequence[Any]]:
-        """Return all rows of `statement`, which is as for `first`, where it goes straight.
+    async def fetch_batched(self, statement: Batched, values: Values) -> Sequence[Any] | None:
+        """The row that `statement.many`, sent for all requests of this moment, has for these.
 
-        Raises whatever the driver or the pool does.
+        None if there is no row, if the batch failed or is slow, or if this key is in the batch
+        already; `statement.single` is to be executed then. Raises as `fetch` does.
         """
+        expect_no_transaction("a statement on its own")
+        batcher = self._batchers.get(statement)
+        if batcher is None:
+            send = partial(self._send_batch, statement)
+            batcher = self._batchers[statement] = RowBatcher(send, self._failures)
+        return await batcher.ask([values[name] for name in statement.columns])
+
+    async def insert(self, row: Row) -> int | None:
+        """Insert a row and return the id that the database gives it; None as `fetch` does.
+
+        Raises `OperationalError` if the connection broke while the statement was under way: it may
+        have been executed, and must not be a second time.
+        """
+        expect_no_transaction("a statement on its own")
+        statement = self._insert_statement((row.table, *row.values), partial(_returning_id, row))
+        try:
+            return int((await self._send(statement, row.values))[0][0])
+        except TimeoutError:
+            raise
+        except self._failures as error:
+            _log_failure(error)
+            if _may_be_done(error):
+                raise OperationalError(
+                    "INSERT", None, error, hide_parameters=True, connection_invalidated=True
+                ) from error
+            return None
+
+    async def insert_all(self, rows: Sequence[Row], condition: Condition) -> bool | None:
+        """Insert the rows, in their order, if the condition holds; returns whether it did.
+
+        It is one statement. None as `fetch` does.
+        """
+        statement = self._insert_statement(
+            (condition.query, *(row.table for row in rows)),
+            partial(_inserting_if, condition.query, rows),
+        )
+        values = dict(condition.values)
+        for number, row in enumerate(rows):
+            values |= {f"{name}_{number}": value for name, value in row.values.items()}
+        found = await self.fetch(statement, values)
+        return None if found is None else bool(found)
+
+    def _insert_statement(self, kind: Hashable, make: Callable[[], Executable]) -> Executable:
+        statement = self._inserts.get(kind)
+        if statement is None:
+            statement = self._inserts[kind] = make()
+        return statement
+
+    async def _send_batch(self, statement: Batched, rows: Fetched) -> Fetched:
+        arrays = map(list, zip(*rows, strict=True))
+        return await self._send(statement.many, dict(zip(statement.columns, arrays, strict=True)))
+
+    async def _send(self, statement: Executable, values: Values) -> Fetched:
+        """Raises what the pool and the driver raise."""
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self._engine.dialect)
@@ -152,7 +133,7 @@ class AutocommitExecutor:
         connection = await self._engine.raw_connection()
         try:
             driver: Any = connection.driver_connection
-            rows: Sequence[Sequence[Any]] = await driver.fetch(compiled.text, *arguments)
+            rows: Fetched = await driver.fetch(compiled.text, *arguments)
         except BaseException as error:
             connection.invalidate(error)  # which tells the pool what to think of the others
             raise
@@ -160,9 +141,24 @@ class AutocommitExecutor:
         return rows
 
 
-def _inserting_while(condition: Select[Any], rows: Sequence[Insertion]) -> Executable:
+def _log_failure(error: Exception) -> None:
+    log.info("database.autocommit_failed", extra={"error": type(error).__name__})
+
+
+def _may_be_done(error: Exception) -> bool:
+    """Whether the server may have executed the statement: it has not answered with a refusal."""
+    is_refusal = isinstance(error, asyncpg.PostgresError)
+    return not is_refusal or isinstance(error, asyncpg.PostgresConnectionError)
+
+
+def _returning_id(row: Row) -> Executable:
+    values = {name: bindparam(name, type_=row.table.c[name].type) for name in row.values}
+    return insert(row.table).values(values).returning(row.table.c.id)
+
+
+def _inserting_if(condition: Any, rows: Sequence[Row]) -> Executable:  # noqa: ANN401 - a Select of any row
     held = condition.cte("held")
-    insertions = []
+    inserts = []
     for table, numbered in groupby(enumerate(rows), lambda each: each[1].table):
         selected = []
         for number, row in numbered:
@@ -171,12 +167,12 @@ def _inserting_while(condition: Select[Any], rows: Sequence[Insertion]) -> Execu
             selected.append(select(*values).select_from(held))
         # In their order: the ids of one table's rows are to tell which came first.
         inserting = insert(table).from_select(columns, union_all(*selected))
-        insertions.append(inserting.cte(f"of_{table.name}"))
-    return select(held).add_cte(*insertions)
+        inserts.append(inserting.cte(f"of_{table.name}"))
+    return select(held).add_cte(*inserts)
 
 
 class _Compiled:
-    """A statement in the driver's own words, and the order in which it takes its values."""
+    """A statement's text for the driver, and how its values become the driver's arguments."""
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         assert isinstance(statement, ClauseElement)  # noqa: S101 - for the type checker
@@ -185,7 +181,14 @@ class _Compiled:
         self.text = str(compiled)
         self._names = tuple(compiled.positiontup or ())
         self._constants = compiled.params
+        converters = {
+            name: parameter.type.dialect_impl(dialect).bind_processor(dialect)
+            for parameter, name in compiled.bind_names.items()
+        }
+        self._converters = {name: each for name, each in converters.items() if each is not None}
 
     def arguments(self, values: Values) -> list[Any]:
         known = {**self._constants, **values}
+        for name, convert in self._converters.items():
+            known[name] = convert(known[name])
         return [known[name] for name in self._names]

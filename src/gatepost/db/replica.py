@@ -5,8 +5,9 @@ import time
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatepost.db.database import Database
 from gatepost.db.diagnosis import explain_failure
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,9 @@ _PAUSE_SECONDS = 5.0
 class Replica:
     """A pool of its own. After a failure it is left alone for a while, so that few wait for it."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, database: Database) -> None:
         self.engine = engine
-        self.open_session: async_sessionmaker[AsyncSession] = async_sessionmaker(
-            engine, expire_on_commit=False
-        )
+        self.database = database
         self.failures = 0
         self._ask_again_at = 0.0
 

@@ -4,7 +4,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from typing import NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,7 +18,7 @@ from gatepost.serving.listening import CannotListen
 from gatepost.settings import Settings, SettingsError
 from gatepost.settings.base import SettingsGroup
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
-from gatepost.work import Origin, Work, begin_work, write
+from gatepost.work import Origin, Work, begin_work
 
 T = TypeVar("T")
 Group = TypeVar("Group", bound=SettingsGroup)
@@ -54,7 +53,7 @@ def run_work(
 
     async def in_runtime(runtime: Runtime) -> T:
         async with begin_work(runtime, new_origin(), writes=writes) as work:
-            return await write(work, partial(story, work)) if writes else await story(work)
+            return await work.write(story) if writes else await story(work)
 
     with telling_a_busy_database():
         return run_runtime(in_runtime, without_statement_timeout=without_statement_timeout)

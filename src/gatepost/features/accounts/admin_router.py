@@ -33,7 +33,7 @@ from gatepost.web.addresses import path_of
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
-from gatepost.work import Work, read_list, write
+from gatepost.work import Work
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=OnceRoute)
 
@@ -63,7 +63,7 @@ async def list_users(
 
     With `q` they are in the order of the address or the username that begins so.
     """
-    found = await read_list(work, lambda on: accounts.list_users(on, wanted, page))
+    found = await work.read_list(accounts.list_users, wanted, page)
     link_next_page(request, response, found)
     return [UserRead.model_validate(user) for user in found.rows]
 
@@ -107,7 +107,7 @@ async def update_user(
     """Change a user: oneself, or anybody for admins. Email, role and activity by admins only."""
     if not _may_update(principal, user_id, body):
         await deny(work, principal)
-    user = await write(work, lambda: _update(work, user_id, body, principal.user_id))
+    user = await work.write(_update, user_id, body, principal.user_id)
     return UserRead.model_validate(user)
 
 
@@ -128,7 +128,7 @@ async def _update(work: Work, user_id: int, body: UserUpdate, actor_id: int) -> 
 )
 async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: UserId) -> None:
     """Delete a user and all that is theirs. The last active admin stays."""
-    await write(work, lambda: accounts.delete(work, user_id, actor_id=principal.user_id))
+    await work.write(accounts.delete, user_id, actor_id=principal.user_id)
 
 
 @router.post(

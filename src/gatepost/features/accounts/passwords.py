@@ -14,7 +14,7 @@ from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
 from gatepost.features.sessions import service as sessions
 from gatepost.security import password_policy
-from gatepost.work import Work, write
+from gatepost.work import Work
 
 
 async def hash_new(
@@ -42,14 +42,14 @@ async def change(work: Work, principal: Principal, current: str, new: str) -> No
     await work.commit_and_release()
     new_hash = await hash_new(work, new, identities, ("body", "new_password"))
 
-    async def store() -> None:
+    async def store(work: Work) -> None:
         await _lock_unchanged(work, principal, confirmed_hash)
         await accounts.store_new_password(work, principal.user_id, new_hash)
         await sessions.end_all(work, principal.user_id, but=principal.session_id)
         about = audit.About(user_id=principal.user_id, session_id=principal.session_id)
         await audit.record(work, events.PASSWORD_CHANGED, about)
 
-    await write(work, store)
+    await work.write(store)
 
 
 async def change_own_profile(
@@ -62,12 +62,12 @@ async def change_own_profile(
     user_id = principal.user_id
     hashed = None if current is None else (await confirm(work, principal, current)).password_hash
 
-    async def change_it() -> User:
+    async def change_it(work: Work) -> User:
         if current is not None:
             await _lock_unchanged(work, principal, hashed)
         return await accounts.change_profile(work, user_id, changes, actor_id=user_id)
 
-    return await write(work, change_it)
+    return await work.write(change_it)
 
 
 async def confirm(work: Work, principal: Principal, password: str) -> User:
@@ -110,14 +110,14 @@ async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = No
     await work.commit_and_release()
     new_hash = await hash_new(work, new, identities_of(user))
 
-    async def store() -> None:
+    async def store(work: Work) -> None:
         await accounts.get_for_update(work, user_id)
         await accounts.store_new_password(work, user_id, new_hash)
         await sessions.end_all(work, user_id, actor_id=actor_id)
         about = audit.About(user_id=user_id, actor_id=actor_id)
         await audit.record(work, events.PASSWORD_CHANGED, about)
 
-    await write(work, store)
+    await work.write(store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ async def create(work: Work, wanted: Wanted, *, actor_id: int | None = None) -> 
         role=wanted.role,
         email_verified=wanted.email_verified,
     )
-    return await write(work, lambda: accounts.create(work, new, actor_id=actor_id))
+    return await work.write(accounts.create, new, actor_id=actor_id)
 
 
 async def create_admin(work: Work, email: str, password: str, full_name: str | None = None) -> User:

@@ -1,24 +1,24 @@
 """Queries on users."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.db.autocommit import AutocommitExecutor, Condition, Insertion, OpenDb
 from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.db.savepoints import add_unless_taken, unless_taken
+from gatepost.db.statements import Condition, columns_of
 from gatepost.features.accounts.errors import UserReferenced
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.models import Credentials, PublicUser, User
 from gatepost.features.callers.roles import Role
+from gatepost.unit_of_work import UnitOfWork
 
 # Made once, so that a login only fills in the values.
-_CREDENTIALS = select(*(getattr(User, name) for name in Credentials._fields))
+_CREDENTIALS = select(*columns_of(User, Credentials))
 _CREDENTIALS_BY_EMAIL = _CREDENTIALS.where(User.email_key == bindparam("key"))
 _CREDENTIALS_BY_USERNAME = _CREDENTIALS.where(User.username_key == bindparam("key"))
 _LOCKED = (
@@ -37,9 +37,7 @@ _UNCHANGED = (
     )
     .with_for_update(key_share=True)
 )
-_SHOW = select(*(getattr(User, name) for name in PublicUser._fields)).where(
-    User.id == bindparam("of_user")
-)
+_PUBLIC = select(*columns_of(User, PublicUser)).where(User.id == bindparam("of_user"))
 
 
 async def insert(db: AsyncSession, user: User) -> bool:
@@ -47,8 +45,8 @@ async def insert(db: AsyncSession, user: User) -> bool:
     return await add_unless_taken(db, user)
 
 
-async def find_public(open_db: OpenDb, lone: AutocommitExecutor, user_id: int) -> PublicUser | None:
-    row = await lone.first(open_db, _SHOW, {"of_user": user_id})
+async def find_public(work: UnitOfWork, user_id: int) -> PublicUser | None:
+    row = await work.fetch_one(_PUBLIC, {"of_user": user_id})
     return None if row is None else PublicUser(*row)
 
 
@@ -64,30 +62,36 @@ async def find_by_username_key(db: AsyncSession, key: str) -> User | None:
     return await db.scalar(select(User).where(User.username_key == key))
 
 
-async def find_credentials(
-    open_db: OpenDb, lone: AutocommitExecutor, key: str, *, is_email: bool
-) -> Credentials | None:
+async def find_credentials(work: UnitOfWork, key: str, *, is_email: bool) -> Credentials | None:
     query = _CREDENTIALS_BY_EMAIL if is_email else _CREDENTIALS_BY_USERNAME
-    row = await lone.first(open_db, query, {"key": key})
+    row = await work.fetch_one(query, {"key": key})
     return None if row is None else Credentials(*row)
 
 
-async def insert_while_unchanged(
-    lone: AutocommitExecutor, known: Credentials, also: Condition, rows: Sequence[Insertion]
-) -> bool:
-    """Insert rows if these are still an active user's credentials, and `also` holds; else False."""
+def is_unchanged(known: Credentials) -> Condition:
+    """The condition that these are an active user's credentials."""
     values = {
         "of_user": known.id,
         "compared_with": known.password_hash,
         "known_role": known.role,
-        **also.values,
     }
-    return await lone.insert_while(_unchanged_and(also.clause), values, rows)
+    return Condition(_UNCHANGED, values)
 
 
-@cache
-def _unchanged_and(clause: ColumnElement[bool]) -> Select[int]:
-    return _UNCHANGED.where(clause)
+async def replace_hash(db: AsyncSession, known: Credentials, password_hash: str) -> bool:
+    """Set the hash, and lock the user; False if these are no active user's credentials any more."""
+    changed = await db.execute(
+        update(User)
+        .where(
+            User.id == known.id,
+            User.password_hash == known.password_hash,
+            User.role == known.role,
+            User.is_active,
+        )
+        .values(password_hash=password_hash)
+        .execution_options(synchronize_session=False)
+    )
+    return rows_changed(changed) == 1
 
 
 async def lock(db: AsyncSession, user_id: int) -> User | None:

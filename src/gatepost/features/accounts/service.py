@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.db.autocommit import Condition, Insertion
 from gatepost.db.paging import Page, PageRequest
+from gatepost.db.statements import Condition
 from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import events, repository
 from gatepost.features.accounts.errors import EmailTaken, LastAdmin, UsernameTaken, UserNotFound
@@ -78,22 +78,23 @@ async def find_by_login(work: Work, login: str) -> User | None:
 
 
 async def find_credentials(work: Work, login: str) -> Credentials | None:
-    """What a password for this email address or username is compared with; holds nothing."""
-    return await repository.find_credentials(
-        work.open_db, work.runtime.autocommit, key_of_login(login), is_email="@" in login
-    )
+    """What a password for this email address or username is compared with."""
+    return await repository.find_credentials(work, key_of_login(login), is_email="@" in login)
 
 
-async def insert_while_unchanged(
-    work: Work, known: Credentials, also: Condition, rows: Sequence[Insertion]
-) -> bool:
-    """Insert rows in one statement if what was known of an active user still holds, and `also`.
+def is_unchanged(known: Credentials) -> Condition:
+    """The condition that what was known of an active user still holds; it locks the user's row."""
+    return repository.is_unchanged(known)
 
-    False where it does not, where it failed, and on databases that have no such statement: nothing
-    then is known, and the ordinary way is to be gone.
+
+async def replace_hash(work: Work, known: Credentials, password_hash: str) -> Credentials | None:
+    """Keep the same password under today's algorithm and cost, and lock the user's row.
+
+    None if what was known of an active user does not hold any more.
     """
-    lone = work.runtime.autocommit
-    return lone.is_direct and await repository.insert_while_unchanged(lone, known, also, rows)
+    if not await repository.replace_hash(work.db, known, password_hash):
+        return None
+    return known._replace(password_hash=password_hash)
 
 
 def key_of_login(login: str) -> str:
@@ -115,14 +116,11 @@ async def get(work: Work, user_id: int) -> User:
 
 
 async def get_public(work: Work, user_id: int) -> PublicUser:
-    """What is shown of the user, if all else that the work asks is who is calling.
-
-    Raises `UserNotFound`.
-    """
-    shown = await repository.find_public(work.open_db, work.runtime.autocommit, user_id)
-    if shown is None:
+    """The user's public columns; raises `UserNotFound`."""
+    user = await repository.find_public(work, user_id)
+    if user is None:
         raise UserNotFound
-    return shown
+    return user
 
 
 async def find_for_update(work: Work, user_id: int) -> User | None:
@@ -223,11 +221,6 @@ async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> No
         raise UserNotFound
     work.invalidate(user_id)
     await audit.record(work, events.USER_DELETED, audit.About(user_id=user_id, actor_id=actor_id))
-
-
-async def store_rehashed(work: Work, user_id: int, password_hash: str) -> None:
-    """Keep the same password under today's algorithm and cost."""
-    await repository.change(work.db, user_id, {"password_hash": password_hash})
 
 
 async def store_new_password(work: Work, user_id: int, password_hash: str) -> None:

@@ -14,7 +14,6 @@ from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 from gatepost.web.routing import StrictRoute
-from gatepost.work import read_list
 
 router = APIRouter(tags=["activity"], route_class=StrictRoute)
 
@@ -33,7 +32,7 @@ async def list_audit_events(
 ) -> list[AuditEventRead]:
     """A page of the audit log, the newest first; the next page is in the `Link` header."""
     about = replace(wanted, user_id=user_id)
-    found = await read_list(work, lambda on: audit.list_events(on, about, page))
+    found = await work.read_list(audit.list_events, about, page)
     link_next_page(request, response, found)
     return [AuditEventRead.model_validate(event) for event in found.rows]
 
@@ -49,6 +48,6 @@ async def list_my_activity(
 ) -> list[ActivityRead]:
     """A page of what concerns the caller, the newest first; the next is in the `Link` header."""
     about = replace(wanted, user_id=principal.user_id)
-    found = await read_list(work, lambda on: audit.list_events(on, about, page))
+    found = await work.read_list(audit.list_events, about, page)
     link_next_page(request, response, found)
     return [ActivityRead.of(event) for event in found.rows]

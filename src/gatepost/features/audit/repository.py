@@ -1,6 +1,5 @@
 """Queries on the audit log."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,10 +10,10 @@ from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, delete, 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.db.autocommit import Insertion
 from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, fetch_newest
 from gatepost.db.savepoints import add_unless_taken
+from gatepost.db.statements import Row
 from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.models import AuditEvent, AuditHead, Entry
 
@@ -62,9 +61,9 @@ def add(db: AsyncSession, entry: Entry) -> None:
     db.add(AuditEvent(**entry._asdict()))
 
 
-def insertion(entry: Entry) -> Insertion:
-    """What inserts the row in one statement with others."""
-    return Insertion(_EVENTS, entry._asdict() | {"details": json.dumps(entry.details)})
+def row_of(entry: Entry) -> Row:
+    """The row, to be inserted with others."""
+    return Row(_EVENTS, entry._asdict())
 
 
 async def list_page(db: AsyncSession, wanted: EventFilter, page: PageRequest) -> Page[AuditEvent]:

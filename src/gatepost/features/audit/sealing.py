@@ -7,13 +7,12 @@ import logging
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 
 from gatepost.features.audit import chain, repository, service
 from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.audit.repository import Place
 from gatepost.runtime import Runtime
-from gatepost.work import Origin, Work, begin_work, write
+from gatepost.work import Origin, Work, begin_work
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ async def seal_all(runtime: Runtime) -> int:
     total = 0
     while True:
         async with begin_work(runtime, origin) as work:
-            count = await write(work, partial(seal, work))
+            count = await work.write(seal)
         if count:
             runtime.audit_head_seen.set()  # not before the head is committed
         total += count

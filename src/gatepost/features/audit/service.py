@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from gatepost.db.autocommit import Insertion
 from gatepost.db.paging import Page, PageRequest
+from gatepost.db.statements import Row
 from gatepost.events import Event, Happening
 from gatepost.features.audit import chain, repository
 from gatepost.features.audit.filters import EventFilter
@@ -35,11 +35,11 @@ async def record(work: Work, event: Event, about: About) -> None:
     """Add the row to this transaction; log it and call the host's hooks once it is committed."""
     entry = prepare(work, event, about)
     repository.add(work.db, entry)
-    tell(work, entry)
+    publish_after_commit(work, entry)
 
 
 def prepare(work: Work, event: Event, about: About) -> Entry:
-    """The row that `record` adds, for who writes it in one statement with all else there is."""
+    """The event that `record` writes, for a caller that inserts its `row_of` with other rows."""
     key = work.runtime.audit_key
     entry = Entry(
         at=work.now,
@@ -58,12 +58,12 @@ def prepare(work: Work, event: Event, about: About) -> Entry:
     return chain.bind(key, entry, has_head=work.runtime.audit_head_seen.is_set())
 
 
-def insertion(entry: Entry) -> Insertion:
-    """What inserts a row that was prepared."""
-    return repository.insertion(entry)
+def row_of(entry: Entry) -> Row:
+    """The row of a prepared event."""
+    return repository.row_of(entry)
 
 
-def tell(work: Work, entry: Entry) -> None:
+def publish_after_commit(work: Work, entry: Entry) -> None:
     """Log an event, count it and call the host's hooks, once the work is committed."""
 
     async def log_it() -> None:

@@ -17,7 +17,7 @@ from gatepost.features.auth.registration import prepare, refuse_if_closed
 from gatepost.features.auth.schemas import Registration
 from gatepost.features.callers.principal import Principal
 from gatepost.security.password_policy import WeakPassword
-from gatepost.work import Work, write
+from gatepost.work import Work
 
 _TRIES_BY_ADDRESS = 4
 """Of so many tries the first goes by address, the others by username."""
@@ -52,7 +52,7 @@ async def register_many(
     await work.commit_and_release()
     prepared = await _prepare_all(work, rows)
     tries = count()
-    outcomes = await write(work, lambda: _create_all(work, prepared, tries, actor_id))
+    outcomes = await work.write(_create_all, prepared, tries, actor_id)
     return BulkOutcome(
         created=[made for _, made in sorted(outcomes.items()) if isinstance(made, User)],
         refused=[

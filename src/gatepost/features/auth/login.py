@@ -1,8 +1,7 @@
-"""Logging in by password: read, let go, hash, write."""
+"""Logging in by password: read, release the connection, hash, write."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from gatepost.features.accounts import lockout
@@ -15,7 +14,7 @@ from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.tokens import TokenPair
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.passwords import UnusablePassword
-from gatepost.work import Work, write
+from gatepost.work import Work
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """What was verified: the transaction that follows must find it unchanged."""
+    """The credentials that a password was verified against; they are compared once more."""
 
     known: Credentials
     rehashed: str | None
@@ -35,12 +34,7 @@ class _Proof:
 
 async def log_in(work: Work, login: str, password: str) -> TokenPair:
     """Start a session for whom the credentials name; raises as `authenticate` does."""
-    proof = await _verify(work, login, password)
-    await sessions.get_ready(work)
-    pair = await _start_at_once(work, proof)
-    if pair is not None:
-        return pair
-    return await _with_user(work, login, password, proof, partial(_start, work))
+    return await _with_proof(work, login, password, _start)
 
 
 async def authenticate(work: Work, login: str, password: str) -> User:
@@ -50,65 +44,60 @@ async def authenticate(work: Work, login: str, password: str) -> User:
     password: raises `InvalidCredentials`, and after several of them `LoginLocked`, even where the
     password is right.
     """
-
-    async def give(user: User) -> User:
-        return user
-
-    return await _with_user(work, login, password, await _verify(work, login, password), give)
+    return await _with_proof(work, login, password, _lock)
 
 
-async def _start_at_once(work: Work, proof: _Proof) -> TokenPair | None:
-    """Start the session in one statement, which finds the user unchanged; None if none was."""
-    known = proof.known
-    if not work.runtime.autocommit.is_direct or proof.rehashed is not None:
-        return None
-    opening = await sessions.prepare(work, known.id, known.role, PASSWORD)
-    if opening is None:
-        return None
-    about = audit.About(user_id=known.id, method=PASSWORD)
-    success = audit.prepare(work, events.LOGIN_SUCCEEDED, about)
-    rows = [opening.session, *map(audit.insertion, (opening.event, success))]
-    if not await accounts.insert_while_unchanged(work, known, opening.room, rows):
-        return None
-    pair = sessions.issue(work, opening)
-    audit.tell(work, success)
-    return pair
-
-
-async def _start(work: Work, user: User) -> TokenPair:
-    pair = await sessions.start(work, user.id, user.role, PASSWORD)
-    about = audit.About(user_id=user.id, method=PASSWORD)
-    await audit.record(work, events.LOGIN_SUCCEEDED, about)
-    return pair
-
-
-async def _with_user(
-    work: Work, login: str, password: str, proof: _Proof, story: Callable[[User], Awaitable[T]]
+async def _with_proof(
+    work: Work,
+    login: str,
+    password: str,
+    story: Callable[[Work, _Proof], Awaitable[T | None]],
 ) -> T:
-    """Run a story with the user locked whose password was verified, and who is the same as then."""
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            await work.commit_and_release()  # nobody is kept waiting while a password is hashed
-            # Another login rehashed it, or its owner changed it: verify against what it is now.
-            proof = await _verify(work, login, password)
-        answer = await write(work, partial(_while_unchanged, work, login, proof, story))
+    """Verify the password and run a story, which returns None if the user has changed since."""
+    for _ in range(_ATTEMPTS):
+        proof = await _verify(work, login, password)
+        answer = await work.write(story, proof)
         if answer is not None:
             return answer
+        user = await accounts.find(work, proof.known.id)
+        if user is None or not user.is_active:
+            break
     raise await _refusal(work, login, proof.known.id)
 
 
-async def _while_unchanged(
-    work: Work, login: str, proof: _Proof, story: Callable[[User], Awaitable[T]]
-) -> T | None:
-    """Run the story with the user locked; None where the password is another one by now."""
-    user = await accounts.find_for_update(work, proof.known.id)
-    if user is None or not user.is_active:
-        raise await _refusal(work, login, proof.known.id)  # deleted or disabled meanwhile
-    if user.password_hash != proof.known.password_hash:
+async def _start(work: Work, proof: _Proof) -> TokenPair | None:
+    """Write the session and what the audit log says of it, all at once."""
+    await sessions.get_ready(work)
+    known = await _rehashed(work, proof)
+    if known is None:
         return None
-    if proof.rehashed is not None:
-        await accounts.store_rehashed(work, user.id, proof.rehashed)
-    return await story(user)
+    about = audit.About(user_id=known.id, method=PASSWORD)
+    success = audit.prepare(work, events.LOGIN_SUCCEEDED, about)
+    pair = await sessions.start(
+        work,
+        known.id,
+        known.role,
+        PASSWORD,
+        also=[audit.row_of(success)],
+        if_unchanged=accounts.is_unchanged(known),
+    )
+    if pair is not None:
+        audit.publish_after_commit(work, success)
+    return pair
+
+
+async def _lock(work: Work, proof: _Proof) -> User | None:
+    known = await _rehashed(work, proof)
+    if known is None or not await work.hold(accounts.is_unchanged(known)):
+        return None
+    return await accounts.find(work, known.id)
+
+
+async def _rehashed(work: Work, proof: _Proof) -> Credentials | None:
+    """The credentials under today's hash; None if they have changed since they were proved."""
+    if proof.rehashed is None:
+        return proof.known
+    return await accounts.replace_hash(work, proof.known, proof.rehashed)
 
 
 async def _verify(work: Work, login: str, password: str) -> _Proof:

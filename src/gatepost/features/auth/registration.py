@@ -8,7 +8,7 @@ from gatepost.features.auth.errors import RegistrationClosed
 from gatepost.features.auth.schemas import Registration
 from gatepost.features.callers.permissions import ADMINS, is_allowed
 from gatepost.features.callers.principal import Principal
-from gatepost.work import Work, write
+from gatepost.work import Work
 
 
 async def register(
@@ -22,7 +22,7 @@ async def register(
     actor_id = refuse_if_closed(work, registrar)
     await work.commit_and_release()
     new = await prepare(work, registration)
-    return await write(work, lambda: accounts.create(work, new, actor_id=actor_id))
+    return await work.write(accounts.create, new, actor_id=actor_id)
 
 
 async def prepare(work: Work, registration: Registration) -> NewUser:

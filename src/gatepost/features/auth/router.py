@@ -1,7 +1,5 @@
 """Registering, logging in, staying logged in, logging out."""
 
-from functools import partial
-
 from fastapi import APIRouter, Depends, Request, Response, status
 
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken
@@ -42,7 +40,7 @@ from gatepost.web.dependencies import RequestWork
 from gatepost.web.openapi import FOR_ADMINS_WHERE_CLOSED
 from gatepost.web.problems import problems
 from gatepost.web.rate_limits import limited, spend
-from gatepost.work import Work, write
+from gatepost.work import Work
 
 router = APIRouter(tags=["auth"], route_class=OnceRoute)
 
@@ -130,7 +128,7 @@ async def refresh(
             raise NotAuthenticated
         if cookie is not None:
             refuse_cross_site(request, settings)
-        pair = await write(work, partial(sessions.renew, work, sent or cookie or ""))
+        pair = await work.write(sessions.renew, sent or cookie or "")
     except InvalidToken as problem:
         if sent is not None or not problem.is_final:
             raise
@@ -177,7 +175,7 @@ async def log_out_everywhere(
     request: Request, response: Response, work: RequestWork, principal: CurrentPrincipal
 ) -> Message:
     """End every session of the caller."""
-    await write(work, partial(sessions.end_all, work, principal.user_id))
+    await work.write(sessions.end_all, principal.user_id)
     clear_cookies(request, response, work.runtime.settings)
     return Message(message="Logged out on all devices")
 
@@ -196,7 +194,7 @@ async def _end_session(request: Request, work: Work) -> None:
         if cookie is None:
             raise
         refuse_cross_site(request, work.runtime.settings)
-        await write(work, partial(sessions.end_by_refresh_token, work, cookie))
+        await work.write(sessions.end_by_refresh_token, cookie)
         return
     if credential.is_ambient:
         refuse_cross_site(request, work.runtime.settings)
@@ -206,9 +204,9 @@ async def _end_session(request: Request, work: Work) -> None:
         cookie = _refresh_cookie(request, work) if credential.is_ambient else None
         if cookie is None:
             raise
-        await write(work, partial(sessions.end_by_refresh_token, work, cookie))
+        await work.write(sessions.end_by_refresh_token, cookie)
         return
-    await write(work, partial(sessions.end, work, caller.principal))
+    await work.write(sessions.end, caller.principal)
 
 
 def _refresh_cookie(request: Request, work: Work) -> str | None:

@@ -1,7 +1,5 @@
 """The route class of refreshing, which every client asks for again and again."""
 
-from functools import partial
-
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
@@ -12,7 +10,7 @@ from gatepost.web.dependencies import origin_of
 from gatepost.web.rate_limits import spend
 from gatepost.web.runtimes import runtime_of
 from gatepost.web.strict_json import read_json
-from gatepost.work import begin_work, write
+from gatepost.work import begin_work
 
 _JSON = (b"content-type", b"application/json")
 _LONGEST_TOKEN = 8192
@@ -45,7 +43,7 @@ async def _refresh(scope: Scope, token: str) -> bytes:
     runtime = runtime_of(scope)
     await spend(scope, "refresh")
     async with begin_work(runtime, origin_of(scope, runtime.settings)) as work:
-        pair = await write(work, partial(sessions.renew, work, token))
+        pair = await work.write(sessions.renew, token)
     return to_json(
         {
             "access_token": pair.access_token,

@@ -17,7 +17,7 @@ from gatepost.features.imports.job import ImportJob, ImportOutcome, ImportProgre
 from gatepost.features.imports.prefetching import Prefetcher, prefetching
 from gatepost.features.imports.processing import add_batch, make_validator
 from gatepost.runtime import Runtime
-from gatepost.work import Origin, Work, begin_work, write
+from gatepost.work import Origin, Work, begin_work
 
 _ATTEMPTS = 10
 
@@ -64,14 +64,14 @@ class _Run:
 
 async def _begin(runtime: Runtime, origin: Origin, job: ImportJob) -> Checkpoint:
     async with begin_work(runtime, origin) as work:
-        return await write(work, lambda: checkpoints.start_or_resume(work, job))
+        return await work.write(checkpoints.start_or_resume, job)
 
 
 async def _finish(
     runtime: Runtime, origin: Origin, job: ImportJob, progress: ImportProgress
 ) -> None:
     async with begin_work(runtime, origin) as work:
-        await write(work, lambda: checkpoints.finish(work, job, progress))
+        await work.write(checkpoints.finish, job, progress)
 
 
 async def _store(

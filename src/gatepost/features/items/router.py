@@ -14,7 +14,7 @@ from gatepost.web.addresses import path_of
 from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
-from gatepost.work import Work, read_list, write
+from gatepost.work import Work
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=OnceRoute)
 
@@ -38,7 +38,7 @@ async def create_item(
 ) -> ItemRead:
     """Add an item of the caller's; its address is in the `Location` header."""
     owner_id, title, description = principal.user_id, body.title, body.description
-    item = await write(work, lambda: items.create(work, owner_id, title, description))
+    item = await work.write(items.create, owner_id, title, description)
     response.headers["Location"] = f"{path_of(request).rstrip('/')}/{item.id}"
     return ItemRead.model_validate(item)
 
@@ -53,7 +53,7 @@ async def list_items(
     page: RequestedPage,
 ) -> list[ItemRead]:
     """A page of the caller's items, the oldest first; the next page is in the `Link` header."""
-    found = await read_list(work, lambda on: items.list_of_owner(on, principal.user_id, page))
+    found = await work.read_list(items.list_of_owner, principal.user_id, page)
     link_next_page(request, response, found)
     return [ItemRead.model_validate(item) for item in found.rows]
 
@@ -85,10 +85,10 @@ async def update_item(
 )
 async def delete_item(work: RequestWork, principal: CurrentPrincipal, item_id: ItemId) -> None:
     """Delete one of the caller's items."""
-    await write(work, lambda: items.delete(work, item_id, principal.user_id))
+    await work.write(items.delete, item_id, principal.user_id)
 
 
 async def _change(work: Work, principal: Principal, item_id: int, body: ItemUpdate) -> ItemRead:
     owner_id, changes = principal.user_id, body.model_dump(exclude_unset=True)
-    item = await write(work, lambda: items.change(work, item_id, owner_id, changes))
+    item = await work.write(items.change, item_id, owner_id, changes)
     return ItemRead.model_validate(item)

@@ -38,12 +38,12 @@ class Session(Base):
     user_agent: Mapped[str | None] = mapped_column(String(255))
 
     @property
-    def present(self) -> "Generation":
-        return Generation(*(getattr(self, name) for name in Generation._fields))
+    def token_basis(self) -> "TokenBasis":
+        return TokenBasis(*(getattr(self, name) for name in TokenBasis._fields))
 
 
-class Generation(NamedTuple):
-    """What the tokens of a session's generation are computed from: columns of its row."""
+class TokenBasis(NamedTuple):
+    """The columns of a session's row that its present pair of tokens is computed from."""
 
     id: int
     user_id: int
@@ -54,8 +54,8 @@ class Generation(NamedTuple):
     absolute_expires_at: datetime
 
 
-class Login(NamedTuple):
-    """Who is calling, as the row of a live session tells: some of its columns."""
+class LiveSession(NamedTuple):
+    """The columns of a live session's row that say who is calling."""
 
     user_id: int
     role: str

@@ -1,12 +1,11 @@
 """Queries on sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     Table,
     and_,
     bindparam,
@@ -14,30 +13,27 @@ from sqlalchemy import (
     column,
     delete,
     func,
-    not_,
     or_,
     select,
     update,
 )
-from sqlalchemy import cast as cast_to
-from sqlalchemy import insert as insert_into
-from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.db.autocommit import AutocommitExecutor, Condition, Insertion, OpenDb
 from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, fetch_oldest
-from gatepost.features.sessions.models import Generation, Login, Session
+from gatepost.db.statements import Batched, Clause, Row, columns_of
+from gatepost.features.sessions.models import LiveSession, Session, TokenBasis
+from gatepost.unit_of_work import UnitOfWork
 
 _PURGE_BATCH = 1000
-_RESERVED_AT_ONCE = 32
 
 _SESSIONS = cast("Table", Session.__table__)
-_GENERATION = tuple(_SESSIONS.c[name] for name in Generation._fields)
+_TOKEN_BASIS = columns_of(Session, TokenBasis)
 _UNTIL = bindparam("until", type_=_SESSIONS.c.expires_at.type)
 
 
-class Spending(NamedTuple):
+class Rotation(NamedTuple):
     """A session's generation to be spent at a time.
 
     The session then lasts until another, but never past its absolute end.
@@ -50,8 +46,8 @@ class Spending(NamedTuple):
     until: datetime
 
 
-# Made once, so that a refresh only fills in the values: those of a `Spending`, by name.
-_SPEND = (
+# Made once, so that a refresh only fills in the values: those of a `Rotation`, by name.
+_ROTATE = (
     update(_SESSIONS)
     .where(
         _SESSIONS.c.id == bindparam("of_session"),
@@ -69,8 +65,8 @@ _SPEND = (
         ),
     )
 )
-# The same of many sessions, in arrays. What somebody else has locked is left out, so that nobody
-# waits for strangers: it is asked for once more, alone.
+# The same of many sessions, in arrays. Rows that are locked are left out, so that no request waits
+# for a stranger's: theirs is then sent alone.
 _ASKED = (
     func.unnest(
         bindparam("of_session", type_=ARRAY(_SESSIONS.c.id.type)),
@@ -79,7 +75,7 @@ _ASKED = (
         bindparam("at", type_=ARRAY(_SESSIONS.c.renewed_at.type)),
         bindparam("until", type_=ARRAY(_SESSIONS.c.expires_at.type)),
     )
-    .table_valued(*(column(name) for name in Spending._fields))
+    .table_valued(*(column(name) for name in Rotation._fields))
     .render_derived(name="asked")
 )
 _READY = (
@@ -95,7 +91,7 @@ _READY = (
     .with_for_update(of=_SESSIONS, skip_locked=True, key_share=True)
     .subquery("ready")
 )
-_SPEND_MANY = (
+_ROTATE_MANY = (
     update(_SESSIONS)
     .where(_SESSIONS.c.id == _READY.c.id, _SESSIONS.c.generation == _READY.c.spent)
     .values(
@@ -103,48 +99,31 @@ _SPEND_MANY = (
         renewed_at=_READY.c.at,
         expires_at=func.least(_SESSIONS.c.absolute_expires_at, _READY.c.until),
     )
-    .returning(*_GENERATION)
+    .returning(*_TOKEN_BASIS)
 )
-_INSERT = insert_into(_SESSIONS)
-_NEXT_ID = func.nextval(cast_to(func.pg_get_serial_sequence(Session.__tablename__, "id"), REGCLASS))
-_RESERVED = select(func.array_agg(_NEXT_ID)).select_from(func.generate_series(1, _RESERVED_AT_ONCE))
-_SPEND_AND_RETURN = _SPEND.returning(*_GENERATION)
-_LOGIN = select(*(_SESSIONS.c[name] for name in Login._fields)).where(
+_ROTATE_AND_RETURN = Batched(_ROTATE.returning(*_TOKEN_BASIS), _ROTATE_MANY, Rotation._fields)
+_RETURN = select(*_TOKEN_BASIS).where(_SESSIONS.c.id == bindparam("of_session"))
+_LIVE = select(*columns_of(Session, LiveSession)).where(
     _SESSIONS.c.id == bindparam("of_session"),
     _SESSIONS.c.ended_at.is_(None),
     _SESSIONS.c.expires_at > bindparam("at"),
 )
-_FEW_ARE_LIVE = not_(
-    select(_SESSIONS.c.id)
+# Counted in a subquery of its own, which no database takes the lock of the user's row for.
+_HAS_ROOM = (
+    select(func.count())
+    .select_from(_SESSIONS)
     .where(
         _SESSIONS.c.user_id == bindparam("of_user"),
         _SESSIONS.c.ended_at.is_(None),
         _SESSIONS.c.expires_at > bindparam("at_login"),
     )
-    .offset(bindparam("most_live"))
-    .exists()
-)
-_RETURN = select(*_GENERATION).where(_SESSIONS.c.id == bindparam("of_session"))
+    .scalar_subquery()
+) <= bindparam("most_live")
 
 
-async def insert(db: AsyncSession, values: Mapping[str, Any]) -> int:
-    """Insert a session with values for all columns but its id, which is returned."""
-    result = await db.execute(_INSERT, values)
-    assert isinstance(result, CursorResult)  # noqa: S101 - what an insert gives
-    key = result.inserted_primary_key
-    assert key is not None  # noqa: S101 - one row was inserted
-    return int(key[0])
-
-
-def insertion(session_id: int, values: Mapping[str, Any]) -> Insertion:
-    """The same under an id that was reserved, in one statement with others."""
-    return Insertion(_SESSIONS, {"id": session_id, **values})
-
-
-async def reserve_ids(open_db: OpenDb, lone: AutocommitExecutor) -> Sequence[int]:
-    """Ids that no other session will have, of which a login takes one at a time."""
-    row = await lone.first(open_db, _RESERVED, {})
-    return [] if row is None else list(row[0])
+def row_of(values: Mapping[str, Any]) -> Row:
+    """A session to insert, with values for all columns."""
+    return Row(_SESSIONS, values)
 
 
 async def find(db: AsyncSession, session_id: int) -> Session | None:
@@ -152,41 +131,24 @@ async def find(db: AsyncSession, session_id: int) -> Session | None:
     return await db.get(Session, session_id, populate_existing=True)
 
 
-async def find_login(
-    open_db: OpenDb, lone: AutocommitExecutor, session_id: int, now: datetime
-) -> Login | None:
-    """Who is calling, if the session is live."""
-    row = await lone.first(open_db, _LOGIN, {"of_session": session_id, "at": now})
-    return None if row is None else Login(*row)
+async def find_live(work: UnitOfWork, session_id: int) -> LiveSession | None:
+    """The session, if it is live."""
+    row = await work.fetch_one(_LIVE, {"of_session": session_id, "at": work.now})
+    return None if row is None else LiveSession(*row)
 
 
-async def find_live(db: AsyncSession, session_id: int, now: datetime) -> Session | None:
-    return await db.scalar(
-        select(Session).where(
-            Session.id == session_id, Session.ended_at.is_(None), Session.expires_at > now
-        )
-    )
-
-
-async def spend_generation(
-    open_db: OpenDb, lone: AutocommitExecutor, spending: Spending
-) -> Generation | None:
+async def rotate(work: UnitOfWork, rotation: Rotation) -> TokenBasis | None:
     """Move a live session on to its next generation: of concurrent callers exactly one does.
 
     None for all the others.
     """
-    if lone.is_direct:
-        row = await lone.first_together(_SPEND_MANY, Spending._fields, spending)
-        if row is not None:
-            return Generation(*row)
-    values = spending._asdict()
-    if lone.dialect.update_returning:
-        row = await lone.first(open_db, _SPEND_AND_RETURN, values)
+    values = rotation._asdict()
+    if work.updates_return_rows:
+        row = await work.fetch_one(_ROTATE_AND_RETURN, values)
     else:
-        db = open_db()
-        result = await db.execute(_SPEND, values)
-        row = (await db.execute(_RETURN, values)).first() if rows_changed(result) else None
-    return None if row is None else Generation(*row)
+        result = await work.db.execute(_ROTATE, values)
+        row = (await work.db.execute(_RETURN, values)).first() if rows_changed(result) else None
+    return None if row is None else TokenBasis(*row)
 
 
 async def list_live(
@@ -197,9 +159,9 @@ async def list_live(
     return await fetch_oldest(db, query, Session.created_at, Session.id, page)
 
 
-def few_are_live(most: int, now: datetime) -> Condition:
-    """The condition that the user `of_user` has so many live sessions at most."""
-    return Condition(_FEW_ARE_LIVE, {"most_live": most, "at_login": now})
+def has_room(user_id: int, most: int, now: datetime) -> Clause:
+    """The clause that a user has at most so many live sessions."""
+    return Clause(_HAS_ROOM, {"of_user": user_id, "most_live": most, "at_login": now})
 
 
 async def end_oldest(db: AsyncSession, user_id: int, now: datetime, *, but: int) -> tuple[int, int]:

@@ -12,7 +12,6 @@ from gatepost.web.dependencies import RequestedPage, RequestWork
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 from gatepost.web.routing import StrictRoute
-from gatepost.work import write
 
 router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=StrictRoute)
 
@@ -53,4 +52,4 @@ async def end_session(
     session_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
 ) -> None:
     """Log one device out: its tokens are refused from the next request on."""
-    await write(work, lambda: sessions.end_one(work, principal.user_id, session_id))
+    await work.write(sessions.end_one, principal.user_id, session_id)

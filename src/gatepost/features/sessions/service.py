@@ -1,12 +1,13 @@
 """Opens sessions, keeps them alive, and ends them."""
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gatepost.db.autocommit import Condition, Insertion
 from gatepost.db.paging import Page, PageRequest
+from gatepost.db.statements import Condition, Row
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.models import Entry
 from gatepost.features.callers.cache import CachedCaller, cache_of
@@ -14,8 +15,8 @@ from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions import events, repository, tokens
 from gatepost.features.sessions.errors import RefreshTokenReplayed, SessionNotFound
-from gatepost.features.sessions.models import Generation, Session
-from gatepost.features.sessions.repository import Spending
+from gatepost.features.sessions.models import Session, TokenBasis
+from gatepost.features.sessions.repository import Rotation
 from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.runtime import Runtime
@@ -27,66 +28,61 @@ RETENTION = timedelta(days=1)
 _LOGINS_AT_ONCE = 32
 """Of one user, so many may write their sessions at one moment without counting each other's."""
 
+_RANDOM_BITS = 21
+
 
 async def get_ready(work: Work) -> None:
     """Read what `start` and `issue` sign with, if that is old. The caller holds no transaction."""
     await signing_keys.get_ready_to_sign(work)
 
 
-async def start(work: Work, user_id: int, role: str, method: str) -> TokenPair:
+async def start(
+    work: Work,
+    user_id: int,
+    role: str,
+    method: str,
+    *,
+    also: Sequence[Row],
+    if_unchanged: Condition,
+) -> TokenPair | None:
     """Open a session for a user who has just proved who they are, by `method`.
 
-    Where they have `SESSIONS_PER_USER`, the oldest ends. The caller holds the user's row locked, so
-    that no change of role or password slips between; before that comes `get_ready`.
+    Its row, its audit event and the rows `also` are inserted together, if the user's row is as the
+    condition says; None if it is not. A user who has `SESSIONS_PER_USER` loses the oldest session.
+    The caller calls `get_ready` before.
     """
+    new = _prepare(work, user_id, role, method)
+    most = work.runtime.settings.sessions_per_user - _LOGINS_AT_ONCE - 1
+    has_room = repository.has_room(user_id, most, work.now)
+    if await work.insert_all([*new.rows, *also], if_unchanged=if_unchanged.also(has_room)):
+        return _issue(work, new)
+    if not await work.hold(if_unchanged):
+        return None
     await _make_room(work, user_id)
-    values = _values_of_new(work, user_id, role, method)
-    session_id = await repository.insert(work.db, values)
-    about = audit.About(user_id=user_id, session_id=session_id, method=method)
-    await audit.record(work, events.SESSION_STARTED, about)
-    return tokens.issue(work.runtime, _first_generation(session_id, values))
+    new = _prepare(work, user_id, role, method)  # the id may have been taken
+    return _issue(work, new) if await work.insert_all([*new.rows, *also]) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """A session that is to be inserted by its id, and what the audit log will say of it."""
+class _New:
+    """A session that is to be inserted, and the event that tells of it."""
 
-    session: Insertion
+    rows: tuple[Row, Row]
     event: Entry
-    generation: Generation
-    room: Condition
+    basis: TokenBasis
 
 
-async def prepare(work: Work, user_id: int, role: str, method: str) -> Opening | None:
-    """The same session as `start` opens, for who writes it in one statement with all else there is.
-
-    Only where such statements go straight to the driver, and while there is `room`: the statement
-    does not see what others of the same moment write. None where there can be none.
-    """
-    most = work.runtime.settings.sessions_per_user - _LOGINS_AT_ONCE - 1
-    if most < 0:
-        return None
-    reserved = work.runtime.reserved_session_ids
-    if not reserved:
-        reserved.extend(await repository.reserve_ids(work.open_db, work.runtime.autocommit))
-        await (
-            work.commit_and_release()
-        )  # where that took a transaction: what follows needs its connection
-    session_id = reserved.popleft()
+def _prepare(work: Work, user_id: int, role: str, method: str) -> _New:
     values = _values_of_new(work, user_id, role, method)
-    about = audit.About(user_id=user_id, session_id=session_id, method=method)
-    return Opening(
-        session=repository.insertion(session_id, values),
-        event=audit.prepare(work, events.SESSION_STARTED, about),
-        generation=_first_generation(session_id, values),
-        room=repository.few_are_live(most, work.now),
-    )
+    basis = TokenBasis(*(values[name] for name in TokenBasis._fields))
+    about = audit.About(user_id=user_id, session_id=basis.id, method=method)
+    event = audit.prepare(work, events.SESSION_STARTED, about)
+    return _New((repository.row_of(values), audit.row_of(event)), event, basis)
 
 
-def issue(work: Work, opening: Opening) -> TokenPair:
-    """The tokens of a session that was prepared and is inserted."""
-    audit.tell(work, opening.event)
-    return tokens.issue(work.runtime, opening.generation)
+def _issue(work: Work, new: _New) -> TokenPair:
+    audit.publish_after_commit(work, new.event)
+    return tokens.issue(work.runtime, new.basis)
 
 
 async def renew(work: Work, refresh_token: str) -> TokenPair:
@@ -98,14 +94,14 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
     claims = tokens.read_refresh_token(work, refresh_token)
     await signing_keys.get_ready_to_sign(work)
     now = work.now
-    spending = Spending(
+    rotation = Rotation(
         of_session=claims.session_id,
         of_user=claims.user_id,
         spent=claims.generation,
         at=now,
         until=_idle_end(work, now),
     )
-    renewed = await repository.spend_generation(work.open_db, work.runtime.autocommit, spending)
+    renewed = await repository.rotate(work, rotation)
     if renewed is None:
         return tokens.issue(work.runtime, await _find_just_spent(work, claims))
     work.after_commit(work.runtime.metrics.count_renewal)
@@ -134,19 +130,19 @@ async def load(work: Work, access_token: str) -> CachedCaller:
     that is over.
     """
     claims = await tokens.read_access_token(work, access_token)
-    session_id, lone = claims.session_id, work.runtime.autocommit
+    session_id = claims.session_id
     mark = cache_of(work.runtime).begin_reading(session_id)
-    login = await repository.find_login(work.open_db, lone, session_id, work.now)
-    if login is None or str(login.user_id) != claims.subject:
+    live = await repository.find_live(work, session_id)
+    if live is None or str(live.user_id) != claims.subject:
         raise InvalidToken
     principal = Principal(
-        user_id=login.user_id,
+        user_id=live.user_id,
         session_id=session_id,
-        role=login.role,
-        method=login.method,
-        auth_time=login.authenticated_at,
+        role=live.role,
+        method=live.method,
+        auth_time=live.authenticated_at,
     )
-    return CachedCaller(session_id, login.user_id, login.expires_at, mark, principal)
+    return CachedCaller(session_id, live.user_id, live.expires_at, mark, principal)
 
 
 async def list_of_user(work: Work, user_id: int, page: PageRequest) -> Page[Session]:
@@ -166,8 +162,8 @@ async def end_by_refresh_token(work: Work, refresh_token: str) -> None:
     Raises `InvalidToken` for a token that is not the session's latest, or its predecessor.
     """
     claims = tokens.read_refresh_token(work, refresh_token)
-    session = await repository.find_live(work.db, claims.session_id, work.now)
-    if session is None or session.user_id != claims.user_id:
+    session = await repository.find(work.db, claims.session_id)
+    if session is None or session.user_id != claims.user_id or not _is_live(session, work.now):
         raise InvalidToken
     if session.generation != claims.generation:
         await _refuse_unless_just_spent(work, session, claims)
@@ -225,19 +221,19 @@ async def _end(work: Work, user_id: int, session_id: int) -> None:
         await audit.record(work, events.SESSION_ENDED, about)
 
 
-async def _find_just_spent(work: Work, claims: RefreshClaims) -> Generation:
+async def _find_just_spent(work: Work, claims: RefreshClaims) -> TokenBasis:
     """The successor of the generation just spent; else as `_refuse_unless_just_spent` raises."""
     session = await repository.find(work.db, claims.session_id)
     if session is None or session.user_id != claims.user_id:
         raise InvalidToken
     await _refuse_unless_just_spent(work, session, claims)
-    return session.present
+    return session.token_basis
 
 
 async def _refuse_unless_just_spent(work: Work, session: Session, claims: RefreshClaims) -> None:
     """Return for the generation just spent, within the grace; else raise and end what is stolen."""
     now, grace = work.now, work.runtime.settings.refresh_reuse_grace
-    if session.ended_at is not None or session.expires_at <= now:
+    if not _is_live(session, now):
         raise InvalidToken
     # A clock that lags behind the one that renewed makes no time less than none.
     since = max(now - session.renewed_at, timedelta(0))
@@ -261,6 +257,7 @@ def _values_of_new(work: Work, user_id: int, role: str, method: str) -> dict[str
     now, settings = work.now, work.runtime.settings
     absolute_end = now + settings.session_absolute_lifetime
     return {
+        "id": _new_id(now),
         "user_id": user_id,
         "role": role,
         "method": method,
@@ -276,8 +273,16 @@ def _values_of_new(work: Work, user_id: int, role: str, method: str) -> dict[str
     }
 
 
-def _first_generation(session_id: int, values: Mapping[str, Any]) -> Generation:
-    return Generation(session_id, *(values[name] for name in Generation._fields[1:]))
+def _new_id(now: datetime) -> int:
+    """An id of 53 bits, which JavaScript reads exactly: seconds since 1970, then random bits.
+
+    They grow with time, as an index likes it. The rare id that is taken makes `start` try another.
+    """
+    return int(now.timestamp()) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+
+
+def _is_live(session: Session, now: datetime) -> bool:
+    return session.ended_at is None and session.expires_at > now
 
 
 def _idle_end(work: Work, now: datetime) -> datetime:

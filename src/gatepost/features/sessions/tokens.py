@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gatepost.features.callers.errors import InvalidToken
-from gatepost.features.sessions.models import Generation
+from gatepost.features.sessions.models import TokenBasis
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.runtime import Runtime
 from gatepost.security import tokens
@@ -44,7 +44,7 @@ class RefreshClaims:
     generation: int
 
 
-def issue(runtime: Runtime, session: Generation) -> TokenPair:
+def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
     """Compute the pair of a session's present generation.
 
     Everything in it comes from the row, and the signatures are deterministic (PS256's aside), so
@@ -178,7 +178,7 @@ def _number_of(subject: str) -> int:
     return _number(int(subject))
 
 
-def _token_ids(key: bytes, session: Generation) -> tuple[str, str]:
+def _token_ids(key: bytes, session: TokenBasis) -> tuple[str, str]:
     """Two ids that nobody can guess and everybody who may computes alike."""
     message = b"%d:%d" % (session.id, session.generation)
     digest = hmac.digest(key, message, "sha256").hex()

@@ -16,7 +16,6 @@ from gatepost.features.idempotency.routing import Once, OncePerCaller, OnceRoute
 from gatepost.web.csrf import refuse_cross_site
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.rate_limits import limited
-from gatepost.work import write
 
 router = APIRouter(tags=["short paths"], route_class=OnceRoute, include_in_schema=False)
 
@@ -59,7 +58,7 @@ async def delete(
 ) -> Message:
     """Delete the caller's own account and all that is theirs."""
     user_id = principal.user_id
-    await write(work, lambda: accounts.delete(work, user_id, actor_id=user_id))
+    await work.write(accounts.delete, user_id, actor_id=user_id)
     clear_cookies(request, response, work.runtime.settings)
     return Message(message="Account deleted")
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from gatepost.db import gathering
-from gatepost.db.gathering import Gathering, Row
+from gatepost.db import row_batcher
+from gatepost.db.row_batcher import Row, RowBatcher
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def asking(of: Gathering, *rows: Row) -> list[asyncio.Task[Row | None]]:
+async def asking(of: RowBatcher, *rows: Row) -> list[asyncio.Task[Row | None]]:
     tasks = [asyncio.create_task(of.ask(row)) for row in rows]
     await settle()
     return tasks
@@ -43,7 +43,7 @@ async def asking(of: Gathering, *rows: Row) -> list[asyncio.Task[Row | None]]:
 async def test_a_key_is_asked_for_once_and_the_others_are_told_to_ask_alone() -> None:
     database = Database()
     database.answers.set()
-    tasks = await asking(Gathering(database.send, ()), (1, "a"), (1, "b"), (2, "c"))
+    tasks = await asking(RowBatcher(database.send, ()), (1, "a"), (1, "b"), (2, "c"))
     assert await asyncio.gather(*tasks) == [(1, "a"), None, (2, "c")]
     assert database.sent == [[(1, "a"), (2, "c")]]
 
@@ -52,14 +52,14 @@ async def test_what_is_not_answered_is_none() -> None:
     database = Database()
     database.missing = {2}
     database.answers.set()
-    tasks = await asking(Gathering(database.send, ()), (1, "a"), (2, "b"))
+    tasks = await asking(RowBatcher(database.send, ()), (1, "a"), (2, "b"))
     assert await asyncio.gather(*tasks) == [(1, "a"), None]
 
 
 async def test_after_a_failure_nobody_has_an_answer_and_the_next_are_sent() -> None:
     database = Database()
     database.failure = OSError("gone")
-    together = Gathering(database.send, (OSError,))
+    together = RowBatcher(database.send, (OSError,))
     tasks = await asking(together, (1, "a"), (2, "b"))
     database.answers.set()
     assert await asyncio.gather(*tasks) == [None, None]
@@ -73,7 +73,7 @@ async def test_what_is_no_failure_is_raised_by_all_and_the_next_are_sent(
 ) -> None:
     database = Database()
     database.failure = failure
-    together = Gathering(database.send, (OSError,))
+    together = RowBatcher(database.send, (OSError,))
     first = await asking(together, (1, "a"))
     others = await asking(together, (2, "b"), (2, "c"))
     database.answers.set()
@@ -84,9 +84,9 @@ async def test_what_is_no_failure_is_raised_by_all_and_the_next_are_sent(
 
 
 async def test_nobody_waits_for_a_statement_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "PATIENCE", -1)
+    monkeypatch.setattr(row_batcher, "PATIENCE", -1)
     database = Database()
-    together = Gathering(database.send, ())
+    together = RowBatcher(database.send, ())
     (slow,) = await asking(together, (1, "a"))
     assert await together.ask((2, "b")) is None
     database.answers.set()

@@ -1,4 +1,4 @@
-"""One statement for all who ask the same thing at the same moment."""
+"""One statement for the rows that many requests ask for at the same moment."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +20,7 @@ Row = Sequence[Any]
 Send = Callable[[Sequence[Row]], Awaitable[Sequence[Row]]]
 
 
-class Gathering:
+class RowBatcher:
     """Collects the rows that one statement is to ask for, which `send` does.
 
     If `send` raises one of `failures`, every caller gets None; any other error, and `TimeoutError`,
@@ -52,6 +52,6 @@ class Gathering:
     def _answer_to(self, error: Exception) -> Exception | None:
         if isinstance(error, BatchIsLate):
             return None
-        log.info("database.gathering_failed", extra={"error": type(error).__name__})
+        log.info("database.batch_failed", extra={"error": type(error).__name__})
         is_expected = isinstance(error, self._failures) and not isinstance(error, TimeoutError)
         return None if is_expected else error

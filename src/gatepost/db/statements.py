@@ -1,0 +1,61 @@
+"""Rows to insert, conditions and batched statements, as a story hands them to its `Work`."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Executable, Select, Table
+
+Values = Mapping[str, Any]
+
+
+class Row(NamedTuple):
+    """A row to insert, its values as Python has them."""
+
+    table: Table
+    values: Values
+
+
+class Clause(NamedTuple):
+    """An expression that is made once for the process, and the values of its parameters."""
+
+    expression: ColumnElement[bool]
+    values: Values
+
+
+class Condition(NamedTuple):
+    """A query that finds one row, and locks it, while something holds; made once for the process.
+
+    `values` are those of its parameters.
+    """
+
+    query: Select[Any]
+    values: Values
+
+    def also(self, clause: Clause) -> "Condition":
+        """The condition that this and the clause hold."""
+        return Condition(_narrowed(self.query, clause.expression), {**self.values, **clause.values})
+
+
+@cache
+def _narrowed(query: Select[Any], expression: ColumnElement[bool]) -> Select[Any]:
+    return query.where(expression)
+
+
+class Batched:
+    """A statement for one row of values, and its equivalent for the rows of many requests.
+
+    `many` takes an array for each of `columns`. The first of these is the key: `many` returns it
+    first, and no row twice for one key. A request that `many` returns no row for is sent again as
+    `single`, so that `many` may leave out whatever would make it wait.
+    """
+
+    def __init__(self, single: Executable, many: Executable, columns: Sequence[str]) -> None:
+        self.single = single
+        self.many = many
+        self.columns = columns
+
+
+def columns_of(model: type[Any], row: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a NamedTuple's class
+    """The columns of a model's table that are named as the fields of a `NamedTuple`."""
+    return tuple(model.__table__.c[name] for name in row._fields)
