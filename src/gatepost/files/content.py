@@ -1,4 +1,4 @@
-"""The bytes of a file that should hold rows: out of gzip, counted, and told where it holds none."""
+"""Reads the bytes of a file of rows, decompressed, and recognizes files that have none."""
 
 import gzip
 import io
@@ -52,13 +52,13 @@ _SQL = re.compile(
 
 
 class Content:
-    """What an open file holds, a piece at a time; raises `BrokenFile` where that ends early."""
+    """The content of an open file, a piece at a time."""
 
-    def __init__(self, file: BinaryIO, meter: ByteCounter | None = None) -> None:
-        """Read the beginning, out of gzip if it is in it."""
-        self._meter = meter or ByteCounter()
+    def __init__(self, file: BinaryIO, bytes_read: ByteCounter | None = None) -> None:
+        """Read the beginning, decompressed if it is gzip."""
+        self._bytes_read = bytes_read or ByteCounter()
         self._broken: BrokenFile | None = None
-        self._file: Any = file  # buffered, as all that `open` returns: it has `read1`
+        self._file: Any = file  # a buffered file, which has `read1`
         beginning = self._begin()
         if beginning.startswith(_GZIP):
             self._file = _gunzipped(beginning, file)
@@ -67,10 +67,10 @@ class Content:
         """Up to 64 KiB, without a byte order mark."""
 
     def pieces(self) -> Iterator[bytes]:
-        """All of it, the beginning included, once."""
+        """The whole content, once; raises `BrokenFile` if it cannot be read to its end."""
         piece = self.beginning
         while piece:
-            self._meter.count += len(piece)
+            self._bytes_read.count += len(piece)
             yield piece
             piece = b"" if self._broken is not None else self._read()
         if self._broken is not None:
@@ -82,12 +82,12 @@ class Content:
             while len(beginning) < _LOOKED_AT and (piece := self._read()):
                 beginning += piece
         except BrokenFile as broken:
-            self._broken = broken  # told when what came before has been taken
+            self._broken = broken  # raised by `pieces`, behind what came before
         return beginning
 
     def _read(self) -> bytes:
         try:
-            # Not `read`, which would lose what it has read before it fails.
+            # Not `read`, which loses the bytes before an error.
             piece: bytes = self._file.read1(_PIECE)
         except EOFError:
             raise BrokenFile("cannot be read to its end: the gzip is not whole") from None
@@ -102,17 +102,17 @@ class Content:
         return piece
 
 
-def open_content(file: BinaryIO, meter: ByteCounter | None = None) -> Content:
-    """The file's content; raises `BrokenFile` if its first bytes tell that it holds no rows."""
-    content = Content(file, meter)
-    reason = _told_by_bytes(content.beginning)
+def open_content(file: BinaryIO, bytes_read: ByteCounter | None = None) -> Content:
+    """The content of a file; raises `BrokenFile` if its first bytes are of another kind of file."""
+    content = Content(file, bytes_read)
+    reason = _describe_binary(content.beginning)
     if reason is not None:
         raise BrokenFile(reason)
     return content
 
 
 def describe_non_rows(beginning: bytes) -> str | None:
-    """What a text is that begins like this and is neither JSON nor CSV, for a `BrokenFile`."""
+    """The reason for a `BrokenFile` if a text is neither JSON nor CSV; None if it may be."""
     if beginning.lstrip().startswith(b"<"):
         return "is HTML or XML"
     return (
@@ -120,7 +120,7 @@ def describe_non_rows(beginning: bytes) -> str | None:
     )
 
 
-def _told_by_bytes(beginning: bytes) -> str | None:
+def _describe_binary(beginning: bytes) -> str | None:
     for marks in (_BY_BEGINNING, _WIDE_BOMS):
         for mark, reason in marks.items():
             if beginning.startswith(mark):
@@ -129,18 +129,18 @@ def _told_by_bytes(beginning: bytes) -> str | None:
 
 
 def _is_wide(sample: bytes) -> bool:
-    """Whether it looks like UTF-16 without a mark: every other byte is a NUL, and no others are."""
+    """Whether it looks like UTF-16 without a mark: NULs in every other byte, and nowhere else."""
     halves = sorted((sample[::2].count(0), sample[1::2].count(0)))
     half = len(sample) // 2
     return len(sample) >= _LEAST_SAMPLE and halves[0] == 0 and halves[1] >= half * 0.9
 
 
 def _gunzipped(beginning: bytes, rest: Any) -> gzip.GzipFile:  # noqa: ANN401 - see `Content`
-    return gzip.GzipFile(fileobj=io.BufferedReader(_Joined(beginning, rest)))
+    return gzip.GzipFile(fileobj=io.BufferedReader(_Rejoined(beginning, rest)))
 
 
-class _Joined(io.RawIOBase):
-    """What has been read of a file, and then the rest of it."""
+class _Rejoined(io.RawIOBase):
+    """A file whose beginning has been read already: that, and then the rest."""
 
     def __init__(self, beginning: bytes, rest: Any) -> None:  # noqa: ANN401 - see `Content`
         self._beginning = io.BytesIO(beginning)

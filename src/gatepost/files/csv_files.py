@@ -1,4 +1,4 @@
-"""Cuts a file of comma-separated values into rows: what no quote may hide is told line by line."""
+"""Reads the rows of a CSV file; where a wrong quote makes rows ambiguous, no line is lost."""
 
 import csv
 import re
@@ -13,38 +13,37 @@ from gatepost.files.rows import (
     LONGEST_ROW,
     TOO_LONG,
     BrokenFile,
-    Fault,
     Row,
+    RowFault,
     UnreadableRow,
+    decode_any,
     join_columns,
-    shown,
 )
 
-# A cell that begins like this is a formula to a spreadsheet, the full-width forms included.
+# Spreadsheets take a cell that begins like this for a formula, full-width forms included.
 _FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20\t\r"
-_GUARD = "'"
+_ESCAPE = "'"
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 _QUOTES = "It is no row of CSV: look at its quotes"
 _QUOTES_OF_HEADER = "cannot be read: look at the quotes of its first line"
-_BEHIND_A_QUOTE = "It stands behind a quote that is opened in a line above: look at that one"
+_AFTER_A_QUOTE = "It stands behind a quote that is opened in a line above: look at that one"
 _NOT_UTF8 = "It is not in UTF-8"
 _ADDRESS = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
 
 ColumnsOf: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
-"""The columns that cells belong to where no line names them; None if they are no row."""
+"""Names the columns of cells, in a file without a header line; None if they are not a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """How a file's cells are told apart, and what they mean.
+    """The separators that a file may have, and how its columns are named.
 
-    A first line names the columns, one of which has to be of the addresses, unless `columns_of`
-    tells by the cells what they are. `separators` are those that the file may have.
+    A header line names them, and one must be an email column, unless `columns_of` is given.
     """
 
-    is_address: Callable[[str], bool]
+    is_email_column: Callable[[str], bool]
     separators: str = ","
     columns_of: ColumnsOf | None = None
 
@@ -52,7 +51,7 @@ class CsvForm:
 def csv_rows(content: Content, form: CsvForm) -> Iterator[Row]:
     """Rows (RFC 4180), without their empty cells. Raises `BrokenFile`.
 
-    Undoes `escape_formulas`. Where a wrong quote makes the rows ambiguous, each line becomes an
+    Undoes `escape_formula`. Where a wrong quote makes the rows ambiguous, each line becomes an
     `UnreadableRow`: no row is made from parts of two, and no line is lost.
     """
     csv.field_size_limit(2 * LONGEST_PIECE)  # lines are bounded already
@@ -72,24 +71,24 @@ def _rows(reader: Iterator[list[str]], lines: "_Lines", shape: "_Shape") -> Iter
             yield from _line_by_line(row.fault, row.detail, taken)
             if lines.is_open:
                 rest = lines.to_the_closing_quote()
-                yield from _line_by_line(row.fault, _BEHIND_A_QUOTE, rest)
+                yield from _line_by_line(row.fault, _AFTER_A_QUOTE, rest)
         elif row:
             yield row
 
 
-def escape_formulas(cell: str) -> str:
-    """The cell, marked so that no spreadsheet runs it; `csv_rows` takes the mark off again."""
-    return _GUARD + cell if cell and (cell[0] in _FORMULA or _is_marked(cell)) else cell
+def escape_formula(cell: str) -> str:
+    """The cell, prefixed if a spreadsheet would run it as a formula; `csv_rows` undoes that."""
+    return _ESCAPE + cell if cell and (cell[0] in _FORMULA or _is_escaped(cell)) else cell
 
 
-def _is_marked(cell: str) -> bool:
-    """Whether it looks as if `escape_formulas` had made it."""
-    rest = cell.lstrip(_GUARD)
-    return cell[:1] == _GUARD and rest[:1] != "" and rest[0] in _FORMULA
+def _is_escaped(cell: str) -> bool:
+    """Whether a cell looks like a result of `escape_formula`."""
+    rest = cell.lstrip(_ESCAPE)
+    return cell[:1] == _ESCAPE and rest[:1] != "" and rest[0] in _FORMULA
 
 
 class _Shape:
-    """What a row of this file looks like."""
+    """The columns of a file, and whether lines are a row of it."""
 
     def __init__(self, header: Sequence[str] | None, form: CsvForm, separator: str) -> None:
         self._header = header
@@ -97,16 +96,16 @@ class _Shape:
         self._separator = separator
 
     def row(self, taken: Sequence[bytes], cells: list[str] | csv.Error) -> Row:
-        """The row that lines are; an empty one for empty lines."""
+        """The row of these lines; an empty one for empty lines."""
         if isinstance(cells, csv.Error):
-            return UnreadableRow(Fault.UNREADABLE, _QUOTES, "")
+            return UnreadableRow(RowFault.UNREADABLE, _QUOTES, "")
         if not cells:
             return {}
         columns = self._columns(cells)
         if columns is None:
-            return UnreadableRow(Fault.UNREADABLE, self._wrong_count(len(cells)), "")
-        if len(taken) > 1 and any(map(self._is_one, taken[1:])):
-            return UnreadableRow(Fault.UNREADABLE, _QUOTES, "")
+            return UnreadableRow(RowFault.UNREADABLE, self._wrong_count(len(cells)), "")
+        if len(taken) > 1 and any(map(self._could_be_row, taken[1:])):
+            return UnreadableRow(RowFault.UNREADABLE, _QUOTES, "")
         return _cells_by_name(columns, cells)
 
     def _wrong_count(self, count: int) -> str:
@@ -119,11 +118,10 @@ class _Shape:
             return self._header if len(cells) == len(self._header) else None
         return None if self._form.columns_of is None else self._form.columns_of(cells)
 
-    def _is_one(self, line: bytes) -> bool:
-        """Whether a line inside of quotes could be a row by itself: then the quotes are wrong.
+    def _could_be_row(self, line: bytes) -> bool:
+        """Whether a line inside quotes could be a row of its own: then the quotes are wrong.
 
-        One with another number of cells could be a broken one, if it has no more than an address
-        where addresses stand.
+        With the wrong number of cells it still counts, if an email column is just an address.
         """
         try:
             cells = next(csv.reader([line.decode(errors="replace")], delimiter=self._separator), [])
@@ -137,22 +135,22 @@ class _Shape:
 
     def _addresses(self, columns: Sequence[str], cells: Sequence[str]) -> Iterator[str]:
         pairs = zip(columns, cells, strict=False)
-        return (cell for name, cell in pairs if self._form.is_address(name))
+        return (cell for name, cell in pairs if self._form.is_email_column(name))
 
 
 class _Lines:
-    """Lines as text for the reader of CSV, remembering what the current row is made of.
+    """Feeds lines to the CSV reader, and keeps those of the current row.
 
-    The reader takes no exception from here and goes on: so what is wrong with a line is noted.
+    The reader cannot continue after an exception, so errors in a line are noted instead.
     """
 
     def __init__(self, content: Content) -> None:
         self._lines = lines_of(content)
         self._taken: list[bytes] = []
         self._size = 0
-        self._fault: tuple[Fault, str] | None = None
+        self._fault: tuple[RowFault, str] | None = None
         self.is_open = False
-        """Whether the row that was taken had to be given up within a quote."""
+        """Whether the last row was abandoned inside a quote."""
 
     def __iter__(self) -> "_Lines":
         return self
@@ -160,35 +158,35 @@ class _Lines:
     def __next__(self) -> str:
         if self._size > LONGEST_ROW:
             self.is_open = True
-            raise StopIteration  # for this row: the next one is asked for again
+            raise StopIteration  # ends this row only: the reader asks again for the next one
         line = next(self._lines) + b"\n"
         self._taken.append(line)
         self._size += len(line)
         if self._size > LONGEST_ROW:
-            self._fault = Fault.TOO_LONG, TOO_LONG
+            self._fault = RowFault.TOO_LONG, TOO_LONG
         try:
             return line.decode()
         except UnicodeDecodeError:
-            self._fault = self._fault or (Fault.UNREADABLE, _NOT_UTF8)
+            self._fault = self._fault or (RowFault.UNREADABLE, _NOT_UTF8)
             return line.decode(errors="replace")
 
-    def take(self) -> tuple[Sequence[bytes], tuple[Fault, str] | None]:
-        """The lines of the row that was read, and what is wrong with them."""
+    def take(self) -> tuple[Sequence[bytes], tuple[RowFault, str] | None]:
+        """The lines of the row that was read, and the error in them, if any."""
         taken, fault = self._taken, self._fault
         self._taken, self._size, self._fault = [], 0, None
         return taken, fault
 
     def to_the_closing_quote(self) -> Iterator[bytes]:
-        """What follows of a row that was given up."""
+        """The remaining lines of an abandoned row."""
         self.is_open = False
         for line in self._lines:
             yield line
-            if not _stays_open(line):
+            if not _ends_inside_quote(line):
                 return
 
 
-def _stays_open(line: bytes) -> bool:
-    """Whether a line that begins within a quote ends within one."""
+def _ends_inside_quote(line: bytes) -> bool:
+    """Whether a line that begins inside a quote ends inside one."""
     try:
         next(csv.reader(['"' + line.decode(errors="replace") + "\n"], strict=True))
     except csv.Error as error:
@@ -196,18 +194,18 @@ def _stays_open(line: bytes) -> bool:
     return False
 
 
-def _line_by_line(fault: Fault, detail: str, lines: Iterable[bytes]) -> Iterator[Row]:
+def _line_by_line(fault: RowFault, detail: str, lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
         if line.strip():
-            yield UnreadableRow(fault, detail, shown(line))
-            detail = _BEHIND_A_QUOTE
+            yield UnreadableRow(fault, detail, decode_any(line))
+            detail = _AFTER_A_QUOTE
 
 
 def _separator(content: Content, form: CsvForm) -> str:
-    """The one by which the first line names addresses, or else the usual one."""
+    """The separator with which the first line has an email column; a comma if none has."""
     line = next(filter(None, map(bytes.strip, content.beginning.splitlines())), b"")
     names = ((each, _split(line, each)) for each in form.separators)
-    return next((each for each, split in names if any(map(form.is_address, split))), ",")
+    return next((each for each, split in names if any(map(form.is_email_column, split))), ",")
 
 
 def _split(line: bytes, separator: str) -> Sequence[str]:
@@ -221,7 +219,7 @@ def _split(line: bytes, separator: str) -> Sequence[str]:
 def _read_header(
     reader: Iterator[list[str]], lines: _Lines, content: Content, form: CsvForm
 ) -> Sequence[str] | None:
-    """The names of the columns; None for a file without lines."""
+    """The names of the columns; None for an empty file."""
     cells: list[str] | csv.Error | None = []
     while cells == []:
         cells = _next_cells(reader)
@@ -232,8 +230,8 @@ def _read_header(
     _, *others = filter(bytes.strip, taken)
     if any(b"@" in line for line in others):
         raise BrokenFile(describe_non_rows(content.beginning) or _QUOTES_OF_HEADER)
-    if not any(map(form.is_address, header)):
-        raise BrokenFile(_without_addresses(content, taken[-1], header, form))
+    if not any(map(form.is_email_column, header)):
+        raise BrokenFile(_why_no_email_column(content, taken[-1], header, form))
     if fault is not None:
         raise BrokenFile("cannot be read: its first line is not in UTF-8")
     named = [name for name in header if name]
@@ -242,8 +240,10 @@ def _read_header(
     return header
 
 
-def _without_addresses(content: Content, line: bytes, header: Sequence[str], form: CsvForm) -> str:
-    """Why the first line names no column of addresses, as far as it can be told."""
+def _why_no_email_column(
+    content: Content, line: bytes, header: Sequence[str], form: CsvForm
+) -> str:
+    """The most helpful reason why the header line has no email column."""
     told = describe_non_rows(content.beginning)
     if told is not None:
         return told
@@ -251,16 +251,16 @@ def _without_addresses(content: Content, line: bytes, header: Sequence[str], for
         return "is JSON, and not CSV as its name or --format says"
     reason = "cannot be read: its first line names no column email"
     for separator, name in _SEPARATORS.items():
-        if any(map(form.is_address, _split(line, separator))):
+        if any(map(form.is_email_column, _split(line, separator))):
             return f"{reason}: its cells are separated by {name}, save it with commas"
-    if any("@" in name for name in header):  # it is a row, and its cells are nobody else's to see
+    if any("@" in name for name in header):  # it is a row of personal data, not to be repeated
         return f"{reason}, but is a row itself"
     names = join_columns(header)
     return f"{reason}, but these: {names}" if names.isprintable() and names else reason
 
 
 def _next_cells(reader: Iterator[list[str]]) -> list[str] | csv.Error | None:
-    """The cells of the next row, what the reader has against it, or None at the end."""
+    """The cells of the next row, or the reader's error, or None at the end."""
     try:
         return next(reader, None)
     except csv.Error as error:
@@ -269,7 +269,7 @@ def _next_cells(reader: Iterator[list[str]]) -> list[str] | csv.Error | None:
 
 def _cells_by_name(header: Sequence[str], cells: Sequence[str]) -> Mapping[str, str]:
     return {
-        name: cell[1:] if cell[0] == _GUARD and _is_marked(cell) else cell
+        name: cell[1:] if cell[0] == _ESCAPE and _is_escaped(cell) else cell
         for name, cell in zip(header, cells, strict=True)
         if cell
     }

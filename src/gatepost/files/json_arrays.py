@@ -1,4 +1,4 @@
-"""Cuts the array inside a JSON document into rows: a document of any size in little memory."""
+"""Reads the rows of an array inside a JSON document of any size, in little memory."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def _brackets(depth: int) -> bytes:
     return rb"[{\[](?:" + inside + rb")*+[}\]]"
 
 
-# Nearly every row is no deeper: one look finds its end.
+# Nearly every row is this shallow: one match finds its end.
 _SHALLOW = re.compile(_brackets(5), re.DOTALL)
 
 _SIGNS = (b"[", b"]", b"{", b"}", b",", b":")
@@ -40,8 +40,8 @@ _TOO_WIDE = f"cannot be read any further: something in it has more than {LONGEST
 def json_items(content: Content, path: str, *, needs_array: bool = True) -> Iterator[Row]:
     """The objects at `path`, such as `users.item`; raises `BrokenFile`.
 
-    A mistake inside of an object spoils that one only. Where it is none but the brackets that are
-    wrong, nothing tells where the next object would begin, and the rows end there.
+    A syntax error inside an object makes only that one unreadable. If brackets do not match, the
+    beginning of the next object is unknown, and the rows end there.
     """
     document = _Document(_Cursor(content), path)
     yield from document.rows()
@@ -50,7 +50,7 @@ def json_items(content: Content, path: str, *, needs_array: bool = True) -> Iter
 
 
 class _Expected(Enum):
-    """What may come next."""
+    """What the syntax allows next."""
 
     VALUE = auto()
     FIRST_VALUE = auto()
@@ -64,7 +64,7 @@ _VALUES = (_Expected.VALUE, _Expected.FIRST_VALUE)
 
 
 class _Document:
-    """Where in the document one is: the names of what is open, outermost first."""
+    """A position in the document: the names of the open objects and arrays, outermost first."""
 
     def __init__(self, cursor: "_Cursor", path: str) -> None:
         self._cursor = cursor
@@ -73,7 +73,7 @@ class _Document:
         self.has_array = False
 
     def rows(self) -> Iterator[Row]:
-        """All that is in such arrays, also where another document with one follows."""
+        """The items of all such arrays, also of documents that follow the first."""
         yield from self._rows_of_one()
         while not self._cursor.is_at_the_end():
             had_array, self.has_array = self.has_array, False
@@ -94,12 +94,12 @@ class _Document:
 
     def _has_row_next(self, expected: _Expected) -> bool:
         self.has_array = True
-        if expected is _Expected.MORE:  # rows go on, though a comma may be missing between them
+        if expected is _Expected.MORE:  # a missing comma between rows is tolerated
             return self._cursor.is_next(b"{")
         return not self._cursor.is_next(b"]")
 
     def _step(self, expected: _Expected, token: bytes) -> _Expected:
-        """Go past a token outside of the rows."""
+        """Consume a token outside the rows."""
         following = None
         if token in (b"]", b"}"):
             following = self._close(expected, token)
@@ -143,7 +143,7 @@ def _text(token: bytes) -> str:
 
 
 class _Cursor:
-    """A place in the content, with as much of it at hand as is needed."""
+    """A position in the content, with a buffer of what follows."""
 
     def __init__(self, content: Content) -> None:
         self._pieces = content.pieces()
@@ -151,12 +151,12 @@ class _Cursor:
         self._at = 0
 
     def token(self) -> bytes:
-        """The next sign, string or word."""
+        """The next bracket, separator, string or word."""
         while True:
             found = _TOKEN.match(self._text, self._at)
             if found is not None and found.end() < len(self._text):
                 break
-            if not self._read_on():
+            if not self._fill():
                 break
         if found is None:
             raise BrokenFile(_NOT_WHOLE)
@@ -164,7 +164,7 @@ class _Cursor:
         return found[1]
 
     def value(self) -> bytes:
-        """The whole of the next value: to the bracket that closes it, whatever is in it."""
+        """The text of the next value, up to its closing bracket; its content is not checked."""
         if not (self.is_next(b"{") or self.is_next(b"[")):
             token = self.token()
             if token in _SIGNS:
@@ -177,14 +177,14 @@ class _Cursor:
         return self._deep_value()
 
     def _deep_value(self) -> bytes:
-        """The whole of a value of any depth, or one that is not all at hand."""
+        """The text of a value of any depth, which may reach beyond the buffer."""
         depth, end = 0, self._at
         while True:
             found = _TO_A_BRACKET.match(self._text, end)
             end = end if found is None else found.end()
             if end == len(self._text) or self._text[end] == _QUOTE:
                 end -= self._at
-                if not self._read_on():
+                if not self._fill():
                     raise BrokenFile(_NOT_WHOLE)
                 continue
             depth += 1 if self._text[end] in _OPENING else -1
@@ -194,23 +194,23 @@ class _Cursor:
                 return value
 
     def is_next(self, sign: bytes) -> bool:
-        """Whether this is what comes after white space."""
-        self._pass_space()
+        """Whether `sign` comes next, after whitespace."""
+        self._skip_space()
         return self._text.startswith(sign, self._at)
 
     def is_at_the_end(self) -> bool:
-        self._pass_space()
+        self._skip_space()
         return self._at == len(self._text)
 
-    def _pass_space(self) -> None:
+    def _skip_space(self) -> None:
         while True:
             found = _SPACE.match(self._text, self._at)
             self._at = self._at if found is None else found.end()
-            if self._at < len(self._text) or not self._read_on():
+            if self._at < len(self._text) or not self._fill():
                 return
 
-    def _read_on(self) -> bool:
-        """Have more at hand, which begins with what is not dealt with; False at the end."""
+    def _fill(self) -> bool:
+        """Add a piece to what is left of the buffer; False at the end."""
         if len(self._text) - self._at > LONGEST_PIECE:
             raise BrokenFile(_TOO_WIDE)
         piece = next(self._pieces, None)

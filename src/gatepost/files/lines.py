@@ -1,4 +1,4 @@
-"""Cuts a file into lines, and lines of JSON into rows: one broken line spoils no other."""
+"""Reads lines, and rows of JSON Lines: an invalid line does not affect the others."""
 
 import json
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from gatepost.files.rows import (
     LONGEST_ROW,
     TOO_LONG,
     BrokenFile,
-    Fault,
     Row,
+    RowFault,
     UnreadableRow,
-    shown,
+    decode_any,
 )
 
 _ADDRESS = b'"email"'
@@ -22,16 +22,16 @@ _NO_LINES = f"cannot be read any further: a line in it has more than {LONGEST_PI
 
 
 def json_lines(content: Content) -> Iterator[Row]:
-    """A JSON object a line; empty lines are passed over. Raises `BrokenFile`."""
+    """One JSON object per line; empty lines are skipped. Raises `BrokenFile`."""
     for line in lines_of(content):
         if line and not line.isspace():
             yield row_of(line)
 
 
 def lines_of(content: Content) -> Iterator[bytes]:
-    """Lines without their ends: line feeds, or carriage returns where there are no others.
+    """Lines without their line feeds, or carriage returns in a file that has no line feeds.
 
-    Raises `BrokenFile` where the file breaks off, or a line does not end.
+    Raises `BrokenFile` if the file breaks off, or a line is too long for a file of rows.
     """
     end = b"\r" if b"\r" in content.beginning and b"\n" not in content.beginning else b"\n"
     rest = b""
@@ -45,21 +45,21 @@ def lines_of(content: Content) -> Iterator[bytes]:
 
 
 def row_of(text: bytes) -> Row:
-    """The JSON object that a text is."""
+    """The JSON object in a text."""
     if len(text) >= LONGEST_ROW:
-        return UnreadableRow(Fault.TOO_LONG, TOO_LONG, shown(text))
+        return UnreadableRow(RowFault.TOO_LONG, TOO_LONG, decode_any(text))
     try:
         value = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
-        return UnreadableRow(Fault.UNREADABLE, "It is no JSON in UTF-8", shown(text))
+        return UnreadableRow(RowFault.UNREADABLE, "It is no JSON in UTF-8", decode_any(text))
     if type(value) is not dict:
-        return UnreadableRow(Fault.UNREADABLE, "It is no JSON object", shown(text))
-    if text.count(_ADDRESS) > 1 and _names_one_twice(text):
-        return UnreadableRow(Fault.UNREADABLE, "It names a column twice", shown(text))
+        return UnreadableRow(RowFault.UNREADABLE, "It is no JSON object", decode_any(text))
+    if text.count(_ADDRESS) > 1 and _has_duplicate_names(text):
+        return UnreadableRow(RowFault.UNREADABLE, "It names a column twice", decode_any(text))
     return value
 
 
-def _names_one_twice(text: bytes) -> bool:
-    """Whether a JSON object has two members of one name: they may be two rows run into one."""
+def _has_duplicate_names(text: bytes) -> bool:
+    """Whether a JSON object has two members of one name: it may be two rows in one."""
     members = json.loads(text, object_pairs_hook=list)
     return len(dict(members)) < len(members)

@@ -1,4 +1,4 @@
-"""The file of rows that were refused: for its owner's eyes only, since it repeats them whole."""
+"""The file of refused rows, which only its owner can read: it repeats the rows."""
 
 import json
 import os
@@ -10,26 +10,26 @@ _OWNER_ONLY = 0o600
 
 
 class RejectsFile:
-    """A JSON object a line, made when there is a first one.
+    """JSON Lines, created with the first entry.
 
-    Whoever keeps its size beside their own progress can go back to it: `write` cuts off what was
-    written after.
+    An import stores the size with its progress, and `write` truncates to it: entries of a batch
+    that was not committed are overwritten.
     """
 
     def __init__(self, path: Path) -> None:
-        """Take where the file is to be; nothing is opened yet."""
+        """Take the path; nothing is opened yet."""
         self.path = path
 
     @property
     def size(self) -> int:
-        """In bytes; 0 where there is no file."""
+        """The size in bytes; 0 if there is no file."""
         try:
             return self.path.lstat().st_size
         except FileNotFoundError:
             return 0
 
     def write(self, after: int, entries: Iterable[Mapping[str, Any]]) -> int:
-        """Leave `after` bytes and add the entries, safe on the disk; returns the new size."""
+        """Truncate to `after` bytes, append the entries, sync, and return the new size."""
         written = b"".join(
             json.dumps(entry, ensure_ascii=False, default=str).encode(errors="backslashreplace")
             + b"\n"

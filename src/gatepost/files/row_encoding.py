@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from gatepost.files.csv_files import escape_formulas
+from gatepost.files.csv_files import escape_formula
 from gatepost.files.formats import Format
 
 EncodeRows: TypeAlias = Callable[[Sequence[Sequence[Any]]], bytes]
@@ -45,7 +45,7 @@ def _csv_encoder(*, escapes: bool) -> EncodeRows:
             case bool():
                 return "true" if value else "false"
             case str():
-                return escape_formulas(value) if escapes else value
+                return escape_formula(value) if escapes else value
             case _:
                 return str(_plain(value))
 

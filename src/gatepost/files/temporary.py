@@ -1,4 +1,4 @@
-"""Where there is room for files that nobody keeps: a folder on a disk, memory, or nowhere."""
+"""Temporary folders: on a disk, else in memory, else none."""
 
 import fcntl
 import os
@@ -13,12 +13,12 @@ from typing import BinaryIO
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - a name of its own is made in it, as in any such folder
 
 _CLAIM = "claim"
-"""The file in a folder that its process keeps locked."""
+"""The file in each folder that is locked by its process."""
 
 
 @cache
 def has_temporary_folder() -> bool:
-    """Whether files that SQLite makes for a while have a place; `TMPDIR` names one."""
+    """Whether there is a place for SQLite's temporary files, such as `TMPDIR`."""
     try:
         tempfile.gettempdir()
     except OSError:
@@ -28,9 +28,9 @@ def has_temporary_folder() -> bool:
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path | None]:
-    """A new folder, gone when the block ends; None where nothing can be written anywhere.
+    """A new folder, deleted when the block ends; None if no place is writable.
 
-    Those of the same prefix go, too, whose processes were killed.
+    Also deletes folders of the same prefix whose processes were killed.
     """
     made = _make(prefix)
     if made is None:
@@ -39,7 +39,7 @@ def temporary_folder(prefix: str) -> Iterator[Path | None]:
     with made as name:
         folder = Path(name)
         claim = _claim(folder)
-        _delete_forsaken(folder.parent, prefix)
+        _delete_abandoned(folder.parent, prefix)
         try:
             yield folder
         finally:
@@ -48,7 +48,7 @@ def temporary_folder(prefix: str) -> Iterator[Path | None]:
 
 
 def _claim(folder: Path) -> BinaryIO | None:
-    """Lock a file in a folder until this process ends, however it ends; None where nobody can."""
+    """Lock a file in a folder until this process ends, however it ends; None if that fails."""
     new = folder / f"{_CLAIM}.new"
     try:
         claim = new.open("wb")
@@ -56,15 +56,15 @@ def _claim(folder: Path) -> BinaryIO | None:
         return None
     try:
         fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        new.rename(folder / _CLAIM)  # by this name nobody sees it without the lock
+        new.rename(folder / _CLAIM)  # so that the file never has this name without the lock
     except OSError:
         claim.close()
         return None
     return claim
 
 
-def _delete_forsaken(place: Path, prefix: str) -> None:
-    """Delete the folders of this user's processes that were killed, and so left them behind."""
+def _delete_abandoned(place: Path, prefix: str) -> None:
+    """Delete the folders of this user's processes that were killed."""
     for folder in place.glob(f"{prefix}*"):
         with suppress(OSError):
             if folder.lstat().st_uid != os.geteuid() or folder.is_symlink():

@@ -1,4 +1,4 @@
-"""Times as other systems' files and tables write them, also those that no calendar has."""
+"""Reads times as other systems write them, including infinity and years out of range."""
 
 import re
 from datetime import UTC, date, datetime, time
@@ -6,19 +6,19 @@ from datetime import UTC, date, datetime, time
 INFINITE_PAST = datetime.min.replace(tzinfo=UTC)
 INFINITE_FUTURE = datetime.max.replace(tzinfo=UTC)
 
-# PostgreSQL's two, and its years that Python's calendar does not reach.
+# PostgreSQL's infinities, and its years that `datetime` cannot hold.
 _FUTURE = re.compile(r"\+?infinity|\+?\d{5,}-\d\d-\d\d.*", re.ASCII | re.IGNORECASE)
 _PAST = re.compile(r"-infinity|.*\d BC|-\d{4,}-\d\d-\d\d.*", re.ASCII | re.IGNORECASE)
 
-# MySQL writes zeros where there is no date.
+# MySQL's zero dates.
 _NO_DATE = re.compile(r"\d{4}-(?:00-\d\d|\d\d-00)\b.*", re.ASCII)
 
 
 def read_time(value: str | date) -> datetime | None:
-    """The time that a text in ISO 8601 or a database's value is; one without a zone is in UTC.
+    """A time from ISO 8601 or from a database's value; without a zone it is in UTC.
 
-    `INFINITE_PAST` and `INFINITE_FUTURE` stand for infinity and for all that lies beyond the
-    calendar; a date of zeros is None. Raises `ValueError`.
+    Infinity and years out of range become `INFINITE_PAST` or `INFINITE_FUTURE`; a zero date is
+    None. Raises `ValueError`.
     """
     if isinstance(value, str):
         value = value.strip()
@@ -35,8 +35,8 @@ def read_time(value: str | date) -> datetime | None:
 
 
 def is_infinite(moment: datetime) -> bool:
-    """Whether it stands for no moment: infinity, or the first moment that a calendar can write.
+    """Whether a time is infinite, or the first of the calendar.
 
-    Systems whose times cannot be null keep the latter where there is none.
+    Systems whose times cannot be null store the latter for None.
     """
     return moment in {INFINITE_PAST, INFINITE_FUTURE}

@@ -21,7 +21,7 @@ from gatepost.files.rows import (
     peek,
 )
 
-_CSV = CsvForm(is_address="email".__eq__)
+_CSV = CsvForm(is_email_column="email".__eq__)
 _ARRAY_OF_OBJECTS = re.compile(rb"\s*\[\s*[{\]]")
 
 

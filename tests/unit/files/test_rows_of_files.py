@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatepost.files.content import Content, open_content
-from gatepost.files.csv_files import CsvForm, csv_rows, escape_formulas
+from gatepost.files.csv_files import CsvForm, csv_rows, escape_formula
 from gatepost.files.json_arrays import json_items
 from gatepost.files.lines import json_lines
 from gatepost.files.rows import (
@@ -25,7 +25,7 @@ from gatepost.files.rows import (
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
-FORM = CsvForm(is_address={"a", "email"}.__contains__)
+FORM = CsvForm(is_email_column={"a", "email"}.__contains__)
 
 
 def rows_of_csv(content: bytes) -> list[Row]:
@@ -66,7 +66,7 @@ def could_hide_a_row(row: list[str]) -> bool:
 def test_guarded_cells_are_read_as_they_were(rows: list[list[str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(
-        [["a", "b"], *([escape_formulas(cell) for cell in row] for row in rows)]
+        [["a", "b"], *([escape_formula(cell) for cell in row] for row in rows)]
     )
     read = rows_of_csv(text.getvalue().encode())
     assert read == [{"a": first, "b": second} for first, second in rows]
@@ -80,7 +80,7 @@ def test_a_cell_with_a_line_that_could_be_a_row_is_told_in_full() -> None:
 
 @given(CELLS)
 def test_no_guarded_cell_begins_as_a_formula_does(cell: str) -> None:
-    assert escape_formulas(cell)[0] not in "=+-@\t\r"
+    assert escape_formula(cell)[0] not in "=+-@\t\r"
 
 
 @given(st.binary(max_size=200).filter(lambda junk: not junk.startswith(b"\x1f\x8b")))  # gzip
@@ -308,7 +308,7 @@ def test_arrays_one_behind_the_other_are_read() -> None:
     ],
 )
 def test_no_cell_of_a_row_is_told_where_columns_are_not_named(line: str, reason: str) -> None:
-    form = CsvForm(is_address="email".__eq__)
+    form = CsvForm(is_email_column="email".__eq__)
     with pytest.raises(BrokenFile) as broken:
         next(csv_rows(Content(io.BytesIO(line.encode())), form))
     assert reason in str(broken.value)

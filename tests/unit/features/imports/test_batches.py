@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gatepost.features.imports import batches
 from gatepost.features.imports.batches import Batch, RowSource
 from gatepost.features.imports.native_format import COLUMNS, read_native_rows
-from gatepost.files.rows import Fault, Row, UnreadableRow
+from gatepost.files.rows import Row, RowFault, UnreadableRow
 from tests.cli.transfers import HASH
 from tests.unit.features.imports.test_columns import VALIDATOR
 
@@ -23,7 +23,7 @@ KINDS: Mapping[str, Mapping[str, Any] | UnreadableRow] = {
     "empty": {"password": ""},
     "both": {**PASSWORD, "password_hash": HASH},
     "no text": {"password": 7},
-    "unreadable": UnreadableRow(Fault.UNREADABLE, "It is no JSON object", "["),
+    "unreadable": UnreadableRow(RowFault.UNREADABLE, "It is no JSON object", "["),
 }
 GOOD = ("none", "plain", "hashed", "empty")
 
