@@ -17,10 +17,11 @@ from gatepost.app import assemble, routes_at_mount, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
 from gatepost.errors import Problem
-from gatepost.features.accounts.dependencies import get_user
+from gatepost.features.accounts.dependencies import find_user
 from gatepost.features.accounts.schemas import User
+from gatepost.features.callers.authenticators import find_credential
 from gatepost.features.callers.cache import CachedCaller
-from gatepost.features.callers.dependencies import STAND_IN, get_principal, password_form
+from gatepost.features.callers.dependencies import STAND_IN, CallerDependency, find_principal
 from gatepost.features.callers.errors import NotAuthenticated, PermissionDenied
 from gatepost.features.callers.permissions import Requirement, deny, is_allowed, one_of
 from gatepost.features.callers.principal import Principal
@@ -67,20 +68,27 @@ class Gatepost:
         return self._runtime
 
     async def principal(self, connection: HTTPConnection) -> Principal:
-        """Who is calling. Raises `NotAuthenticated`, `InvalidToken` or `CsrfRejected`."""
+        """The caller. Raises `NotAuthenticated`, `InvalidToken` or `CsrfRejected`."""
+        cached = self._find_cached(connection)
+        if cached is not None:
+            return cached.principal
         with self._asking(connection) as request:
             stand_in = await self._stand_in(connection, wants_user=False)
             if stand_in is not None:
                 return _somebody(stand_in.principal())
-            return await get_principal(request, self.runtime, None)
+            return await find_principal(request, self.runtime)
 
     async def user(self, connection: HTTPConnection) -> User:
         """The user who is calling. Raises as `principal` does."""
+        cached = self._find_cached(connection)
+        if cached is not None and cached.user is not None:
+            user: User = cached.user
+            return user
         with self._asking(connection) as request:
             stand_in = await self._stand_in(connection, wants_user=True)
             if stand_in is not None:
                 return _somebody(await stand_in.user(self._runtime))
-            return await get_user(request, self.runtime, None)
+            return await find_user(request, self.runtime)
 
     async def optional_principal(self, connection: HTTPConnection) -> Principal | None:
         """Who is calling; None where no credential came. Raises for a bad one, as `principal`."""
@@ -108,6 +116,17 @@ class Gatepost:
 
         return check_role
 
+    def _find_cached(self, connection: HTTPConnection) -> CachedCaller | None:
+        """The caller, if they sent a good bearer token and are cached; None says nothing yet."""
+        runtime = self._runtime
+        if runtime is None or self._may_be_replaced(connection):
+            return None
+        try:
+            credential = find_credential(connection.scope, runtime)
+            return None if credential.is_ambient else credential.find_cached(runtime)
+        except Problem:
+            return None  # refused in the long way, which knows how to answer
+
     async def _with_right(self, connection: HTTPConnection, needed: Requirement) -> Principal:
         principal = await self.principal(connection)
         if not is_allowed(principal, needed):
@@ -124,10 +143,13 @@ class Gatepost:
             await deny(work, principal)
 
     async def _stand_in(self, connection: HTTPConnection, *, wants_user: bool) -> StandIn | None:
-        own = getattr(connection.scope.get("app"), "dependency_overrides", None)
-        if not own and not self._host.dependency_overrides:
+        if not self._may_be_replaced(connection):
             return None
         return await find_stand_in(connection, self._host, self._replaced(), wants_user=wants_user)
+
+    def _may_be_replaced(self, connection: HTTPConnection) -> bool:
+        own = getattr(connection.scope.get("app"), "dependency_overrides", None)
+        return bool(own or self._host.dependency_overrides)
 
     async def _caller_of_stand_in(self, request: Request) -> CachedCaller | None:
         try:
@@ -316,40 +338,43 @@ def _installed(connection: HTTPConnection) -> Gatepost:
     return gatepost
 
 
-_Documented = Annotated[str | None, Depends(password_form)]
-
-
-async def current_principal(connection: HTTPConnection, _: _Documented = None) -> Principal:
-    """Who is calling the host's route."""
+async def _find_principal(connection: HTTPConnection) -> Principal:
     return await _installed(connection).principal(connection)
 
 
-async def current_user(connection: HTTPConnection, _: _Documented = None) -> User:
-    """The user who is calling the host's route."""
+async def _find_user(connection: HTTPConnection) -> User:
     return await _installed(connection).user(connection)
 
 
-async def optional_principal(connection: HTTPConnection, _: _Documented = None) -> Principal | None:
-    """Who is calling the host's route; None where no credential came. A bad one is refused."""
+async def _find_optional_principal(connection: HTTPConnection) -> Principal | None:
     return await _installed(connection).optional_principal(connection)
 
 
-async def optional_user(connection: HTTPConnection, _: _Documented = None) -> User | None:
-    """The user who is calling the host's route; None where no credential came, as above."""
+async def _find_optional_user(connection: HTTPConnection) -> User | None:
     return await _installed(connection).optional_user(connection)
 
 
-def require_role(*roles: Role | str) -> Callable[..., Awaitable[Principal]]:
+current_principal = CallerDependency(_find_principal)
+"""The caller of the host's route."""
+current_user = CallerDependency(_find_user)
+"""The user who is calling the host's route."""
+optional_principal = CallerDependency(_find_optional_principal)
+"""The caller; None where no credential came. A bad one is refused."""
+optional_user = CallerDependency(_find_optional_user)
+"""The user; None where no credential came. A bad one is refused."""
+
+
+def require_role(*roles: Role | str) -> CallerDependency[Principal]:
     """A dependency for the host's routes: `Depends(require_role("admin"))`.
 
     Raises `ValueError`, when the route is made, for a role that there is not, and for none at all.
     """
     needed = one_of(roles)
 
-    async def check_role(connection: HTTPConnection, _: _Documented = None) -> Principal:
+    async def find_allowed(connection: HTTPConnection) -> Principal:
         return await _installed(connection)._with_right(connection, needed)  # noqa: SLF001 - this module's own class
 
-    return check_role
+    return CallerDependency(find_allowed)
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]

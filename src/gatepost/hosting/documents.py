@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gatepost.features.callers.dependencies import password_form
+from gatepost.features.callers.dependencies import SCHEME_NAME
 from gatepost.settings import Settings
 from gatepost.web.addresses import mount_of
 from gatepost.web.openapi import ACCESS_BY_COOKIE
@@ -75,10 +75,9 @@ class _Description:
     def __call__(self) -> dict[str, Any]:
         document = self._describe()
         schemes = document.get("components", {}).get("securitySchemes", {})
-        name = password_form.scheme_name
-        scheme = schemes.get(name, {})
+        scheme = schemes.get(SCHEME_NAME, {})
         if "flows" in scheme and self._takes_bearer:
             scheme["flows"]["password"]["tokenUrl"] = self._login
         elif "flows" in scheme:
-            schemes[name] = {**ACCESS_BY_COOKIE}
+            schemes[SCHEME_NAME] = {**ACCESS_BY_COOKIE}
         return document

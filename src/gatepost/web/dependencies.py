@@ -46,16 +46,10 @@ def _user_agent(scope: Scope) -> str | None:
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 
 
-async def get_origin(request: Request, runtime: CurrentRuntime) -> Origin:
-    return origin_of(request.scope, runtime.settings)
-
-
-CurrentOrigin = Annotated[Origin, Depends(get_origin)]
-
-
-async def open_work(
-    request: Request, runtime: CurrentRuntime, origin: CurrentOrigin
-) -> AsyncIterator[Work]:
+async def open_work(request: Request) -> AsyncIterator[Work]:
+    # Asks for no other dependency: FastAPI would solve each of them for every request.
+    runtime = runtime_of(request.scope)
+    origin = origin_of(request.scope, runtime.settings)
     async with begin_work(runtime, origin, writes=request.method not in READING_METHODS) as work:
         yield work
 

@@ -10,16 +10,16 @@ from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.identity import SearchInput, beginning_of_key
 from gatepost.features.accounts.schemas import User, UserRead
 from gatepost.features.callers.cache import CachedCaller
-from gatepost.features.callers.dependencies import find_caller, password_form
+from gatepost.features.callers.dependencies import CallerDependency, find_caller
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.roles import Role
-from gatepost.web.dependencies import CurrentRuntime, origin_of
+from gatepost.runtime import Runtime
+from gatepost.web.dependencies import origin_of
+from gatepost.web.runtimes import runtime_of
 from gatepost.work import Work, begin_work
 
 
-async def get_user(
-    request: Request, runtime: CurrentRuntime, _: Annotated[str | None, Depends(password_form)]
-) -> User:
+async def find_user(request: Request, runtime: Runtime) -> User:
     """The user who is calling. Raises as `find_caller` does."""
     caller, _is_ambient = await find_caller(request, runtime, _read_user)
     if caller.user is None:
@@ -40,7 +40,11 @@ async def _read_user(work: Work, caller: CachedCaller) -> None:
     caller.user, caller.rendered = user, user.model_dump_json().encode()
 
 
-CurrentUser = Annotated[User, Depends(get_user, scope="function")]
+async def _find_user(request: Request) -> User:
+    return await find_user(request, runtime_of(request.scope))
+
+
+CurrentUser = Annotated[User, Depends(CallerDependency(_find_user), scope="function")]
 
 
 async def get_user_filter(

@@ -9,17 +9,16 @@ from gatepost.features.auth.registration import refuse_if_closed
 from gatepost.features.callers.dependencies import find_caller
 from gatepost.features.callers.errors import NotAuthenticated
 from gatepost.features.callers.principal import Principal
-from gatepost.web.dependencies import CurrentRuntime, RequestWork
+from gatepost.web.dependencies import RequestWork
 
 
-async def find_registrar(
-    request: Request, runtime: CurrentRuntime, work: RequestWork
-) -> Principal | None:
+async def find_registrar(request: Request, work: RequestWork) -> Principal | None:
     """The admin who is calling, where registration is closed; None where it is open.
 
     Raises `RegistrationClosed` for all others where it is closed, and as `find_caller` does for
     credentials that are no good.
     """
+    runtime = work.runtime
     if runtime.settings.registration_open:
         return None
     await work.commit_and_release()  # nobody needs two connections at a time

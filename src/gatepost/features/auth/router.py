@@ -1,6 +1,6 @@
 """Registering, logging in, staying logged in, logging out."""
 
-from fastapi import APIRouter, Depends, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken
 from gatepost.features.accounts.schemas import Message, UserRead
@@ -26,7 +26,7 @@ from gatepost.features.auth.transports import (
     transports_for,
 )
 from gatepost.features.callers.authenticators import find_credential
-from gatepost.features.callers.dependencies import CurrentPrincipal, password_form
+from gatepost.features.callers.dependencies import CurrentPrincipal, SendsCredential
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.idempotency.routing import Once, OnceRoute
 from gatepost.features.sessions import service as sessions
@@ -166,7 +166,7 @@ router.add_api_route(
     log_out,
     methods=["POST"],
     route_class_override=LeavingRoute,
-    dependencies=[Depends(password_form)],  # for the OpenAPI document
+    dependencies=[SendsCredential],
     responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
@@ -10,29 +10,45 @@ from starlette.requests import HTTPConnection
 
 from gatepost.features.callers.authenticators import find_credential
 from gatepost.features.callers.cache import CachedCaller, cache_of
-from gatepost.features.callers.permissions import ADMINS, MODERATORS, Requirement, require
+from gatepost.features.callers.permissions import (
+    ADMINS,
+    MODERATORS,
+    Requirement,
+    deny,
+    is_allowed,
+)
 from gatepost.features.callers.principal import Principal
 from gatepost.runtime import Runtime
 from gatepost.web.csrf import refuse_cross_site
-from gatepost.web.dependencies import CurrentRuntime, RequestWork, origin_of
+from gatepost.web.dependencies import origin_of
+from gatepost.web.runtimes import runtime_of
 from gatepost.work import Work, begin_work
 
+T = TypeVar("T")
 
-# For the OpenAPI document: Swagger UI's Authorize button logs in with the password form.
-# `web.openapi` puts in where. A host's own scheme of this class goes by the class's name.
-# The authenticators read what is sent, whatever connection it comes by.
-class _PasswordForm(OAuth2PasswordBearer):
-    async def __call__(self, _: HTTPConnection) -> None:
-        return None
+SCHEME_NAME: Final = "GatepostLogin"
 
-
-password_form = _PasswordForm(tokenUrl="auth/login", scheme_name="GatepostLogin")
-
-STAND_IN = "gatepost.stand_in"
+STAND_IN: Final = "gatepost.stand_in"
 """Key in the scope of an async function that a host's test puts there: it takes the request and
 returns the caller to assume, or None for the real one."""
 
 Reading = Callable[[Work, CachedCaller], Awaitable[None]]
+
+
+class CallerDependency(OAuth2PasswordBearer, Generic[T]):
+    """A dependency that returns what `find` does, and is a security scheme in the document.
+
+    One instead of two: FastAPI takes its time for each. Swagger UI's Authorize button logs in with
+    the password form; `web.openapi` puts in where. A host's own scheme of this kind goes by the
+    name of its class, so ours has another.
+    """
+
+    def __init__(self, find: Callable[[Any], Awaitable[T]]) -> None:
+        super().__init__(tokenUrl="auth/login", scheme_name=SCHEME_NAME)
+        self._find = find
+
+    async def __call__(self, connection: HTTPConnection) -> T:  # type: ignore[override] # nothing of FastAPI calls it by its base
+        return await self._find(connection)
 
 
 async def find_caller(
@@ -62,29 +78,40 @@ async def find_caller(
     return caller, credential.is_ambient
 
 
-async def get_principal(
-    request: Request, runtime: CurrentRuntime, _: Annotated[str | None, Depends(password_form)]
-) -> Principal:
-    """The caller. Raises as `find_caller` does."""
+async def find_principal(request: Request, runtime: Runtime) -> Principal:
+    """The caller's principal. Raises as `find_caller` does."""
     caller, is_ambient = await find_caller(request, runtime)
     return replace(caller.principal, by_cookie=True) if is_ambient else caller.principal
 
 
-CurrentPrincipal = Annotated[Principal, Depends(get_principal, scope="function")]
+async def _find_principal(request: Request) -> Principal:
+    return await find_principal(request, runtime_of(request.scope))
 
 
-def requiring(needed: Requirement) -> Callable[..., Awaitable[Principal]]:
-    """A dependency that returns the caller if they are allowed this; else `PermissionDenied`.
+def requiring(needed: Requirement) -> CallerDependency[Principal]:
+    """A dependency that returns the caller's principal, or raises `PermissionDenied`."""
 
-    `Depends(requiring(ADMINS), scope="function")`.
-    """
-
-    async def check(work: RequestWork, principal: CurrentPrincipal) -> Principal:
-        await require(work, principal, needed)
+    async def find_allowed(request: Request) -> Principal:
+        runtime = runtime_of(request.scope)
+        principal = await find_principal(request, runtime)
+        if not is_allowed(principal, needed):
+            origin = origin_of(request.scope, runtime.settings)
+            async with begin_work(runtime, origin, writes=False) as work:
+                await deny(work, principal)
         return principal
 
-    return check
+    return CallerDependency(find_allowed)
 
 
+async def _find_nothing(_: Request) -> None:
+    return None
+
+
+CurrentPrincipal = Annotated[
+    Principal, Depends(CallerDependency(_find_principal), scope="function")
+]
 ModeratorPrincipal = Annotated[Principal, Depends(requiring(MODERATORS), scope="function")]
 AdminPrincipal = Annotated[Principal, Depends(requiring(ADMINS), scope="function")]
+
+SendsCredential = Depends(CallerDependency(_find_nothing))
+"""Documents a route that finds the credential itself."""
