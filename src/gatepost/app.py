@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from gatepost.clock import Clock
 from gatepost.features import FEATURES
 from gatepost.hooks import Hooks
-from gatepost.manifest import Mount, load_all
+from gatepost.manifest import Mount, interface_of, load_all
 from gatepost.observability.sampling import keep_sampling
 from gatepost.purging import run_purger
 from gatepost.runtime import Runtime, start_runtime
@@ -105,6 +105,7 @@ def authenticators() -> tuple[Any, ...]:
 
 def assemble(settings: Settings) -> FastAPI:
     """The application without its lifespan: `app.state.gatepost` has to be set before it serves."""
+    interface = interface_of(FEATURES)
     kind = TracedService if settings.tracing_enabled else FastAPI
     app = kind(
         title=settings.project_name,
@@ -112,15 +113,16 @@ def assemble(settings: Settings) -> FastAPI:
         openapi_url=None,  # `web.documentation` serves it, as it is from where we are mounted
         docs_url=None,
         redoc_url=None,
-        middleware=middleware_stack(settings),
+        middleware=middleware_stack(settings, interface),
         redirect_slashes=False,
         **telemetry_options(settings),
     )
     app.router.routes.extend((RouteIndex(app.router.routes), *_routes(settings.api_v1_str)))
     app.state.auth_folders = tuple(_folders(settings.api_v1_str))
+    app.state.links = interface.links
     app.state.readiness_checks = {"schema": schema_is_current}
     install_problem_handlers(app, settings.auth_schemes)
-    describe(app, settings)
+    describe(app, settings, interface)
     return app
 
 

@@ -10,6 +10,21 @@ from importlib import import_module
 from typing import Any
 
 from gatepost.events import Event
+from gatepost.web.interface import Interface, Link, RequestHeader, Tag
+
+__all__ = [
+    "PACKAGE",
+    "Feature",
+    "Header",
+    "Link",
+    "Mount",
+    "Tag",
+    "events_of",
+    "interface_of",
+    "load_all",
+    "register",
+    "registered",
+]
 
 PACKAGE = "gatepost.features"
 
@@ -33,6 +48,16 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """A request header that a route may declare: see `web.interface.RequestHeader`."""
+
+    name: str
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    refusals: Reference | None = None
+    """A tuple of problems."""
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """One feature: a package in `gatepost.features`, and what it brings."""
 
@@ -48,6 +73,17 @@ class Feature:
     """The module of its events."""
     problems: Reference | None = None
     """The module of its refusals."""
+    tags: tuple[Tag, ...] = ()
+    links: tuple[Link, ...] = ()
+    headers: tuple[Header, ...] = ()
+    form_paths: tuple[str, ...] = ()
+    """How paths end that take the OAuth2 password form."""
+    credential_paths: tuple[str, ...] = ()
+    """How other paths end whose bodies hold a password or a token, and little else."""
+    login_path: str = ""
+    """Where the OAuth2 password grant is, below the API's prefix."""
+    caller_refusals: Reference | None = None
+    """A tuple of the problems that any operation answers with that asks for a caller."""
     chores: tuple[Reference, ...] = ()
     """Background tasks, `(runtime) -> None`, that end soon after `runtime.stopping` is set."""
 
@@ -73,6 +109,29 @@ def events_of(features: Iterable[Feature]) -> Mapping[str, Event]:
     modules = load_all(features, "events")
     found = (each for module in modules for each in vars(module).values())
     return {each.name: each for each in found if isinstance(each, Event)}
+
+
+def interface_of(features: Sequence[Feature]) -> Interface:
+    """What these features bring to HTTP."""
+    return Interface(
+        tags=tuple(tag for each in features for tag in each.tags),
+        links=tuple(link for each in features for link in each.links),
+        request_headers=tuple(
+            RequestHeader(
+                header.name,
+                header.answers,
+                each.load(header.refusals) if header.refusals else (),
+            )
+            for each in features
+            for header in each.headers
+        ),
+        form_paths=tuple(path for each in features for path in each.form_paths),
+        credential_paths=tuple(path for each in features for path in each.credential_paths),
+        login_path=next((each.login_path for each in features if each.login_path), ""),
+        caller_refusals=tuple(
+            kind for kinds in load_all(features, "caller_refusals") for kind in kinds
+        ),
+    )
 
 
 _registered: list[Feature] = []

@@ -23,7 +23,8 @@ def references(feature: Feature) -> Iterator[str]:
     yield from feature.tables
     yield from feature.purges.values()
     yield from feature.chores
-    yield from filter(None, (feature.events, feature.problems))
+    yield from filter(None, (feature.events, feature.problems, feature.caller_refusals))
+    yield from (header.refusals for header in feature.headers if header.refusals)
 
 
 def test_every_folder_is_a_feature_in_the_tuple() -> None:

@@ -1,6 +1,6 @@
 """The service's own address: what this is and where to go, for a program or for a person."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -10,6 +10,7 @@ from gatepost.settings import Settings
 from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import CurrentRuntime
 from gatepost.web.html import Fragment, page, render
+from gatepost.web.interface import Link
 from gatepost.web.routing import BoundedRoute
 from gatepost.web.static_files import static_address
 
@@ -30,20 +31,10 @@ class ServiceInformation(BaseModel):
     name: str
     version: str
     links: dict[str, str] = Field(
-        description="Paths on this host: `health`, `jwks` and, where they are served, `docs`, "
+        description="Paths on this host, such as `health` and, where they are served, `docs`, "
         "`redoc` and `openapi`.",
         examples=[{"health": "/health", "docs": "/docs"}],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One way on from the front page."""
-
-    name: str
-    path: str
-    title: str
-    explanation: str
 
 
 @router.get(
@@ -55,7 +46,7 @@ async def front_page(request: Request, runtime: CurrentRuntime) -> Response:
     """Name, version and links; a page for a client that asks for HTML first, as browsers do."""
     settings = runtime.settings
     mount = mount_of(request.scope)
-    links = _links(settings)
+    links = _links(settings, request.app.state.links)
     if prefers_html(request.headers.get("accept", "")):
         return page(_content(settings, mount, links), POLICY, **_VARIES)
     information = ServiceInformation(
@@ -93,7 +84,7 @@ def _number(text: str) -> float:
         return 0.0
 
 
-def _links(settings: Settings) -> list[Link]:
+def _links(settings: Settings, of_features: Iterable[Link]) -> list[Link]:
     documentation = [
         Link("docs", "/docs", "Try the API", "Swagger UI: log in and send requests by hand."),
         Link("redoc", "/redoc", "Read the API", "Redoc: every route, field and refusal."),
@@ -106,12 +97,7 @@ def _links(settings: Settings) -> list[Link]:
     ]
     always = [
         Link("health", "/health", "Health", "Whether the service and its database work."),
-        Link(
-            "jwks",
-            "/.well-known/jwks.json",
-            "Public keys",
-            "For services that verify access tokens themselves.",
-        ),
+        *of_features,
     ]
     return documentation + always if settings.docs_enabled else always
 

@@ -15,6 +15,7 @@ from gatepost.settings import Settings
 from gatepost.web.cookies import ACCESS_COOKIE
 from gatepost.web.csrf import SAFE_METHODS, CsrfRejected
 from gatepost.web.fastapi_parts import api_routes
+from gatepost.web.interface import Interface, RequestHeader, Tag
 from gatepost.web.middleware.body_limit import PayloadTooLarge, RequestTimeout
 from gatepost.web.middleware.content_type import UnsupportedMediaType
 from gatepost.web.middleware.rate_limit import is_exempt
@@ -46,16 +47,7 @@ Lists are pages: the next one is in the `Link` header (RFC 8288). `HEAD` is answ
 is. Times are UTC.
 """
 
-TAGS: Mapping[str, str] = {
-    "auth": "Register, log in, stay logged in, log out.",
-    "sessions": "The caller's devices.",
-    "profile": "The caller's own account.",
-    "users": "Everybody's accounts, for moderators and admins.",
-    "items": "The caller's items: the example of a protected resource.",
-    "activity": "Who did what: everything for admins, and for users what concerns themselves.",
-    "keys": "The public keys that access tokens are verified with.",
-    SERVICE_TAG: "The service itself: what it is, and whether it works.",
-}
+SERVICE = Tag(SERVICE_TAG, "The service itself: what it is, and whether it works.", place=90)
 
 COOKIE_SCHEME = "AccessCookie"
 ACCESS_BY_COOKIE: Mapping[str, str] = {
@@ -94,17 +86,12 @@ _HEADERS: dict[str, Any] = {
         "description": "Each limit: so many (`q`) in any window of so many seconds (`w`).",
         "schema": {"type": "string"},
     },
-    "Idempotency-Replayed": {
-        "description": "Present where this is the answer to an earlier request of the same key.",
-        "schema": {"type": "string", "const": "true"},
-    },
     "WWW-Authenticate": {
         "description": "How to authenticate (RFC 6750).",
         "schema": {"type": "string"},
     },
 }
 
-_KEY_REFUSALS = ("idempotency_key_invalid", "idempotency_conflict", "idempotency_key_reused")
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _STOCK_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _FIELD_ERROR: dict[str, Any] = {
@@ -115,9 +102,9 @@ _FIELD_ERROR: dict[str, Any] = {
 _CODE = re.compile(r"`(\w+)`: ")
 
 
-def describe(app: FastAPI, settings: Settings) -> None:
+def describe(app: FastAPI, settings: Settings, interface: Interface) -> None:
     """Give `app` our description of its routes, which is made when it is first asked for."""
-    app.openapi = partial(_cached, app, settings)  # type: ignore[method-assign] # FastAPI's own way
+    app.openapi = partial(_cached, app, settings, interface)  # type: ignore[method-assign] # FastAPI's own way
 
 
 def at_mount(document: dict[str, Any], mount: str) -> dict[str, Any]:
@@ -139,13 +126,13 @@ def _at_mount(scheme: dict[str, Any], mount: str) -> dict[str, Any]:
     return {**scheme, "flows": {"password": {**flow, "tokenUrl": mount + flow["tokenUrl"]}}}
 
 
-def _cached(app: FastAPI, settings: Settings) -> dict[str, Any]:
+def _cached(app: FastAPI, settings: Settings, interface: Interface) -> dict[str, Any]:
     if app.openapi_schema is None:
-        app.openapi_schema = _describe(app, settings)
+        app.openapi_schema = _describe(app, settings, interface)
     return app.openapi_schema
 
 
-def _describe(app: FastAPI, settings: Settings) -> dict[str, Any]:
+def _describe(app: FastAPI, settings: Settings, interface: Interface) -> dict[str, Any]:
     document = get_openapi(
         title=settings.project_name,
         version=settings.version,
@@ -154,9 +141,9 @@ def _describe(app: FastAPI, settings: Settings) -> dict[str, Any]:
     )
     components = document.setdefault("components", {})
     _describe_schemas(components.setdefault("schemas", {}))
-    components["headers"] = _HEADERS
+    components["headers"] = {**_HEADERS, **_answers(interface.request_headers)}
     components["examples"] = _problem_examples()
-    _describe_authentication(components.get("securitySchemes", {}), settings)
+    _describe_authentication(components.get("securitySchemes", {}), settings, interface.login_path)
     names = _operation_names(app)
     for path, method, operation in _operations(document):
         operation["operationId"] = names[path, method]
@@ -165,11 +152,17 @@ def _describe(app: FastAPI, settings: Settings) -> dict[str, Any]:
         if not is_exempt(path):
             _add_refusals(operation, [RateLimited])
         _describe_refusals(operation, method, settings)
-        _describe_answers(operation)
+        if "security" in operation:
+            _add_refusals(operation, interface.caller_refusals)
+        sent = [each for each in interface.request_headers if _takes(operation, each)]
+        _add_refusals(operation, (kind for each in sent for kind in each.refusals))
+        _describe_answers(operation, sent)
         _show_refusals(operation, components["examples"])
     used = {tag for _, _, operation in _operations(document) for tag in operation.get("tags", ())}
     document["tags"] = [
-        {"name": name, "description": text} for name, text in TAGS.items() if name in used
+        {"name": each.name, "description": each.description}
+        for each in sorted((*interface.tags, SERVICE), key=lambda tag: tag.place)
+        if each.name in used
     ]
     return document
 
@@ -189,12 +182,12 @@ def _describe_schemas(schemas: dict[str, Any]) -> None:
     schemas["ProblemDetails"] = problem
 
 
-def _describe_authentication(schemes: dict[str, Any], settings: Settings) -> None:
+def _describe_authentication(schemes: dict[str, Any], settings: Settings, login_path: str) -> None:
     for name, scheme in list(schemes.items()):
         if "bearer" not in settings.auth_transports:
             del schemes[name]
         elif "password" in scheme.get("flows", {}):
-            scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}/auth/login"
+            scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}{login_path}"
             scheme["description"] = "Logs in, and sends the access token as a bearer token."
     if "cookie" in settings.auth_transports:
         schemes[COOKIE_SCHEME] = {**ACCESS_BY_COOKIE}
@@ -257,28 +250,24 @@ def _refusals(operation: Operation, method: str, settings: Settings) -> Iterator
         yield ValidationFailed
     if "requestBody" in operation:
         yield from (BadRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType)
-    if _takes_key(operation):
-        yield from _kinds(*_KEY_REFUSALS)
-    if "security" in operation:
-        yield from _kinds("not_authenticated", "invalid_token")
-        if method.upper() not in SAFE_METHODS and "cookie" in settings.auth_transports:
-            yield CsrfRejected
+    changes = "security" in operation and method.upper() not in SAFE_METHODS
+    if changes and "cookie" in settings.auth_transports:
+        yield CsrfRejected
 
 
-def _takes_key(operation: Operation) -> bool:
-    return any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ()))
+def _takes(operation: Operation, header: RequestHeader) -> bool:
+    return any(each["name"] == header.name for each in operation.get("parameters", ()))
 
 
-def _kinds(*codes: str) -> Iterator[type[Problem]]:
-    """The features' own problems, told by their codes."""
-    by_code = {kind.code: kind for kind in problem_kinds()}
-    return (by_code[code] for code in codes if code in by_code)
+def _answers(headers: Iterable[RequestHeader]) -> dict[str, Any]:
+    """The fields that answers may have where one of these is sent, by name."""
+    return {name: dict(field) for each in headers for name, field in each.answers.items()}
 
 
-def _describe_answers(operation: Operation) -> None:
+def _describe_answers(operation: Operation, sent: Iterable[RequestHeader]) -> None:
     is_limited = RateLimited.code in operation["responses"].get("429", {}).get("description", "")
     is_list = any(each["name"] == "cursor" for each in operation.get("parameters", ()))
-    is_once = _takes_key(operation)
+    of_features = _answers(sent)
     for status, response in operation["responses"].items():
         headers = response.setdefault("headers", {})
         is_problem = MEDIA_TYPE in response.get("content", {})
@@ -286,8 +275,8 @@ def _describe_answers(operation: Operation) -> None:
             status, is_list=is_list, is_limited=is_limited, is_problem=is_problem
         ):
             headers[name] = {"$ref": f"#/components/headers/{name}"}
-        if is_once and status.startswith("2"):
-            headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/Idempotency-Replayed"}
+        for name in of_features if status.startswith("2") else ():
+            headers[name] = {"$ref": f"#/components/headers/{name}"}
         if response["description"] == "Successful Response":
             response["description"] = HTTPStatus(int(status)).phrase
 

@@ -1,6 +1,6 @@
 """Accounts: who there is, and what they may change about themselves."""
 
-from gatepost.manifest import Feature, Mount
+from gatepost.manifest import Feature, Mount, Tag
 
 FEATURE = Feature(
     name="accounts",
@@ -12,4 +12,9 @@ FEATURE = Feature(
     tables=("models:User",),
     events="events",
     problems="errors",
+    tags=(
+        Tag("profile", "The caller's own account.", place=30),
+        Tag("users", "Everybody's accounts, for moderators and admins.", place=40),
+    ),
+    credential_paths=("/users", "/users/me", "/users/me/password"),
 )

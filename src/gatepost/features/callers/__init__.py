@@ -2,4 +2,9 @@
 
 from gatepost.manifest import Feature
 
-FEATURE = Feature(name="callers", events="events", problems="errors")
+FEATURE = Feature(
+    name="callers",
+    events="events",
+    problems="errors",
+    caller_refusals="errors:CALLER_REFUSALS",
+)

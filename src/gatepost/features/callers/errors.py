@@ -47,3 +47,7 @@ class PermissionDenied(Problem):
     title = "Your role does not allow this"
     when = "The caller is known, and their role does not allow this."
     remedy = "Ask an admin."
+
+
+CALLER_REFUSALS = (NotAuthenticated, InvalidToken)
+"""What each operation refuses that asks for a caller."""

@@ -27,3 +27,7 @@ class IdempotencyKeyReused(Problem):
     title = "This Idempotency-Key was used for another request"
     when = "The key came within the last 24 hours with another body, to the same address."
     remedy = "Give each thing to be done a key of its own; send the same bytes when trying again."
+
+
+KEY_REFUSALS = (IdempotencyKeyInvalid, IdempotencyConflict, IdempotencyKeyReused)
+"""What each operation refuses that takes a key."""

@@ -1,6 +1,6 @@
 """Sessions: one for each login, with the tokens that belong to it."""
 
-from gatepost.manifest import Feature, Mount
+from gatepost.manifest import Feature, Mount, Tag
 
 FEATURE = Feature(
     name="sessions",
@@ -13,4 +13,5 @@ FEATURE = Feature(
     purges={"sessions": "service:purge"},
     events="events",
     problems="errors",
+    tags=(Tag("sessions", "The caller's devices.", place=20),),
 )

@@ -3,6 +3,7 @@
 from starlette.middleware import Middleware
 
 from gatepost.settings import Settings
+from gatepost.web.interface import Interface
 from gatepost.web.middleware.body_limit import BodyLimit
 from gatepost.web.middleware.content_type import ContentType
 from gatepost.web.middleware.cors import Cors
@@ -11,37 +12,29 @@ from gatepost.web.middleware.rate_limit import RateLimit
 from gatepost.web.middleware.request_context import RequestContext
 from gatepost.web.middleware.security_headers import SecurityHeaders
 
-FORM_PATHS = ("/login", "/users/code")
-"""How the paths end that take the OAuth2 password form; every other takes JSON alone."""
 
-CREDENTIAL_PATHS = (
-    *FORM_PATHS,
-    "/register",
-    "/refresh",
-    "/users",
-    "/users/me",
-    "/users/me/password",
-    "/update",
-)
-"""How the paths end whose bodies hold a password or a token, and little else."""
-
-
-def middleware_stack(settings: Settings) -> list[Middleware]:
+def middleware_stack(settings: Settings, interface: Interface) -> list[Middleware]:
+    """The stack for an application to which the features bring this."""
+    exposed = tuple(name for each in interface.request_headers for name in each.answers)
     return [
-        Middleware(RequestContext, settings=settings),
+        Middleware(RequestContext, settings=settings, exposed_headers=exposed),
         Middleware(SecurityHeaders, strict_transport_security=settings.strict_transport_security),
         Middleware(
             Cors,
             allowed_origins=settings.allowed_origins,
-            allowed_headers=settings.cors_allowed_headers,
+            allowed_headers=(
+                *(each.name for each in interface.request_headers),
+                *settings.cors_allowed_headers,
+            ),
+            exposed_headers=exposed,
         ),
         Middleware(RateLimit),  # before all that reads more of a request than its address
         Middleware(
             BodyLimit,
             largest=settings.max_request_body_size,
-            credential_paths=CREDENTIAL_PATHS,
+            credential_paths=interface.form_paths + interface.credential_paths,
             seconds=settings.body_timeout_seconds,
         ),
-        Middleware(ContentType, form_paths=FORM_PATHS),
+        Middleware(ContentType, form_paths=interface.form_paths),
         Middleware(HeadAsGet),
     ]

@@ -8,9 +8,8 @@ from gatepost.errors import Problem
 from gatepost.web.problems import problem_response, request_id_of
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID")
+REQUEST_HEADERS = ("Authorization", "Content-Type", "X-Request-ID")
 ANSWER_HEADERS = (
-    "Idempotency-Replayed",
     "Link",
     "RateLimit",
     "RateLimit-Policy",
@@ -54,11 +53,16 @@ class Cors:
     """Answers preflights, and says on each answer whether the page that asked may read it."""
 
     def __init__(
-        self, app: ASGIApp, allowed_origins: tuple[str, ...], allowed_headers: tuple[str, ...]
+        self,
+        app: ASGIApp,
+        allowed_origins: tuple[str, ...],
+        allowed_headers: tuple[str, ...],
+        exposed_headers: tuple[str, ...] = (),
     ) -> None:
         self.app = app
         self.allowed_origins = frozenset(allowed_origins)
         named = (*REQUEST_HEADERS, *HARMLESS_HEADERS, *allowed_headers)
+        self.exposed_headers = ", ".join(sorted((*ANSWER_HEADERS, *exposed_headers)))
         self.named_headers = ", ".join(named)
         self.allowed_headers = _SAFELISTED | frozenset(map(str.lower, named))
 
@@ -75,7 +79,7 @@ class Cors:
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start" and self.allowed_origins:
-                _mark(message, origin if is_listed else None)
+                self._mark(message, origin if is_listed else None)
             await send(message)
 
         if scope["method"] == "OPTIONS" and origins:
@@ -105,15 +109,14 @@ class Cors:
             return False
         return {name.strip() for name in named.lower().split(",")} - {""} <= self.allowed_headers
 
+    def _mark(self, start: Message, origin: str | None) -> None:
+        """Vary by the origin, and let the pages of one that is given read the answer.
 
-def _mark(start: Message, origin: str | None) -> None:
-    """Say that the answer depends on the origin, and, if one is given, that its pages may read it.
-
-    On every answer: a cache must not give one site's answer to another.
-    """
-    marked = MutableHeaders(scope=start)
-    marked.add_vary_header("Origin")
-    if origin is not None:
-        marked["Access-Control-Allow-Origin"] = origin
-        marked["Access-Control-Allow-Credentials"] = "true"
-        marked["Access-Control-Expose-Headers"] = ", ".join(ANSWER_HEADERS)
+        On every answer: a cache must not give one site's answer to another.
+        """
+        marked = MutableHeaders(scope=start)
+        marked.add_vary_header("Origin")
+        if origin is not None:
+            marked["Access-Control-Allow-Origin"] = origin
+            marked["Access-Control-Allow-Credentials"] = "true"
+            marked["Access-Control-Expose-Headers"] = self.exposed_headers

@@ -47,14 +47,21 @@ class _Answer:
 class RequestContext:
     """Outermost of all: its id and its last resort reach every answer, its eyes every request."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, exposed_headers: tuple[str, ...] = ()
+    ) -> None:
         self.app = app
         self.log_requests = settings.log_requests
         self.trusted_proxies = settings.trusted_proxies
         self.whole_path = WholePath(settings.root_path)
         # What crashed may have been anywhere below, so the headers are put on once more.
         self.last_resort = SecurityHeaders(
-            Cors(_answer_crash, settings.allowed_origins, settings.cors_allowed_headers),
+            Cors(
+                _answer_crash,
+                settings.allowed_origins,
+                settings.cors_allowed_headers,
+                exposed_headers,
+            ),
             settings.strict_transport_security,
         )
 
