@@ -116,12 +116,14 @@ BY_THE_FRAMEWORK = {"Content-Type": "application/json; charset=utf-8"}
 """Nothing that changes what is meant, and enough to be answered in the other of two ways."""
 
 
-async def seen_both_ways(client: httpx.AsyncClient, body: str) -> list[tuple[Any, ...]]:
+async def seen_both_ways(
+    client: httpx.AsyncClient, body: str, query: str = ""
+) -> list[tuple[Any, ...]]:
     """All of the two answers but what counts requests, and names them."""
     seen = []
     for kind in (PLAINLY, BY_THE_FRAMEWORK):
         headers = {**kind, "X-Request-ID": "one-for-both"}
-        answer = await client.post("/api/v1/auth/refresh", content=body, headers=headers)
+        answer = await client.post(f"/api/v1/auth/refresh{query}", content=body, headers=headers)
         fields = {name: value for name, value in answer.headers.items() if "limit" not in name}
         seen.append((answer.status_code, fields, answer.content))
     return seen
@@ -141,6 +143,15 @@ async def test_both_ways_of_answering_give_the_same_bytes(
             assert one == other
     for text in ("{", "", "null", "{}", '{"refresh_token": "a", "refresh_token": "b"}', "\ufeff{}"):
         one, other = await seen_both_ways(client, text)
+        assert one == other
+
+
+async def test_a_query_is_judged_alike_either_way(
+    client: httpx.AsyncClient, account: Account
+) -> None:
+    for query in ("a=b", "a=" + "b" * 5000):
+        body = json.dumps({"refresh_token": account.refresh_token})
+        one, other = await seen_both_ways(client, body, f"?{query}")
         assert one == other
 
 

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from starlette.types import Scope
 
 from gatepost.settings.protection import UNIX, Proxies
+from gatepost.web.headers import all_of
 
 _KEPT_AS = "gatepost.client_address"
 _FORWARDED = b"x-forwarded-for"
@@ -58,7 +59,7 @@ def _find(scope: Scope, trusted_proxies: Proxies) -> str | None:
 def _backwards(scope: Scope) -> Iterator[str]:
     """The peer, and then what proxies tell, the last first."""
     yield UNIX if comes_by_unix_socket(scope) else scope["client"][0]
-    lines = [value for name, value in scope["headers"] if name == _FORWARDED]
+    lines = all_of(scope, _FORWARDED)
     if not lines:
         return
     for hop in reversed(b",".join(lines).rsplit(b",", _MOST_HOPS)[-_MOST_HOPS:]):

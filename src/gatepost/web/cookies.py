@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from gatepost.settings import TransportSettings
 from gatepost.web.addresses import auth_folders
+from gatepost.web.headers import all_of
 
 ACCESS_COOKIE = "access_token"
 REFRESH_COOKIE = "refresh_token"
@@ -28,8 +29,8 @@ def sent_cookie(scope: Scope, name: str) -> str | None:
     """
     wanted = name.encode() + b"="
     values: set[bytes] = set()
-    for field_name, field in scope["headers"]:
-        if field_name == b"cookie" and wanted in field:
+    for field in all_of(scope, b"cookie"):
+        if wanted in field:
             if field.count(wanted) > _MOST_OF_ONE_NAME:
                 raise TwoCookiesError(name)
             values.update(_values(field, wanted))

@@ -11,12 +11,13 @@ from gatepost.db.paging import PageRequest
 from gatepost.runtime import Runtime
 from gatepost.settings import ProtectionSettings
 from gatepost.web.client_address import client_address
+from gatepost.web.csrf import SAFE_METHODS
+from gatepost.web.headers import first
 from gatepost.web.problems import request_id_of
 from gatepost.web.runtimes import runtime_of
 from gatepost.web.text import without_unprintable
 from gatepost.work import Origin, Work, begin_work
 
-READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_USER_AGENT = 255
 
 
@@ -35,12 +36,9 @@ def origin_of(scope: Scope, settings: ProtectionSettings) -> Origin:
 
 
 def _user_agent(scope: Scope) -> str | None:
-    """As it is stored and shown: who sends a header writes any bytes but line ends into it."""
-    for name, value in scope["headers"]:
-        if name == b"user-agent":
-            sent = value[:_LONGEST_USER_AGENT].decode("latin-1")
-            return without_unprintable(sent) or None
-    return None
+    """As it is stored and shown; a client may send any bytes but line ends."""
+    sent = first(scope, b"user-agent") or b""
+    return without_unprintable(sent[:_LONGEST_USER_AGENT].decode("latin-1")) or None
 
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
@@ -50,7 +48,7 @@ async def open_work(request: Request) -> AsyncIterator[Work]:
     # Asks for no other dependency: FastAPI would solve each of them for every request.
     runtime = runtime_of(request.scope)
     origin = origin_of(request.scope, runtime.settings)
-    async with begin_work(runtime, origin, writes=request.method not in READING_METHODS) as work:
+    async with begin_work(runtime, origin, writes=request.method not in SAFE_METHODS) as work:
         yield work
 
 

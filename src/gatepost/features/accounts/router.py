@@ -6,17 +6,18 @@ from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts.dependencies import CurrentUser
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken, WrongPassword
-from gatepost.features.accounts.routing import CallerRoute
 from gatepost.features.accounts.schemas import Message, PasswordChange, ProfileUpdate, UserRead
+from gatepost.features.accounts.shortcuts import cached_profile
 from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.lockout import LoginLocked
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.problems import problems
+from gatepost.web.shortcuts import with_shortcut
 
 router = APIRouter(tags=["profile"], route_class=OnceRoute)
-by_auth = APIRouter(tags=["profile"], route_class=CallerRoute)
+by_auth = APIRouter(tags=["profile"], route_class=with_shortcut(cached_profile))
 
 
 async def read_me(user: CurrentUser) -> UserRead:
@@ -29,7 +30,7 @@ async def read_me_by_its_other_name(user: CurrentUser) -> UserRead:
     return user
 
 
-router.add_api_route("/users/me", read_me, route_class_override=CallerRoute)
+router.add_api_route("/users/me", read_me, route_class_override=with_shortcut(cached_profile))
 by_auth.add_api_route("/me", read_me_by_its_other_name)
 
 

@@ -8,7 +8,6 @@ from gatepost.features.auth import bulk_registration, login, registration
 from gatepost.features.auth.dependencies import MayRegister, Registrar
 from gatepost.features.auth.errors import InvalidCredentials, RegistrationClosed
 from gatepost.features.auth.login_form import SentLogin, either_form
-from gatepost.features.auth.routing import RefreshRoute
 from gatepost.features.auth.schemas import (
     BulkRegistration,
     BulkResult,
@@ -18,6 +17,7 @@ from gatepost.features.auth.schemas import (
     Registration,
     TokenRead,
 )
+from gatepost.features.auth.shortcuts import refresh_by_body
 from gatepost.features.auth.transports import (
     LeavingRoute,
     clear_cookies,
@@ -40,6 +40,7 @@ from gatepost.web.dependencies import RequestWork
 from gatepost.web.openapi import FOR_ADMINS_WHERE_CLOSED
 from gatepost.web.problems import problems
 from gatepost.web.rate_limits import limited, spend
+from gatepost.web.shortcuts import with_shortcut
 from gatepost.work import Work
 
 router = APIRouter(tags=["auth"], route_class=OnceRoute)
@@ -143,7 +144,7 @@ router.add_api_route(
     "/refresh",
     refresh,
     methods=["POST"],
-    route_class_override=RefreshRoute,
+    route_class_override=with_shortcut(refresh_by_body),
     response_model=TokenRead,
     response_model_exclude_none=True,
     dependencies=[limited("refresh")],

@@ -48,6 +48,11 @@ def deliver(
         _set_cookies(request, response, settings, pair)
     if "bearer" not in transports:
         return TokenRead(token_type="cookie", expires_in=pair.access_lifetime)  # noqa: S106 - no secret
+    return tokens_in_body(pair)
+
+
+def tokens_in_body(pair: TokenPair) -> TokenRead:
+    """The body of an answer that carries both tokens."""
     return TokenRead(
         access_token=pair.access_token,
         refresh_token=pair.refresh_token,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.errors import Problem
+from gatepost.web.headers import all_of, first
 from gatepost.web.problems import problem_response, request_id_of
 
 LARGEST_CREDENTIALS = 8192
@@ -16,8 +17,6 @@ _MOST_DIGITS = 18
 
 ANNOUNCING = frozenset({"1.0", "1.1"})
 """Versions of HTTP in which the head of a request says whether a body follows."""
-
-_ANNOUNCEMENTS = frozenset({b"content-length", b"transfer-encoding"})
 
 # The rest of the body is not read, so no other request can follow it.
 _CLOSE = {"Connection": "close"}
@@ -156,13 +155,15 @@ async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) 
 
 def _has_no_body(scope: Scope) -> bool:
     """Whether none can come: HTTP/1 announces every body in its head (RFC 9112 section 6.3)."""
-    return scope.get("http_version") in ANNOUNCING and not any(
-        name in _ANNOUNCEMENTS for name, _ in scope["headers"]
+    return (
+        scope.get("http_version") in ANNOUNCING
+        and first(scope, b"content-length") is None
+        and first(scope, b"transfer-encoding") is None
     )
 
 
 def _declares_more_than(largest: int, scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return len(value) > _MOST_DIGITS or int(value) > largest
+    for length in all_of(scope, b"content-length"):
+        if length.isdigit():
+            return len(length) > _MOST_DIGITS or int(length) > largest
     return False

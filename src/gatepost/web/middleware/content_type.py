@@ -6,6 +6,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.errors import Problem
+from gatepost.web.headers import all_of, first
 from gatepost.web.middleware.body_limit import ANNOUNCING
 from gatepost.web.problems import problem_response, request_id_of
 
@@ -57,7 +58,7 @@ class ContentType:
         await self.app(scope, receive, send)
 
     def _accepts(self, scope: Scope) -> bool:
-        sent = [value for name, value in scope["headers"] if name == b"content-type"]
+        sent = all_of(scope, b"content-type")
         if sent == [_JSON]:  # as nearly everybody sends it
             return True
         kind = _kind(sent[0]) if len(sent) == 1 else None
@@ -94,9 +95,8 @@ def _kind(field: bytes) -> bytes | None:
 
 def _has_body(scope: Scope) -> bool:
     """Whether a body is announced; in HTTP/2 it need not be, and there its kind announces it."""
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    if b"content-length" in headers:
-        return headers[b"content-length"] != b"0"
-    if scope.get("http_version") in ANNOUNCING:
-        return b"transfer-encoding" in headers
-    return b"content-type" in headers
+    if lengths := all_of(scope, b"content-length"):
+        return lengths[-1] != b"0"
+    announces_bodies = scope.get("http_version") in ANNOUNCING
+    sign = b"transfer-encoding" if announces_bodies else b"content-type"
+    return first(scope, sign) is not None

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.errors import Problem
+from gatepost.web.headers import all_of
 from gatepost.web.problems import problem_response, request_id_of
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -70,7 +71,7 @@ class Cors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        origins = [value for name, value in scope["headers"] if name == b"origin"]
+        origins = all_of(scope, b"origin")
         if not origins and not self.allowed_origins:
             await self.app(scope, receive, send)
             return

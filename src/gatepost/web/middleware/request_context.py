@@ -12,6 +12,7 @@ from gatepost.observability.request_log import Answered, log, tell
 from gatepost.settings import Settings
 from gatepost.web.addresses import WholePath
 from gatepost.web.client_address import client_address
+from gatepost.web.headers import all_of
 from gatepost.web.middleware.cors import Cors
 from gatepost.web.middleware.security_headers import SecurityHeaders
 from gatepost.web.problems import REQUEST_ID, InternalError, problem_response, request_id_of
@@ -117,7 +118,5 @@ async def _answer_crash(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _sane_id(scope: Scope) -> str | None:
     """The client's own id if it is a sane token, so that its logs agree with ours."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return str(value.decode("ascii"))
-    return None
+    sane = (each for each in all_of(scope, b"x-request-id") if _SANE_ID.fullmatch(each))
+    return next((each.decode("ascii") for each in sane), None)

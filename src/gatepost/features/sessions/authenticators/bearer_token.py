@@ -6,6 +6,7 @@ from gatepost.client.schemes import is_taken
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.sessions.authenticators.access_token import AccessToken
 from gatepost.settings import TransportSettings
+from gatepost.web.headers import all_of
 
 
 class BearerToken:
@@ -13,7 +14,7 @@ class BearerToken:
 
     def find_credential(self, scope: Scope, settings: TransportSettings) -> AccessToken | None:
         """The token; raises `InvalidToken` for two fields, one of which a proxy may have read."""
-        sent = [value for name, value in scope["headers"] if name == b"authorization"]
+        sent = all_of(scope, b"authorization")
         if not sent:
             return None
         if len(sent) > 1:

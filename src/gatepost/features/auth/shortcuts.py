@@ -1,0 +1,29 @@
+"""The shortcut of refreshing, which every client asks for again and again."""
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.types import Scope
+
+from gatepost.features.auth.schemas import RefreshRequest
+from gatepost.features.auth.transports import tokens_in_body
+from gatepost.features.sessions import service as sessions
+from gatepost.web.dependencies import origin_of
+from gatepost.web.rate_limits import spend
+from gatepost.web.runtimes import runtime_of
+from gatepost.web.strict_json import read_json
+from gatepost.work import begin_work
+
+
+async def refresh_by_body(scope: Scope, body: bytes) -> bytes | None:
+    """What `refresh` of the router does with a token in the body."""
+    runtime = runtime_of(scope)
+    try:
+        token = RefreshRequest.model_validate(read_json(body)).refresh_token
+    except ValidationError:
+        return None
+    if token is None or "bearer" not in runtime.settings.auth_transports:
+        return None
+    await spend(scope, "refresh")
+    async with begin_work(runtime, origin_of(scope, runtime.settings)) as work:
+        pair = await work.write(sessions.renew, token)
+    return to_json(tokens_in_body(pair), exclude_none=True)
