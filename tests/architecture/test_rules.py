@@ -10,6 +10,7 @@ from tests.architecture.source import MODULES, Module, offences
 HTTP_MODULES = {
     "router",
     "admin_router",
+    "authenticators",
     "dependencies",
     "login_form",
     "transports",
@@ -121,7 +122,7 @@ def test_only_who_starts_a_process_reads_the_environment_and_builds_settings() -
 
 def test_stories_and_data_know_no_http() -> None:
     def speaks_http(module: Module) -> list[str]:
-        if not module.is_in("features") or module.last_name in HTTP_MODULES:
+        if not module.is_in("features") or HTTP_MODULES & {*module.name.split(".")}:
             return []
         # How text is cleaned and what bodies share are the things in `web` that know no HTTP.
         http = r"(fastapi|starlette|gatepost\.web(?!\.(text|bodies)))\..+"
