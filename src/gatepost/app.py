@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from gatepost.clock import Clock
 from gatepost.features import FEATURES
 from gatepost.hooks import Hooks
-from gatepost.manifest import Mount, interface_of, load_all
+from gatepost.manifest import Mount, interface_of, load_all, metrics_of
 from gatepost.observability.sampling import keep_sampling
 from gatepost.purging import run_purger
 from gatepost.runtime import Runtime, start_runtime
@@ -67,11 +67,8 @@ async def running(
     async with start_runtime(
         settings, clock=clock, hooks=hooks, authenticators=authenticators()
     ) as runtime:
-        log.info(
-            "store.chosen", extra={"store": runtime.store.kind, "note": describe_store(settings)}
-        )
-        log.info("sessions.remembered", extra={"note": describe_session_cache(settings)})
-        log.info("argon2.chosen", extra={"backend": runtime.passwords.argon2_backend})
+        _log_choices(runtime)
+        runtime.metrics.declare(metrics_of(FEATURES))
         await prepare(runtime)
         chores = [
             asyncio.create_task(chore(runtime))
@@ -96,6 +93,13 @@ async def running(
             _, late = await asyncio.wait(chores, timeout=_SECONDS_FOR_CHORES)
             for chore in late:
                 chore.cancel()
+
+
+def _log_choices(runtime: Runtime) -> None:
+    settings = runtime.settings
+    log.info("store.chosen", extra={"store": runtime.store.kind, "note": describe_store(settings)})
+    log.info("sessions.remembered", extra={"note": describe_session_cache(settings)})
+    log.info("argon2.chosen", extra={"backend": runtime.passwords.argon2_backend})
 
 
 def authenticators() -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from gatepost.events import Event
+from gatepost.observability.descriptions import Description
 from gatepost.web.interface import Interface, Link, RequestHeader, Tag
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "events_of",
     "interface_of",
     "load_all",
+    "metrics_of",
     "register",
     "registered",
 ]
@@ -73,6 +75,8 @@ class Feature:
     """The module of its events."""
     problems: Reference | None = None
     """The module of its refusals."""
+    metrics: Reference | None = None
+    """A tuple of descriptions of what is counted."""
     tags: tuple[Tag, ...] = ()
     links: tuple[Link, ...] = ()
     headers: tuple[Header, ...] = ()
@@ -109,6 +113,12 @@ def events_of(features: Iterable[Feature]) -> Mapping[str, Event]:
     modules = load_all(features, "events")
     found = (each for module in modules for each in vars(module).values())
     return {each.name: each for each in found if isinstance(each, Event)}
+
+
+def metrics_of(features: Iterable[Feature]) -> Iterator[Description]:
+    """Every metric that these features declare."""
+    for descriptions in load_all(features, "metrics"):
+        yield from descriptions
 
 
 def interface_of(features: Sequence[Feature]) -> Interface:

@@ -23,7 +23,9 @@ def references(feature: Feature) -> Iterator[str]:
     yield from feature.tables
     yield from feature.purges.values()
     yield from feature.chores
-    yield from filter(None, (feature.events, feature.problems, feature.caller_refusals))
+    yield from filter(
+        None, (feature.events, feature.metrics, feature.problems, feature.caller_refusals)
+    )
     yield from (header.refusals for header in feature.headers if header.refusals)
 
 

@@ -3,14 +3,22 @@
 from pathlib import Path
 
 from gatepost.documentation.tables import write_table
-from gatepost.observability.metrics import DESCRIPTIONS, Description
+from gatepost.features import FEATURES
+from gatepost.manifest import metrics_of
+from gatepost.observability.descriptions import Description
+from gatepost.observability.metrics import DESCRIPTIONS
 
 _HEADING = "| metric | kind | divided by | what it tells |\n| --- | --- | --- | --- |\n"
 
 
+def all_metrics() -> list[Description]:
+    """Those of the service itself, and those of the features."""
+    return [*DESCRIPTIONS, *metrics_of(FEATURES)]
+
+
 def render() -> str:
     """All metrics as a table of Markdown."""
-    return _HEADING + "".join(map(_row, DESCRIPTIONS))
+    return _HEADING + "".join(map(_row, all_metrics()))
 
 
 def write(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the service counts and measures, for Prometheus: every metric there is, in one list.
+"""What the service counts and measures, for Prometheus.
 
 Each runtime has a registry of its own: two of them in a process share nothing. Where several
 processes serve, each writes to files in one folder and whoever is asked adds them up (see
@@ -6,8 +6,7 @@ processes serve, each writes to files in one folder and whoever is asked adds th
 """
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
@@ -15,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gatepost.observability.descriptions import Description
 from gatepost.observability.sharing import EveryProcess
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -24,30 +24,6 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER_METHOD = "other"
-
-_LOGINS = {
-    "login.succeeded": "succeeded",
-    "login.failed": "failed",
-    "login.locked": "locked",
-}
-_SESSION_CHANGES = {
-    "session.started": "started",
-    "session.ended": "ended",
-    "session.all_ended": "all_ended",
-    "session.displaced": "displaced",
-    "session.replayed": "replayed",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A metric: `kind` is Prometheus's own word, `labels` tell what it is divided by."""
-
-    name: str
-    kind: str
-    help: str
-    labels: tuple[str, ...] = ()
-
 
 DESCRIPTIONS = (
     Description(
@@ -64,26 +40,6 @@ DESCRIPTIONS = (
         ("method", "route"),
     ),
     Description("gatepost_http_requests_in_progress", "gauge", "Requests being answered now."),
-    Description(
-        "gatepost_logins_total",
-        "counter",
-        "Logins by outcome: `succeeded`, `failed`; `locked` are failures that locked an account.",
-        ("outcome",),
-    ),
-    Description(
-        "gatepost_session_changes_total",
-        "counter",
-        "Sessions `started`, `renewed`, `ended` one by one, `all_ended` (once a user), `displaced` "
-        "by a login more than may be, and `replayed`: ended because a spent refresh token came "
-        "back.",
-        ("change",),
-    ),
-    Description(
-        "gatepost_audit_events_total",
-        "counter",
-        "Committed events of the audit log.",
-        ("event", "outcome"),
-    ),
     Description(
         "gatepost_password_hash_queue_depth", "gauge", "Passwords that wait for a hash thread."
     ),
@@ -194,11 +150,6 @@ DESCRIPTIONS = (
         ("step",),
     ),
     Description(
-        "gatepost_idempotent_replays_total",
-        "counter",
-        "Requests that were answered from what the first of their key was answered.",
-    ),
-    Description(
         "gatepost_purged_rows_total",
         "counter",
         "Rows that had had their day, and were deleted by the service.",
@@ -211,7 +162,7 @@ DESCRIPTIONS = (
         ("version", "python"),
     ),
 )
-"""All metrics, as docs/observability.md lists them."""
+"""The metrics of the service itself; features declare theirs in `metrics.py`."""
 
 Sampler = Callable[["Metrics"], None]
 
@@ -223,17 +174,26 @@ class Metrics:
         self.is_shared = bool(getattr(values.ValueClass, "_multiprocess", False))
         """Whether several processes count together, through files."""
         self._registry = CollectorRegistry(auto_describe=False)
-        self._metrics = {each.name: self._make(each) for each in DESCRIPTIONS}
+        self._metrics: dict[str, Counter | Gauge | Histogram] = {}
+        self._by_event: dict[str, list[tuple[str, str]]] = {}
         self._sampled: dict[tuple[str, tuple[str, ...]], float] = {}
         self._samplers: list[Sampler] = []
         self._requests_in_progress = 0
         self._answered = lru_cache(maxsize=4096)(self._answered_children)
         self._counter = lru_cache(maxsize=1024)(self._find_counter)
+        self.declare(DESCRIPTIONS)
         self.set("gatepost_build_info", 1, version, platform.python_version())
-        for outcome in _LOGINS.values():
-            self.add("gatepost_logins_total", 0, outcome)
-        for change in ("renewed", *_SESSION_CHANGES.values()):
-            self.add("gatepost_session_changes_total", 0, change)
+
+    def declare(self, descriptions: Iterable[Description]) -> None:
+        """Expose these metrics from now on, and count the events that they are about."""
+        for each in descriptions:
+            if each.name in self._metrics:
+                continue
+            self._metrics[each.name] = self._make(each)
+            for event, value in each.by_event.items():
+                self._by_event.setdefault(event, []).append((each.name, value))
+            for value in each.initial_values:
+                self.add(each.name, 0, value)
 
     def begin_request(self) -> None:
         """A request has come."""
@@ -246,21 +206,16 @@ class Metrics:
         count()
         observe(seconds)
 
-    def count_event(self, event: str, outcome: str) -> None:
-        """An event of the audit log is committed."""
-        self.add("gatepost_audit_events_total", 1, event, outcome)
-        if event in _LOGINS:
-            self.add("gatepost_logins_total", 1, _LOGINS[event])
-        if event in _SESSION_CHANGES:
-            self.add("gatepost_session_changes_total", 1, _SESSION_CHANGES[event])
+    def count_event(self, event: str) -> None:
+        """Count a committed event of the audit log, wherever a metric is about it."""
+        for name, value in self._by_event.get(event, ()):
+            self.add(name, 1, value)
 
-    async def count_renewal(self) -> None:
-        """A session is renewed; to be done after the commit."""
-        self.add("gatepost_session_changes_total", 1, "renewed")
-
-    def count_replay(self) -> None:
-        """A request is answered by a stored answer."""
-        self.add("gatepost_idempotent_replays_total", 1)
+    def count(self, metric: Description, *labels: str) -> None:
+        """Add 1 to a feature's counter, which is declared if it is not yet."""
+        if metric.name not in self._metrics:
+            self.declare((metric,))
+        self.add(metric.name, 1, *labels)
 
     def count_purged(self, purged: Mapping[str, int]) -> None:
         """So many rows of each kind are deleted."""
@@ -283,17 +238,17 @@ class Metrics:
 
     def _find_counter(self, name: str, labels: tuple[str, ...]) -> Counter:
         metric = self._metrics[name]
-        assert isinstance(metric, Counter)  # noqa: S101 - `DESCRIPTIONS` says so
+        assert isinstance(metric, Counter)  # noqa: S101 - its description says so
         return metric.labels(*labels) if labels else metric
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set a gauge."""
         metric = self._metrics[name]
-        assert isinstance(metric, Gauge)  # noqa: S101 - `DESCRIPTIONS` says so
+        assert isinstance(metric, Gauge)  # noqa: S101 - its description says so
         (metric.labels(*labels) if labels else metric).set(value)
 
-    def reach(self, name: str, total: float, *labels: str) -> None:
-        """Let a counter reach the total that something else has counted."""
+    def set_total(self, name: str, total: float, *labels: str) -> None:
+        """Raise a counter to the total that another part of the process has counted."""
         last = self._sampled.get((name, labels), 0)
         self.add(name, max(total - last, 0), *labels)
         self._sampled[name, labels] = total
@@ -331,7 +286,7 @@ class Metrics:
         known = method if method in _METHODS else _OTHER_METHOD
         count = self._metrics["gatepost_http_requests_total"].labels(known, route, str(status))
         duration = self._metrics["gatepost_http_request_duration_seconds"].labels(known, route)
-        assert isinstance(count, Counter)  # noqa: S101 - `DESCRIPTIONS` says so
+        assert isinstance(count, Counter)  # noqa: S101 - its description says so
         assert isinstance(duration, Histogram)  # noqa: S101 - as above
         return count.inc, duration.observe
 

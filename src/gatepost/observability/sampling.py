@@ -27,9 +27,9 @@ def watch_hash_pool(metrics: Metrics, pool: HashPool) -> None:
     def sample(to: Metrics) -> None:
         to.set("gatepost_password_hash_queue_depth", pool.depth)
         to.set("gatepost_password_hashes_in_progress", pool.running)
-        to.reach("gatepost_password_hashes_total", pool.begun)
-        to.reach("gatepost_password_hash_wait_seconds_total", pool.seconds_waited)
-        to.reach("gatepost_password_hash_refusals_total", pool.refused)
+        to.set_total("gatepost_password_hashes_total", pool.begun)
+        to.set_total("gatepost_password_hash_wait_seconds_total", pool.seconds_waited)
+        to.set_total("gatepost_password_hash_refusals_total", pool.refused)
 
     metrics.watch(sample)
 
@@ -42,9 +42,9 @@ def watch_database_pool(metrics: Metrics, engine: AsyncEngine) -> None:
         if isinstance(pool, MeasuredPool):
             to.set("gatepost_database_pool_size", pool.size())
             to.set("gatepost_database_connections_in_use", pool.checkedout())
-            to.reach("gatepost_database_connections_taken_total", pool.checkouts)
-            to.reach("gatepost_database_connection_wait_seconds_total", pool.seconds_waited)
-            to.reach("gatepost_database_pool_timeouts_total", pool.timeouts)
+            to.set_total("gatepost_database_connections_taken_total", pool.checkouts)
+            to.set_total("gatepost_database_connection_wait_seconds_total", pool.seconds_waited)
+            to.set_total("gatepost_database_pool_timeouts_total", pool.timeouts)
 
     metrics.watch(sample)
 
@@ -57,8 +57,8 @@ def watch_replica(metrics: Metrics, replica: Replica) -> None:
         if isinstance(pool, MeasuredPool):
             to.set("gatepost_replica_pool_size", pool.size())
             to.set("gatepost_replica_connections_in_use", pool.checkedout())
-            to.reach("gatepost_replica_connections_taken_total", pool.checkouts)
-        to.reach("gatepost_replica_failures_total", replica.failures)
+            to.set_total("gatepost_replica_connections_taken_total", pool.checkouts)
+        to.set_total("gatepost_replica_failures_total", replica.failures)
 
     metrics.watch(sample)
 
@@ -68,7 +68,7 @@ def watch_store(metrics: Metrics, store: Store) -> None:
 
     def sample(to: Metrics) -> None:
         to.set("gatepost_store_available", int(store.is_available), store.kind)
-        to.reach("gatepost_store_failures_total", store.figures.get("failures", 0), store.kind)
+        to.set_total("gatepost_store_failures_total", store.figures.get("failures", 0), store.kind)
 
     metrics.watch(sample)
 
@@ -80,11 +80,11 @@ def watch_policies(
 
     def sample(to: Metrics) -> None:
         for name in names:
-            to.reach("gatepost_rate_limit_refusals_total", limits.refused[name], name)
-            to.reach("gatepost_rate_limit_unchecked_total", limits.unchecked[name], name)
-        to.reach("gatepost_lockout_refusals_total", lockout.refused)
+            to.set_total("gatepost_rate_limit_refusals_total", limits.refused[name], name)
+            to.set_total("gatepost_rate_limit_unchecked_total", limits.unchecked[name], name)
+        to.set_total("gatepost_lockout_refusals_total", lockout.refused)
         for step in ("begin", "end"):
-            to.reach("gatepost_lockout_unshared_total", lockout.unshared[step], step)
+            to.set_total("gatepost_lockout_unshared_total", lockout.unshared[step], step)
 
     metrics.watch(sample)
 
@@ -97,10 +97,10 @@ def watch_sessions(
     def sample(to: Metrics) -> None:
         to.set("gatepost_session_cache_entries", len(cache))
         to.set("gatepost_session_cache_trusted", int(cache.is_trusted))
-        to.reach("gatepost_session_cache_hits_total", cache.hits)
-        to.reach("gatepost_session_cache_misses_total", cache.readings)
+        to.set_total("gatepost_session_cache_hits_total", cache.hits)
+        to.set_total("gatepost_session_cache_misses_total", cache.readings)
         for step, count in announcements.figures.items():
-            to.reach("gatepost_session_announcements_total", count, step)
+            to.set_total("gatepost_session_announcements_total", count, step)
 
     metrics.watch(sample)
 

@@ -4,6 +4,7 @@ from gatepost.manifest import Feature
 
 FEATURE = Feature(
     name="audit",
+    metrics="metrics:METRICS",
     tables=("models:AuditEvent", "models:AuditHead"),
     purges={"audit_events": "retention:purge"},
     chores=("sealing:keep_sealing",),

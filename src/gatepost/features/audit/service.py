@@ -10,6 +10,7 @@ from gatepost.db.statements import Row
 from gatepost.events import Event, Happening
 from gatepost.features.audit import chain, repository
 from gatepost.features.audit.filters import EventFilter
+from gatepost.features.audit.metrics import EVENTS
 from gatepost.features.audit.models import AuditEvent, Entry
 from gatepost.runtime import Runtime
 from gatepost.work import Work, begin_work
@@ -67,7 +68,8 @@ def publish_after_commit(work: Work, entry: Entry) -> None:
     """Log an event, count it and call the host's hooks, once the work is committed."""
 
     async def log_it() -> None:
-        work.runtime.metrics.count_event(entry.event, entry.outcome)
+        work.runtime.metrics.count(EVENTS, entry.event, entry.outcome)
+        work.runtime.metrics.count_event(entry.event)
         if log.isEnabledFor(logging.INFO):
             log.info(entry.event, extra=_line(entry))
 

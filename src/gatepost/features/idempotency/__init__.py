@@ -4,6 +4,7 @@ from gatepost.manifest import Feature, Header
 
 FEATURE = Feature(
     name="idempotency",
+    metrics="metrics:METRICS",
     tables=("models:StoredAnswer",),
     purges={"idempotent_answers": "service:purge"},
     problems="errors",

@@ -19,6 +19,7 @@ from gatepost.errors import Problem
 from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.idempotency import service as idempotency
 from gatepost.features.idempotency.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
+from gatepost.features.idempotency.metrics import REPLAYS
 from gatepost.features.idempotency.service import Answer, Attempt
 from gatepost.holding import expect_no_transaction
 from gatepost.web.dependencies import RequestWork
@@ -197,7 +198,7 @@ def _kept(response: Response) -> Answer:
 
 def _replayed(pending: _Pending, answer: Answer) -> Response:
     if pending.begun is not None:
-        pending.begun[0].runtime.metrics.count_replay()
+        pending.begun[0].runtime.metrics.count(REPLAYS)
     return _response(answer)
 
 

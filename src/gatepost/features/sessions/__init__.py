@@ -4,6 +4,7 @@ from gatepost.manifest import Feature, Mount, Tag
 
 FEATURE = Feature(
     name="sessions",
+    metrics="metrics:METRICS",
     routers=(Mount("router:router", path="/auth", is_at_mount=True),),
     tables=("models:Session",),
     authenticators=(

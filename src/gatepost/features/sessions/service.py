@@ -15,6 +15,7 @@ from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions import events, repository, tokens
 from gatepost.features.sessions.errors import RefreshTokenReplayed, SessionNotFound
+from gatepost.features.sessions.metrics import CHANGES
 from gatepost.features.sessions.models import Session, TokenBasis
 from gatepost.features.sessions.repository import Rotation
 from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
@@ -104,7 +105,11 @@ async def renew(work: Work, refresh_token: str) -> TokenPair:
     renewed = await repository.rotate(work, rotation)
     if renewed is None:
         return tokens.issue(work.runtime, await _find_just_spent(work, claims))
-    work.after_commit(work.runtime.metrics.count_renewal)
+
+    async def count_it() -> None:
+        work.runtime.metrics.count(CHANGES, "renewed")
+
+    work.after_commit(count_it)
     return tokens.issue(work.runtime, renewed)
 
 
