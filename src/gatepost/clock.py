@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time as an aware UTC datetime, and seconds that nobody sets back or on."""
+    """Returns the time as an aware UTC datetime, and seconds of a monotonic clock."""
 
     def now(self) -> datetime: ...
 

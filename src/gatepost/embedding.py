@@ -1,4 +1,4 @@
-"""The service inside another FastAPI application, and who is calling, for the host's own routes."""
+"""Installs the service in a FastAPI application, and gives its routes their caller."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -62,7 +62,7 @@ class Gatepost:
 
     @property
     def runtime(self) -> Runtime:
-        """What it holds open; raises `RuntimeError` while the host is not running."""
+        """The running service's resources; raises `RuntimeError` while the host is not running."""
         if self._runtime is None:
             raise RuntimeError("Gatepost starts with the host's lifespan, which is not running")
         return self._runtime
@@ -79,7 +79,7 @@ class Gatepost:
             return await find_principal(request, self.runtime)
 
     async def user(self, connection: HTTPConnection) -> User:
-        """The user who is calling. Raises as `principal` does."""
+        """The caller as a user. Raises as `principal` does."""
         cached = self._find_cached(connection)
         if cached is not None and cached.user is not None:
             user: User = cached.user
@@ -91,14 +91,14 @@ class Gatepost:
             return await find_user(request, self.runtime)
 
     async def optional_principal(self, connection: HTTPConnection) -> Principal | None:
-        """Who is calling; None where no credential came. Raises for a bad one, as `principal`."""
+        """The caller; None if there is no credential. Raises for a bad one as `principal` does."""
         try:
             return await self.principal(connection)
         except NotAuthenticated:
             return None
 
     async def optional_user(self, connection: HTTPConnection) -> User | None:
-        """The user who is calling; None where no credential came. Raises as `principal`."""
+        """The caller as a user; None if the request has no credential. Raises as `principal`."""
         try:
             return await self.user(connection)
         except NotAuthenticated:
@@ -213,14 +213,14 @@ def install(
 ) -> Gatepost:
     """Mount the whole service in `app` below `prefix`, and start and stop it with the host.
 
-    Below the prefix everything answers as in the service itself, and what is below `/auth` there
-    answers without it too: with the default prefix, `/auth/login` and `/auth/refresh`. Refusals
-    of our dependencies on the host's own routes are answered as problem details, or as `refusal`
-    makes them of the request and the `Problem`; the host's other errors, its middleware and its
-    documentation stay its own. Raises `ValueError` for a prefix that is no path, or that this host
-    has given away already, and `TypeError` for a `refusal` that is no function of these two,
-    and for `hooks` that are none. The host does not start, by a `CallerFromRequest`, while a route
-    of it reads the caller from its request.
+    Below the prefix every route answers as in the service itself; those below `/auth` answer
+    without it too: with the default prefix, `/auth/login` and `/auth/refresh`. When a dependency
+    of ours refuses a request to the host's own route, the answer is a problem document, or the
+    response that `refusal(request, problem)` returns. The host's other errors, its middleware and
+    its documentation are left alone. Raises `ValueError` for a prefix that is no path or is taken
+    by another mount, and `TypeError` for a `refusal` that does not take these two arguments, and
+    for `hooks` that are no `Hooks`. The host's start raises `CallerFromRequest` if one of its
+    routes reads the caller from the request's body, query or form.
     """
     if refusal is not None:
         check_refusal(refusal)
@@ -252,7 +252,7 @@ def install(
 
 
 class _ServiceMount(OwnMount):
-    """Where the service is mounted; a caller whom the host's tests put in place is theirs too."""
+    """The mount of the service; the caller that a host's test overrides is overridden here, too."""
 
     def __init__(self, prefix: str, service: FastAPI, gatepost: Gatepost) -> None:
         super().__init__(prefix, app=service)
@@ -329,7 +329,7 @@ def _installed(connection: HTTPConnection) -> Gatepost:
     gatepost = (
         getattr(state, "gatepost_installed", None)
         or getattr(scope.get("router"), "gatepost_installed", None)
-        # Where the host is mounted itself, the router that was asked first is not the host's.
+        # If the host itself is mounted, the router in the scope is the outer application's.
         or getattr(state, "gatepost_of_host", None)
     )
     if not isinstance(gatepost, Gatepost):
@@ -357,7 +357,7 @@ async def _find_optional_user(connection: HTTPConnection) -> User | None:
 current_principal = CallerDependency(_find_principal)
 """The caller of the host's route."""
 current_user = CallerDependency(_find_user)
-"""The user who is calling the host's route."""
+"""The caller of the host's route, as a user."""
 optional_principal = CallerDependency(_find_optional_principal)
 """The caller; None where no credential came. A bad one is refused."""
 optional_user = CallerDependency(_find_optional_user)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 MOST_ERRORS = 20
-"""How many mistakes of one request are told one by one."""
+"""The number of mistakes in one request that are listed one by one."""
 
 
 class Problem(Exception):  # noqa: N818 - named for RFC 9457, not for Python

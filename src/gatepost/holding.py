@@ -1,9 +1,9 @@
-"""Sees to it that nobody waits for anything else while they hold a transaction.
+"""Detects code that waits for something else while it holds a transaction.
 
-A transaction makes others wait: on SQLite everybody who writes, elsewhere whoever wants its rows or
-its connection. Whoever asks a store, hashes a password or waits for a lock meanwhile makes them all
-wait as long; and where the store is the database, or the pool has one connection, they wait for
-themselves.
+An open transaction blocks other requests: on SQLite every writer, elsewhere those that need its
+rows or its connection. Asking a store, hashing a password or waiting for a lock meanwhile blocks
+them for as long; and if the store is the database, or the pool has one connection, it is a
+deadlock.
 """
 
 import logging
@@ -28,7 +28,7 @@ class TransactionHeld(RuntimeError):  # noqa: N818 - read as the fact that it te
 
 
 is_strict = False
-"""Whether it is an error, as in tests; else it is told once, for the request is only slow."""
+"""Whether it raises, as in tests; else it is logged once, for the request is only slow."""
 
 current: ContextVar[Holder | None] = ContextVar("gatepost_work", default=None)
 """The work of this request or command. Tasks that it starts are part of it."""

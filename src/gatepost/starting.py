@@ -1,4 +1,4 @@
-"""What the service does before its first request: the database, the schema, keys, an admin."""
+"""Prepares the service before its first request: database, schema, signing keys, first admin."""
 
 import asyncio
 import contextlib
@@ -36,11 +36,11 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0
 _TELL_EVERY = 5.0
-"""Seconds between two tries, which grow, and between two lines that tell of it."""
+"""Seconds between two tries, which grow, and between two log lines about it."""
 
 
 class StartError(Exception):
-    """The service cannot start. The text tells the operator why and what to do, and no secret."""
+    """The service cannot start. The text says why and what to do, and holds no secret."""
 
 
 class DatabaseUnreachable(StartError):  # noqa: N818 - read as the fact that it tells
@@ -81,7 +81,7 @@ async def schema_is_current(runtime: Runtime) -> bool:
 
 
 async def await_database(engine: AsyncEngine, seconds: float) -> None:
-    """Wait for a sign of life, for so long at most, and tell of it now and then.
+    """Wait until the database answers, for so many seconds at most, and log it now and then.
 
     Raises `DatabaseUnreachable`: at once for what waiting will not mend, such as a wrong password.
     """
@@ -104,7 +104,7 @@ async def await_database(engine: AsyncEngine, seconds: float) -> None:
 
 
 async def reach_database_that_is_there(engine: AsyncEngine) -> None:
-    """The same as `reach_database`, for who has no business making an SQLite file."""
+    """Like `reach_database`, for commands that must not create an SQLite file."""
     path = str(engine.url.database)
     if engine.dialect.name == "sqlite" and not await asyncio.to_thread(Path(path).exists):
         raise DatabaseUnreachable(
@@ -125,7 +125,7 @@ async def reach_database(engine: AsyncEngine) -> None:
         reason, may_pass = explain_failure(error), is_starting_up(error)
     else:
         return
-    # Outside the `except`: what the driver says may hold more than is for everybody.
+    # Outside the `except`: the chained driver error may hold secrets.
     raise DatabaseUnreachable(
         f"Cannot use {describe_database(engine.url)}: {reason}. "
         "Check DATABASE_URL, and that the database is there.",
@@ -160,7 +160,7 @@ async def migrate(engine: AsyncEngine) -> bool:
         ) from error
     except (SQLAlchemyError, OSError) as error:
         reason = explain_failure(error)
-    # Outside the `except`: what the driver says may hold more than is for everybody.
+    # Outside the `except`: the chained driver error may hold secrets.
     raise SchemaMismatch(
         f"Cannot migrate {name}: {reason}. Mend that, and run `gatepost migrate`: it "
         "begins anew, or goes on where it stopped."
@@ -168,7 +168,7 @@ async def migrate(engine: AsyncEngine) -> bool:
 
 
 async def migrate_patiently(runtime: Runtime) -> bool:
-    """The same as `migrate`, by connections whose statements take the time that they need."""
+    """Like `migrate`, on connections without a statement timeout."""
     if await schema_revision(runtime.engine) == head_revision():
         return False
     engine = open_engine(runtime.settings, without_statement_timeout=True)
@@ -207,7 +207,7 @@ async def _obstacle(engine: AsyncEngine) -> str | None:
         async with engine.execution_options(**{WRITES: False}).connect() as connection:
             return await connection.run_sync(find_obstacle)
     except (SQLAlchemyError, OSError):
-        return None  # the migration itself will tell
+        return None  # the migration itself will fail and say why
 
 
 def _open_file(path: str) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the types that say who is calling out of what a client can send."""
+"""Keeps the types of a caller from being built from a client's input."""
 
 import inspect
 from functools import partial
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 
 class Given(dict[str, Any]):
-    """What code constructs such a model from. No input is ever of this type."""
+    """The only type that such a model validates: one that no input is of."""
 
 
 def schema_of_caller(caller: type, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
-    """The schema of a type that no input becomes: instances pass, all else is refused.
+    """Return a schema that accepts instances of the class and refuses every other input.
 
-    For `__get_pydantic_core_schema__`. `CurrentPrincipal | None` in a route is no dependency any
-    more but a field: a framework would read it from the body, and let clients say who they are.
+    For `__get_pydantic_core_schema__`. In a route, `CurrentPrincipal | None` is no dependency but
+    a field: FastAPI would read it from the body, and let clients choose their own identity.
     Instances are serialised and described like those of any other model. The schema takes over the
     reference of the class: FastAPI before 0.128 expects every model to be described by one.
     """
@@ -49,10 +49,10 @@ def _take(
 
 
 def never_injected(caller: type[T]) -> type[T]:
-    """Let the class be of no use as a dependency itself: `principal: Principal = Depends()`.
+    """Make the class useless as a dependency itself: `principal: Principal = Depends()`.
 
-    A framework would read the constructor's arguments from the query. By this signature it asks for
-    an instance, which `schema_of_caller` lets nobody send.
+    FastAPI would read the constructor's arguments from the query. With this signature it asks for
+    an instance, which `schema_of_caller` accepts from no client.
     """
     asked = inspect.Parameter("caller", inspect.Parameter.KEYWORD_ONLY, annotation=caller)
     setattr(caller, "__signature__", inspect.Signature([asked]))  # noqa: B010 - no type declares it

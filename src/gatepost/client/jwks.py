@@ -29,9 +29,9 @@ class RemoteKeys:
     """The keys behind a JWKS URL (RFC 7517, section 5); times in seconds, used from asyncio.
 
     They are fetched at first use, when older than `max_age`, and when a token names an unknown
-    one; never more often than once in `cool_down`, whoever asks for whatever, and by all callers
-    together. While the issuer does not answer the last keys stay good. Raises `ValueError` for a
-    URL that is neither https nor http to this machine.
+    key; at most once in `cool_down`, for all callers together. If the issuer does not answer, the
+    last keys stay valid. Raises `ValueError` for a URL that is neither https nor http to this
+    machine.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RemoteKeys:
             return self._keys
         answered_last_time = self._fetched_at >= self._attempted_at
         fetching = self._fetch_unless_cooling_down()
-        # An issuer known to be down is asked again, but nobody waits for it who need not.
+        # If the last fetch failed, fetch in the background and answer with the keys there are.
         if fetching is not None and (self._keys is None or answered_last_time):
             await asyncio.shield(fetching)
         return self._held()

@@ -181,7 +181,7 @@ def import_public_key(jwk: Mapping[str, Any]) -> Key:
 
 
 def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
-    # A private key that was published signs for everybody, so it says nothing about a token.
+    # Anybody can sign with a private key that was published, so its signatures prove nothing.
     operations = jwk.get("key_ops", ["verify"])
     may_verify = isinstance(operations, list) and "verify" in operations
     return may_verify and jwk.get("use", "sig") == "sig" and "d" not in jwk
@@ -261,7 +261,7 @@ def _read_header(segment: str) -> _Header:
     if len(segment) > _MAX_HEADER_LENGTH:
         raise InvalidToken("malformed")
     members = parse_object(_decode(segment))
-    # Whatever else a header can hold (crit, jku, jwk, x5u, b64, zip) is a way to change the rules.
+    # Any other header parameter (crit, jku, jwk, x5u, b64, zip) could change the verification.
     if not members.keys() <= {"alg", "typ", "kid"}:
         raise InvalidToken("malformed")
     alg, typ, kid = members.get("alg"), members.get("typ"), members.get("kid")
@@ -284,7 +284,7 @@ def _is_of(kind: str, typ: str) -> bool:
 
 
 def _decode(segment: str) -> bytes:
-    """Decode base64url (RFC 7515, section 2) whose characters are known to be of its alphabet."""
+    """Decode base64url (RFC 7515, section 2) from text that is known to be of its alphabet."""
     remainder = len(segment) % 4
     allowed = _LAST_CHARACTERS[remainder]
     if allowed is not None and segment[-1] not in allowed:

@@ -14,10 +14,10 @@ _OF_OTHER_CREDENTIALS: Final = frozenset(
 
 
 def read_schemes(schemes: Iterable[str]) -> tuple[str, ...]:
-    """The schemes as they were written, each once in whatever case.
+    """Return the schemes as written, without those that differ in case only.
 
-    Raises `ValueError` for none, for what is no scheme, and for schemes of other credentials: a
-    password is no token, and a DPoP token asks for a proof that nobody would look at.
+    Raises `ValueError` for none, for a word that is no scheme, and for schemes of other
+    credentials: Basic carries a password, and DPoP a token whose proof would go unchecked.
     """
     read: dict[str, str] = {}
     for place, scheme in enumerate(schemes, start=1):

@@ -49,9 +49,9 @@ _TRY_AGAIN_LATER = 1013
 @never_injected
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who is calling, as a verified access token says; `claims` is all of it, read-only.
+    """The caller that a verified access token names; `claims` is the whole payload, read-only.
 
-    Code constructs one, and validation never does: pydantic refuses whatever is not one already.
+    Only code constructs one: pydantic refuses every input that is not an instance already.
     """
 
     subject: str
@@ -79,8 +79,8 @@ class TokenVerifier:
     take. `schemes` are the words that may stand before the token in `Authorization`. Raises
     `ValueError` for arguments that do not go together, or are not safe.
 
-    What it cannot know: whether the session has ended since. Only the issuer's own API refuses a
-    token at once; here it stays good until it expires.
+    It cannot see whether the session has ended since: only the issuer's own API refuses such a
+    token at once; here it stays valid until it expires.
     """
 
     def __init__(  # noqa: PLR0913 - each is one setting of the resource server, given by name
@@ -155,7 +155,7 @@ class TokenVerifier:
         return None if token is None else await self._verify_token(connection, token)
 
     def require_role(self, *roles: str) -> Callable[..., Awaitable[Claims]]:
-        """Make a dependency that refuses, with 403, callers whose role is none of `roles`."""
+        """Make a dependency that refuses, with 403, callers that have none of these roles."""
         if not roles:
             raise ValueError("name a role at least")
 
@@ -259,7 +259,7 @@ def _asking(value: str) -> dict[str, str]:
 def _refusal(
     connection: HTTPConnection, status: int, sentence: str, headers: dict[str, str]
 ) -> Exception:
-    """What the framework answers with this status, or closes a WebSocket by."""
+    """Return the exception by which FastAPI answers with this status, or closes a WebSocket."""
     if not isinstance(connection, WebSocket) or _is_answerable(connection):
         return HTTPException(status, sentence, headers)
     return WebSocketException(_CLOSED_AS.get(status, _TRY_AGAIN_LATER), sentence)

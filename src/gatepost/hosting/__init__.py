@@ -1,1 +1,1 @@
-"""What `gatepost.embedding` needs to live in a host application."""
+"""The parts of `gatepost.embedding` that deal with the host application."""

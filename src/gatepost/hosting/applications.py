@@ -52,11 +52,11 @@ def _walk(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, Any, BaseRoute]]:
 
 
 class OwnMount(Mount):
-    """Where the service itself is mounted: none of the host's routes is there."""
+    """The mount of the service itself, which holds none of the host's routes."""
 
 
 def _mounted(route: BaseRoute) -> Any:  # noqa: ANN401 - an application of any kind
-    """What is mounted here, below the middleware that it may be wrapped in."""
+    """Return the mounted application, without the middleware that wraps it."""
     if not isinstance(route, Mount | Host) or isinstance(route, OwnMount):
         return None
     mounted: Any = route.app

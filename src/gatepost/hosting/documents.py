@@ -36,7 +36,7 @@ _mount: ContextVar[str] = ContextVar("gatepost_host_mount", default="")
 
 
 def _telling_the_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
-    """Set `_mount` for each request; a mounted application is told the host's own root path."""
+    """Set `_mount` for each request, and give a mounted application the host's own root path."""
 
     async def tell(scope: Scope, receive: Receive, send: Send) -> None:
         root = scope.get("root_path", "")

@@ -42,7 +42,7 @@ def refuse_callers_in_requests(routes: Sequence[BaseRoute]) -> None:
 
 
 def _callers_of(dependant: Dependant) -> Iterator[tuple[str, str]]:
-    """Where the route or one of its dependencies reads a caller: the parameter and the type."""
+    """Return the parameters of a route and its dependencies that are a caller, with their types."""
     for field in _fields(dependant):
         for caller in _callers_in(field):
             yield field.name, caller
@@ -51,7 +51,7 @@ def _callers_of(dependant: Dependant) -> Iterator[tuple[str, str]]:
 
 
 def _fields(dependant: Dependant) -> Iterator[Any]:
-    """What is read from a request, as FastAPI describes it."""
+    """Return the fields that FastAPI reads from a request."""
     yield from dependant.path_params
     yield from dependant.query_params
     yield from dependant.header_params
@@ -60,7 +60,7 @@ def _fields(dependant: Dependant) -> Iterator[Any]:
 
 
 def _callers_in(field: Any) -> Iterator[str]:  # noqa: ANN401 - FastAPI keeps its type to itself
-    # What FastAPI validates with is at hand; it keeps that to itself too, and may rename it.
+    # Read the validator's public schema: FastAPI's own attribute is private, and may be renamed.
     adapter = getattr(field, "_type_adapter", None)
     if adapter is None:
         adapter = TypeAdapter(field.field_info.annotation)

@@ -36,10 +36,9 @@ def check_refusal(refusal: object) -> None:
 
 
 def refused(connection: HTTPConnection, problem: Problem, refusal: Refusal | None) -> Problem:
-    """The same problem, to be raised in a host's route, whose application learns to answer it.
+    """Return the problem as an `HTTPException`, and register a handler for it with the application.
 
-    It is an `HTTPException` too: what a host does with those in a route class or a dependency of
-    its own, it does with a refusal, and never takes it for a crash.
+    A host's own route class or dependency that handles `HTTPException` handles refusals alike.
     """
     _let_answer(connection.scope)
     plain: type = type(problem)

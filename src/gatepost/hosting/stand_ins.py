@@ -39,7 +39,7 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """What a test put in the caller's place: a principal, a user, or nobody."""
+    """The value that a test's override gives for the caller: a principal, a user, or None."""
 
     value: Any
     is_user: bool
@@ -102,7 +102,7 @@ def _made_up(principal: Principal) -> User:
 async def find_stand_in(
     connection: HTTPConnection, host: FastAPI, replaced: Replaced, *, wants_user: bool
 ) -> StandIn | None:
-    """Who is to be taken for the caller, or None where no test has replaced them.
+    """Return the caller that a test's override gives, or None if there is no override.
 
     The overrides of the route's own application come first, then the host's.
     """
@@ -120,7 +120,7 @@ async def find_stand_in(
 
 
 async def _ask(connection: HTTPConnection, app: Any, key: Dependency) -> Any:  # noqa: ANN401 - what a test's function gives
-    """What FastAPI gives for a dependency that is overridden, whatever it asks for in turn."""
+    """Resolve an overridden dependency, with its own dependencies, as FastAPI does."""
 
     def ask(value: Annotated[object, Depends(key)]) -> None:
         pass

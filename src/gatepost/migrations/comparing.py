@@ -1,4 +1,4 @@
-"""Tells whether a column is what its model says, where Alembic alone would mistake the one."""
+"""Compares a column with its model in the cases that Alembic's own comparison gets wrong."""
 
 from typing import Any
 

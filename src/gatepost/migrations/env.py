@@ -1,4 +1,4 @@
-"""What Alembic runs: on the connection it is handed, or on one of its own at the command line."""
+"""The module that Alembic runs: on a given connection, or on its own at the command line."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
 def write_no_empty_revision(
     _context: MigrationContext, _revision: object, directives: list[MigrationScript]
 ) -> None:
-    """Where `alembic revision --autogenerate` finds nothing to do, leave no file that does it."""
+    """Write no file if `alembic revision --autogenerate` finds no difference."""
     is_asked = getattr(context.config.cmd_opts, "autogenerate", False)
     operations = directives[0].upgrade_ops if is_asked else None
     if operations is not None and operations.is_empty():
@@ -95,7 +95,7 @@ async def connect_and_run() -> None:
 
 
 def run_by_command_line() -> None:
-    """What `alembic upgrade head` and its like come to."""
+    """Run the command line's own commands, such as `alembic upgrade head`."""
     logging.basicConfig(format="%(message)s")
     for name in ("alembic.runtime.migration", "alembic.autogenerate.compare"):
         logging.getLogger(name).setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""A connection on which nobody else migrates the same database at the same time."""
+"""A connection that holds the database's migration lock."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from gatepost.db.engine import WITHOUT_STATEMENT_TIMEOUT
 LOCK_SECONDS = 300
 """How long one process waits for another's migration."""
 
-# Any number will do that nobody else takes: the bytes of "gatepost".
+# The key of PostgreSQL's advisory lock: the bytes of "gatepost", unlikely to be anybody else's.
 _POSTGRESQL_LOCK = int.from_bytes(b"gatepost", "big")
 
 
@@ -22,7 +22,7 @@ class MigrationBusy(Exception):  # noqa: N818 - read as the fact that it tells
 
 @asynccontextmanager
 async def connect_exclusively(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Wait for whoever migrates now; then give a connection that keeps others waiting.
+    """Wait for the migration lock, and yield a connection that holds it.
 
     The engine is a patient one: any other gives up a statement that takes long.
 

@@ -24,7 +24,7 @@ def refuse_obstacles(connection: Connection) -> None:
 
 
 def find_obstacle(connection: Connection) -> str | None:
-    """What would stop a migration of this database, in sentences; None where nothing is seen."""
+    """Return what would stop a migration of this database, in sentences; None if nothing would."""
     look = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}.get(
         connection.dialect.name, _on_mariadb
     )
@@ -101,7 +101,7 @@ def _on_mariadb(connection: Connection) -> Iterator[str]:
 
 
 def _without_rights(connection: Connection) -> Iterator[str]:
-    """What the user may not do, as far as the grants tell; those of roles may tell more."""
+    """Return the privileges that the user's own grants lack; grants of roles are not counted."""
     grants = [str(row[0]) for row in connection.execute(text("SHOW GRANTS"))]
     found = [_GRANT.match(grant) for grant in grants]
     if not all(found) or _everybody_has_rights(connection):
@@ -137,7 +137,7 @@ _GRANT = re.compile(r"GRANT (?P<what>[A-Z ,]+) ON (?P<where>`.+`\.\S+|\*\.\*) TO
 
 
 def _is_of(database: str, where: str) -> bool:
-    """Whether a grant is of all databases, or of those whose pattern this one's name fits."""
+    """Return whether a grant is for all databases, or for a pattern that this name matches."""
     if where == "*.*":
         return True
     pattern = where.rpartition(".")[0].strip("`").replace(r"\_", "_").replace(r"\%", "%")
@@ -165,7 +165,7 @@ _SQLITE_NAMES = text(
 
 
 def _in_the_way(connection: Connection, query: TextClause) -> Iterator[str]:
-    """What has a name that we need, while no table says that Gatepost made it."""
+    """Return tables and indexes that have our names, in a database that we have not migrated."""
     if read_revision(connection) is not None:
         return
     for kind, name in connection.execute(query, {"names": sorted(_names(connection))}):

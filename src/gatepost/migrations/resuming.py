@@ -1,9 +1,9 @@
-"""Lets a migration go on from where it was killed, where each change of a table is committed alone.
+"""Resumes an interrupted migration on MariaDB and MySQL, which commit each DDL statement by itself.
 
-That is so on MariaDB and MySQL. A table of one row, which is there only while there is something to
-do, says how many statements of a revision are done. A second run skips that many. A kill may come
-between a change and the note of it: the first statement that is not skipped may have been done, and
-then the server's "it is there already" is success, unless it said so before, too.
+A table of one row, which exists only during a migration, counts the statements of the revision that
+are done. A second run skips that many. A kill may come between a statement and its count: so the
+first statement that is not skipped may be done already, and then the server's error "it exists
+already" counts as success, unless the first run got that error, too.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ _STEPS = Table(
     **TABLE_OPTIONS,
 )
 
-# As Alembic would make it, but in the engine that has transactions, whatever the server's default.
+# Alembic's version table, but always in InnoDB: another default engine may have no transactions.
 _VERSIONS = Table(
     VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True), **TABLE_OPTIONS
 )
@@ -81,10 +81,10 @@ def forget_steps(connection: Connection) -> None:
 
 @contextmanager
 def resuming(connection: Connection) -> Iterator[Callable[[], None]]:
-    """Skip within the block what was done before; only on MariaDB and MySQL is there such a thing.
+    """Skip, within the block, the statements that an interrupted run has done (MariaDB and MySQL).
 
-    What is given is to be called after each revision, in the transaction that notes it.
-    The block raises `MigrationChanged` where what was done before is not how this migration begins.
+    Yields a function to be called after each revision, in the transaction that records it. The
+    block raises `MigrationChanged` if those statements are not the ones this migration begins with.
     """
     if connection.dialect.name != "mysql":
         yield lambda: None
@@ -197,7 +197,7 @@ class _Steps:
 
     def _note_failure(self, cursor: Any) -> None:  # noqa: ANN401 - the driver's own
         """Let the next run know that this statement was not done."""
-        with suppress(Exception):  # the connection may be lost: the first error is told
+        with suppress(Exception):  # the connection may be lost: report the first error
             cursor.execute(f"UPDATE {STEPS_TABLE} SET failed = {self._count}")  # noqa: S608 - our own name and a number
             cursor.execute("COMMIT")
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatepost.db.engine import WRITES
 
 VERSION_TABLE = "gatepost_alembic_version"
-"""Where the revision is kept: never in the `alembic_version` of a host that uses Alembic too."""
+"""The version table's name; `alembic_version` is left to a host that uses Alembic itself."""
 
 _VERSION = table(VERSION_TABLE, column("version_num"))
 _FOLDER = Path(__file__).with_name("versions")

@@ -1,4 +1,4 @@
-"""Every setting: read once by whoever starts a process, and passed on to whoever needs it."""
+"""All settings: read once when a process starts, and passed to the parts that need them."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What an email address is: one rule for settings, registration, imports and the command line."""
+"""Validates email addresses: one rule for settings, registration, imports and the command line."""
 
 from email_validator import EmailNotValidError, validate_email
 

@@ -1,4 +1,4 @@
-"""What all groups of settings share: how a field is described, and how its mistakes are told."""
+"""The base of all groups of settings: descriptions of fields, and messages for their mistakes."""
 
 import difflib
 from collections.abc import Mapping
@@ -38,10 +38,10 @@ _CONSEQUENCE = "default_factory_not_called"
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a field's type cannot say.
+    """Documentation of a field that its type cannot give.
 
-    `takes` tells its values and `default` its default in words, `stands_for` is the value that a
-    default of None stands for, and `also` are the second names.
+    `takes` describes its values and `default` its default in words, `stands_for` is the value that
+    a default of None means, and `also` are its aliases.
     """
 
     takes: str = ""

@@ -75,9 +75,9 @@ _NO = {"0", "false", "no", "off"}
 
 
 def read_database_url(text: str) -> URL:
-    """The URL for SQLAlchemy, its driver replaced by ours and its query made for that driver.
+    """Return the URL for SQLAlchemy, with our driver and its query translated for that driver.
 
-    To be called from a validator: refuses what cannot be used, without telling any part of it.
+    To be called from a validator: refuses a URL that cannot be used, and quotes no part of it.
     """
     url = _parse(text)
     backend = url.drivername.partition("+")[0]
@@ -91,7 +91,7 @@ def read_database_url(text: str) -> URL:
     if not url.database or set(url.database) & set("@/"):
         refuse("names no database", "End it with a slash and the database's name. " + _ESCAPE)
     if "@" in (url.host or ""):
-        refuse("has an @ too many", _ESCAPE)  # and what is not escaped would be told as the host
+        refuse("has an @ too many", _ESCAPE)  # else part of the password is shown as the host
     if url.port is not None and not 1 <= url.port <= _LAST_PORT:
         refuse("has a port that there is not", "Ports are from 1 to 65535.")
     translated = _for_asyncpg(url) if backend.startswith("postgres") else _for_asyncmy(url)
@@ -172,7 +172,7 @@ def _for_asyncmy(url: URL) -> URL:
 
 
 def _mysql_encryption(url: URL) -> _Query:
-    """What makes the driver do as ssl-mode says: it checks nothing where it has no authority."""
+    """Return the driver's options for an ssl-mode: without a CA it verifies nothing."""
     said = _one(url, "ssl-mode", "ssl_mode", "sslmode", "ssl") or "preferred"
     mode = said.replace("-", "_")
     has_authority = bool({"ssl_ca", "ssl_capath"} & set(url.query))
@@ -199,7 +199,7 @@ def _one(url: URL, *names: str) -> str | None:
 
 
 def _know(url: URL, known: set[str]) -> None:
-    # The name is not told: of a badly escaped URL it may be a part of the password.
+    # Do not show the name: in a badly escaped URL it may be a part of the password.
     if set(url.query) - known:
         refuse(
             "has a parameter that is not supported",

@@ -14,7 +14,7 @@ from gatepost.settings.errors import SettingProblem
 
 T = TypeVar("T")
 
-# As uvicorn, gunicorn, granian, hypercorn, `fastapi run` and `gatepost serve` are told.
+# The options that uvicorn, gunicorn, granian, hypercorn, `fastapi run` and `gatepost serve` take.
 _WORKERS_ARGUMENT = re.compile(r"(?:^|\s)(?:--workers|-w)[\s=]*(\d+)(?:\s|$)")
 
 _DATABASE_PARTS = {"db_host", "db_port", "db_name", "db_user", "db_password"}
@@ -22,7 +22,7 @@ _DATABASE_PARTS = {"db_host", "db_port", "db_name", "db_user", "db_password"}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one source says, by field: values, the names they were given under, problems."""
+    """One source's values by field, the names they were given under, and problems."""
 
     values: Mapping[str, str]
     names: Mapping[str, str]
@@ -30,10 +30,9 @@ class Reading:
 
 
 def of_the_process() -> Mapping[str, str]:
-    """The process's own, and how many workers its server was told to start: it says so nowhere.
+    """Return the process's environment, with the number of workers from its server's command line.
 
-    A `WEB_CONCURRENCY` of 1 says nothing: platforms set it, and what a server's own configuration
-    says wins over it.
+    A `WEB_CONCURRENCY` of 1 is ignored: platforms set it, and a server's own configuration wins.
     """
     told = _WORKERS_ARGUMENT.search(" ".join(sys.argv[1:]))
     if told is None and os.environ.get("WEB_CONCURRENCY") != "1":

@@ -1,4 +1,4 @@
-"""What is said when settings are wrong: every mistake at once, each with what to do about it."""
+"""The error for wrong settings: it lists every mistake, each with what to do about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Settings of protection: what is refused before anyone looks at it, and who is believed."""
+"""Settings of protection: requests that are refused unread, and proxies that are trusted."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
@@ -10,7 +10,7 @@ from gatepost.settings.base import Described, SettingsGroup, refuse
 from gatepost.settings.values import read_list, read_networks
 
 UNIX: Literal["unix"] = "unix"
-"""Stands for whoever calls by a Unix socket, who has no address."""
+"""Stands for clients of a Unix socket, which have no address."""
 
 Proxies = tuple[IPv4Network | IPv6Network | Literal["unix"], ...]
 

@@ -1,4 +1,4 @@
-"""Settings of registration: who may join, and who is the first."""
+"""Settings of registration, and of the first admin."""
 
 from typing import Annotated, Any
 

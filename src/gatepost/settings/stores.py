@@ -87,7 +87,7 @@ class StoreSettings(SettingsGroup):
 
     @property
     def chosen_store(self) -> Literal["memory", "database", "redis"]:
-        """What `STORE` stands for, if `workers` are all that there are."""
+        """The kind of store that `STORE` means, if these `workers` are the only processes."""
         if self.store != "auto":
             return self.store
         if self.redis_url is not None:

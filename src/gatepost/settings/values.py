@@ -11,13 +11,13 @@ from gatepost.settings.base import refuse
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 
-# Where pages of an application on a device come from: the host means nothing to the network.
+# Schemes of pages inside an installed application; their hosts are no network addresses.
 _APP_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://[a-z0-9._~-]+(:\d{1,5})?", re.IGNORECASE)
 
 _NO_APP_SCHEMES = frozenset(
     {"http", "https", "ws", "wss", "ftp", "file", "blob", "data", "javascript", "about"}
 )
-"""Of these but the first two browsers tell no origin, or one that any page may have."""
+"""For the others browsers send no origin, or one that any page may have."""
 
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

@@ -53,7 +53,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # Indexes go with their tables; MariaDB would not let go of one that a foreign key uses.
+    # Indexes go with their tables; MariaDB refuses to drop one that a foreign key uses.
     for table in reversed(TABLES):
         op.drop_table(f"gatepost_{table}")
 
