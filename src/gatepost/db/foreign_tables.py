@@ -1,4 +1,4 @@
-"""Reads a table of another system's database, row by row, and writes nothing."""
+"""Reads the rows of a table in another system's database, without writing to it."""
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -36,43 +36,43 @@ _SHOWN_TABLES = 3
 
 
 class UnreadableTable(Exception):  # noqa: N818 - it says what the table is
-    """There is no such database or table, or no right to read it; the text is for people."""
+    """The database or the table is missing or cannot be read; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
-class WaysIn:
-    """A table beside the users' own, with a row for each way in which one of them logs in.
+class LoginTable:
+    """A table beside that of the users, with one row for each login method of a user.
 
-    The first of the names that there is counts, of the table and of each column. Where `provider`
-    is `own`, the row's password becomes the column `password` of the user; `others` becomes the
-    number of all other rows.
+    Of `names`, `user_id` and `provider` the first existing table or column is used. The password of
+    the row whose provider is `own_provider` is read as the user's column `password`, and the number
+    of the other rows as the column `other_logins`.
     """
 
-    tables: Sequence[str]
-    user: Sequence[str]
+    names: Sequence[str]
+    user_id: Sequence[str]
     provider: Sequence[str]
-    own: str
+    own_provider: str
     password: str
-    others: str
+    other_logins: str
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignTable:
-    """A table or view by its name, with its schema where it has one; `needed` is a column."""
+    """A table or view, its schema, the column it must have, and its table of login methods."""
 
     name: str
     schema: str | None = None
     needed: str = "email"
-    ways_in: WaysIn | None = None
+    logins: LoginTable | None = None
 
     def called(self, name: str) -> "ForeignTable":
-        """The same by another name, `name` or `schema.name`."""
+        """The same under another name, `name` or `schema.name`."""
         schema, _, bare = name.rpartition(".")
         return replace(self, name=bare, schema=schema or None)
 
     @property
     def shown(self) -> str:
-        """As people write it."""
+        """The name for messages."""
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
 
@@ -80,15 +80,15 @@ class ForeignTable:
 async def open_table(
     url: URL, wanted: ForeignTable, columns: Collection[str]
 ) -> AsyncIterator[AsyncIterator[list[ForeignRow]]]:
-    """Give those of the `columns` that there are, some rows at a time, in a stable order.
+    """Batches of rows with those of the `columns` that exist, in a stable order.
 
-    All rows are as they were when the reading began: in the order of the primary key, or where
-    there is none, as in a view, in that of the needed column. Raises `UnreadableTable`.
+    All rows are read in one transaction, ordered by the primary key, or by the needed column if
+    there is none, as in a view. Raises `UnreadableTable`.
     """
     engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     wrap_errors_of_connecting(engine.sync_engine)
     try:
-        with _telling(wanted):
+        with _as_unreadable(wanted):
             order = await _find_order(engine, wanted)
             connection = await engine.connect()
         async with aclosing(connection):
@@ -98,8 +98,8 @@ async def open_table(
 
 
 @contextmanager
-def _telling(wanted: ForeignTable) -> Iterator[None]:
-    """Name the cause in our own words: the driver's may hold the address, the user and more."""
+def _as_unreadable(wanted: ForeignTable) -> Iterator[None]:
+    """Raise `UnreadableTable` without the driver's message, which may name host and user."""
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
@@ -108,7 +108,7 @@ def _telling(wanted: ForeignTable) -> Iterator[None]:
 
 
 async def _find_order(engine: AsyncEngine, wanted: ForeignTable) -> Sequence[str]:
-    """The columns that bring the rows in order; raises `UnreadableTable` if there are no rows."""
+    """The columns to order by; raises `UnreadableTable` if there is no such table."""
     try:
         connection = await engine.connect()
     except (SQLAlchemyError, OSError) as error:
@@ -122,7 +122,7 @@ async def _find_order(engine: AsyncEngine, wanted: ForeignTable) -> Sequence[str
 
 
 def _find_similar(connection: Connection, wanted: ForeignTable) -> Sequence[str] | None:
-    """None if the table or view is there, else those with similar names."""
+    """None if the table or view exists, else the names of similar ones."""
     inspector = inspect(connection)
     if inspector.has_table(wanted.name, schema=wanted.schema):
         return None
@@ -135,7 +135,7 @@ def _find_similar(connection: Connection, wanted: ForeignTable) -> Sequence[str]
 
 
 def _primary_key(connection: Connection, wanted: ForeignTable) -> Sequence[str]:
-    """Its columns, however many; empty where there is none, or none that this user may see."""
+    """The columns of the primary key; empty if there is none that this user may see."""
     try:
         return inspect(connection).get_pk_constraint(wanted.name, wanted.schema)[
             "constrained_columns"
@@ -150,29 +150,29 @@ async def _read(
     columns: Collection[str],
     order: Sequence[str],
 ) -> AsyncIterator[list[ForeignRow]]:
-    with _telling(wanted):
-        await _take_times_as_text(connection)
+    with _as_unreadable(wanted):
+        await _read_times_as_text(connection)
         names = await _columns_of(connection, wanted)
         if wanted.needed not in names:
-            raise _without_needed(wanted, names)
+            raise _missing_column(wanted, names)
         source = table(wanted.name, *map(column, names), schema=wanted.schema)
-        there = [each for each in source.c if each.name in columns]
+        existing = [each for each in source.c if each.name in columns]
         in_order = [source.c[name] for name in order]
-        query: Select[*tuple[Any, ...]] = select(*there).select_from(source).order_by(*in_order)
-        if wanted.ways_in is not None:
-            query = await _with_ways_in(connection, wanted, wanted.ways_in, query, source)
+        query: Select[*tuple[Any, ...]] = select(*existing).select_from(source).order_by(*in_order)
+        if wanted.logins is not None:
+            query = await _with_logins(connection, wanted, wanted.logins, query, source)
         result = await connection.stream(query)
         async for some in result.mappings().partitions(_ROWS):
             yield [dict(row) for row in some]
 
 
-async def _take_times_as_text(connection: AsyncConnection) -> None:
-    """Have PostgreSQL's times come as files have them: some are beyond Python's calendar."""
+async def _read_times_as_text(connection: AsyncConnection) -> None:
+    """Read PostgreSQL's times as text, as in files: `datetime` cannot hold some of them."""
     if connection.dialect.driver != "asyncpg":
         return
     await connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")
     driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None  # noqa: S101 - it has just answered
+    assert driver is not None  # noqa: S101 - it is connected
     for kind in _POSTGRESQL_TIMES:
         await driver.set_type_codec(
             kind, schema="pg_catalog", encoder=str, decoder=str, format="text"
@@ -187,57 +187,56 @@ async def _columns_of(connection: AsyncConnection, wanted: ForeignTable) -> Sequ
     return list((await connection.execute(no_row)).keys())
 
 
-def _without_needed(wanted: ForeignTable, names: Sequence[str]) -> UnreadableTable:
+def _missing_column(wanted: ForeignTable, names: Sequence[str]) -> UnreadableTable:
     some = ", ".join(names[:_SHOWN_COLUMNS])
     return UnreadableTable(
         f"its table {wanted.shown} has no column {wanted.needed}, but these: {some}"
     )
 
 
-async def _with_ways_in(
+async def _with_logins(
     connection: AsyncConnection,
     wanted: ForeignTable,
-    ways_in: WaysIn,
+    logins: LoginTable,
     query: Select[*tuple[Any, ...]],
     users: TableClause,
 ) -> Select[*tuple[Any, ...]]:
-    """The query with what the table beside says of each user; raises `UnreadableTable`."""
+    """Join the passwords and the numbers of other logins; raises `UnreadableTable`."""
     own_id = users.c[_first_of(("id",), users.c.keys(), wanted)]
-    beside = await _find_beside(connection, wanted, ways_in)
-    names = await _columns_of(connection, beside)
-    found = (ways_in.user, ways_in.provider, (ways_in.password,))
+    source = await _find_login_table(connection, wanted, logins)
+    names = await _columns_of(connection, source)
     columns: list[ColumnClause[Any]] = [
-        column(_first_of(wished, names, beside)) for wished in found
+        column(_first_of(candidates, names, source))
+        for candidates in (logins.user_id, logins.provider, (logins.password,))
     ]
     user, provider, password = columns
-    ways = (
+    by_user = (
         select(
             user.label("user"),
-            func.max(case((provider == ways_in.own, password))).label(ways_in.password),
-            func.count(case((provider != ways_in.own, 1))).label(ways_in.others),
+            func.max(case((provider == logins.own_provider, password))).label(logins.password),
+            func.count(case((provider != logins.own_provider, 1))).label(logins.other_logins),
         )
-        .select_from(table(beside.name, *columns, schema=beside.schema))
+        .select_from(table(source.name, *columns, schema=source.schema))
         .group_by(user)
-        .subquery("ways_in")
+        .subquery("logins")
     )
-    return query.add_columns(ways.c[ways_in.password], ways.c[ways_in.others]).select_from(
-        users.outerjoin(ways, ways.c.user == own_id)
-    )
+    added = by_user.c[logins.password], by_user.c[logins.other_logins]
+    return query.add_columns(*added).select_from(users.outerjoin(by_user, by_user.c.user == own_id))
 
 
-async def _find_beside(
-    connection: AsyncConnection, wanted: ForeignTable, ways_in: WaysIn
+async def _find_login_table(
+    connection: AsyncConnection, wanted: ForeignTable, logins: LoginTable
 ) -> ForeignTable:
-    for name in ways_in.tables:
-        beside = ForeignTable(name, wanted.schema)
-        if await connection.run_sync(_find_similar, beside) is None:
-            return beside
-    reason = f"it has no table {' or '.join(ways_in.tables)} beside {wanted.shown}"
+    for name in logins.names:
+        table_of_logins = ForeignTable(name, wanted.schema)
+        if await connection.run_sync(_find_similar, table_of_logins) is None:
+            return table_of_logins
+    reason = f"it has no table {' or '.join(logins.names)} beside {wanted.shown}"
     raise UnreadableTable(reason)
 
 
-def _first_of(wanted: Sequence[str], names: Sequence[str], source: ForeignTable) -> str:
-    for name in wanted:
+def _first_of(candidates: Sequence[str], names: Sequence[str], source: ForeignTable) -> str:
+    for name in candidates:
         if name in names:
             return name
-    raise _without_needed(replace(source, needed=wanted[0]), names)
+    raise _missing_column(replace(source, needed=candidates[0]), names)

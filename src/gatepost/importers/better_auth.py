@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from gatepost.db.foreign_tables import ForeignTable, WaysIn
+from gatepost.db.foreign_tables import ForeignTable, LoginTable
 from gatepost.features.imports.imported_user import ImportedUser
 from gatepost.files.times import is_infinite
 from gatepost.importers import fields
@@ -11,19 +11,19 @@ from gatepost.importers.fields import Row
 from gatepost.importers.system import PHONE_NUMBERS, SECOND_FACTORS, SOCIAL_LOGINS, SourceSystem
 from gatepost.security.legacy_hashes.foreign import stored_form
 
-_OWN = "credential"
+_OWN_PROVIDER = "credential"
 
-_PASSWORD, _OTHERS = "password", "socialLogins"
+_PASSWORD, _OTHER_LOGINS = "password", "socialLogins"
 
 TABLE = ForeignTable(
     "user",
-    ways_in=WaysIn(
-        tables=("account", "accounts"),
-        user=("userId", "user_id"),
+    logins=LoginTable(
+        names=("account", "accounts"),
+        user_id=("userId", "user_id"),
         provider=("providerId", "provider_id"),
-        own=_OWN,
+        own_provider=_OWN_PROVIDER,
         password=_PASSWORD,
-        others=_OTHERS,
+        other_logins=_OTHER_LOGINS,
     ),
 )
 
@@ -50,7 +50,7 @@ class BetterAuth(SourceSystem):
 
     known_columns = frozenset(
         {
-            *("id", "name", "email", "username", "role", "banned", _PASSWORD, _OTHERS),
+            *("id", "name", "email", "username", "role", "banned", _PASSWORD, _OTHER_LOGINS),
             *_NAMES,
             *_NAMES.values(),
         }
@@ -70,8 +70,8 @@ class BetterAuth(SourceSystem):
     def read(self, row: Row) -> ImportedUser:
         row = _renamed(row)
         address = fields.email(row)
-        ways = [_renamed(way) for way in fields.entries(row, "accounts")]
-        self._count(row, ways)
+        logins = [_renamed(login) for login in fields.entries(row, "accounts")]
+        self._count(row, logins)
         return ImportedUser(
             address,
             username=self.username(_shown_username(row), address),
@@ -81,12 +81,12 @@ class BetterAuth(SourceSystem):
             email_verified=fields.boolean(row, "emailVerified", default=False),
             created_at=_finite_time(row, "createdAt"),
             updated_at=_finite_time(row, "updatedAt"),
-            password_hash=self._hash(row, ways),
+            password_hash=self._hash(row, logins),
         )
 
-    def _count(self, row: Row, ways: list[Row]) -> None:
-        others = sum(way.get("providerId") != _OWN for way in ways)
-        counted = row.get(_OTHERS)
+    def _count(self, row: Row, logins: list[Row]) -> None:
+        others = sum(login.get("providerId") != _OWN_PROVIDER for login in logins)
+        counted = row.get(_OTHER_LOGINS)
         self.skip(SOCIAL_LOGINS, counted if isinstance(counted, int) else others)
         self.skip(SECOND_FACTORS, fields.boolean(row, "twoFactorEnabled", default=False))
         self.skip(PHONE_NUMBERS, bool(row.get("phoneNumber")))
@@ -96,8 +96,8 @@ class BetterAuth(SourceSystem):
         is_over = until is not None and until <= self.now
         return fields.boolean(row, "banned", default=False) and not is_over
 
-    def _hash(self, row: Row, ways: list[Row]) -> str | None:
-        own = next((way for way in ways if way.get("providerId") == _OWN), row)
+    def _hash(self, row: Row, logins: list[Row]) -> str | None:
+        own = next((login for login in logins if login.get("providerId") == _OWN_PROVIDER), row)
         text = fields.text(own, _PASSWORD)
         return self.hash(_PASSWORD, lambda: None if text is None else stored_form(text))
 
