@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from gatepost.db.statements import Values
 from gatepost.errors import ValidationFailed
 
 Row = TypeVar("Row")
@@ -33,12 +34,44 @@ class PageRequest:
     cursor: str | None = None
 
 
+class FetchesRows(Protocol):
+    """The part of a `UnitOfWork` that reads."""
+
+    async def fetch_all(self, statement: Executable, values: Values) -> Sequence[Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
     """Rows in order, and the cursor of the next page; None where this is the last."""
 
     rows: Sequence[Row]
     next_cursor: str | None
+
+
+class PageStatement(Generic[Row]):
+    """Pages in ascending order of `key`, which is made once for the process.
+
+    `query` selects the fields of `row`, a `NamedTuple`, which has the key among them.
+    """
+
+    def __init__(
+        self, query: Select[Any], *, key: InstrumentedAttribute[int], row: Callable[..., Row]
+    ) -> None:
+        self._row = row
+        self._key = key.key
+        self._first = query.order_by(key).limit(bindparam("page_limit"))
+        self._next = self._first.where(key > bindparam("page_after"))
+
+    async def fetch(self, work: FetchesRows, values: Values, page: PageRequest) -> Page[Row]:
+        """Fetch one page; refuses a cursor that is not one of ours."""
+        statement, limits = self._first, {"page_limit": page.limit + 1}
+        if page.cursor is not None:
+            statement, limits["page_after"] = self._next, decode_cursor(page.cursor)
+        found = await work.fetch_all(statement, {**values, **limits})
+        rows = [self._row(*each) for each in found[: page.limit]]
+        if len(found) <= page.limit:
+            return Page(rows, None)
+        return Page(rows, encode_cursor(getattr(rows[-1], self._key)))
 
 
 async def fetch_page(

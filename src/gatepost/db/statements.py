@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, Select, Table
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    column,
+    func,
+    select,
+)
 
 Values = Mapping[str, Any]
 
@@ -56,6 +67,30 @@ class Batched:
         self.columns = columns
 
 
+def new_row(model: type[Any], values: Values) -> Row:
+    """A row to insert into a model's table."""
+    return Row(model.__table__, values)
+
+
 def columns_of(model: type[Any], row: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a NamedTuple's class
     """The columns of a model's table that are named as the fields of a `NamedTuple`."""
     return tuple(model.__table__.c[name] for name in row._fields)
+
+
+def lookup(model: type[Any], row: Any, key: str, *others: str) -> Batched:  # noqa: ANN401 - as above
+    """Select the row whose columns `key` and `others` have the given values.
+
+    `key` is unique and the row's first field.
+    """
+    columns = [model.__table__.c[name] for name in (key, *others)]
+    asked = (
+        func.unnest(*(bindparam(each.name, type_=ARRAY(each.type)) for each in columns))
+        .table_valued(*(column(each.name) for each in columns))
+        .render_derived(name="asked")
+    )
+    selected = select(*columns_of(model, row))
+    return Batched(
+        single=selected.where(*(each == bindparam(each.name) for each in columns)),
+        many=selected.join(asked, and_(*(each == asked.c[each.name] for each in columns))),
+        columns=[each.name for each in columns],
+    )

@@ -93,7 +93,7 @@ async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: Use
     """One user: oneself, or anybody for moderators and admins."""
     if user_id != principal.user_id:
         await require(work, principal, MODERATORS)
-    return UserRead.model_validate(await accounts.get(work, user_id))
+    return UserRead.model_validate(await accounts.get_public(work, user_id))
 
 
 @router.patch(

@@ -148,6 +148,7 @@ async def _begin(request: Request, work: Work, caller: str) -> None:
     turn = work.runtime.keyed_locks.setdefault(attempt.name, asyncio.Lock())
     await pending.held.enter_async_context(turn)
     pending.begun = (work, attempt)
+    work.keep_in_one_transaction()  # the effect commits with the answer, or not at all
     answer = await idempotency.find(work, attempt)
     await work.commit_and_release()  # the route has yet to hash, or to ask the store
     if answer is not None:

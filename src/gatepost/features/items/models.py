@@ -1,6 +1,7 @@
 """The items table: something a user owns."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,3 +20,14 @@ class Item(Base):
     description: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class ItemRow(NamedTuple):
+    """An item as it is read: columns of the table."""
+
+    id: int
+    owner_id: int
+    title: str
+    description: str | None
+    created_at: datetime
+    updated_at: datetime

@@ -1,55 +1,57 @@
 """Keeps a user's items. They are nobody else's business, an admin's neither."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from gatepost.db.paging import Page, PageRequest
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.items import repository
 from gatepost.features.items.errors import ItemNotFound
-from gatepost.features.items.models import Item
-from gatepost.work import Work
+from gatepost.features.items.models import ItemRow
+from gatepost.unit_of_work import UnitOfWork
 
 
-async def create(work: Work, owner_id: int, title: str, description: str | None) -> Item:
+async def create(work: UnitOfWork, owner_id: int, title: str, description: str | None) -> ItemRow:
     """Add an item; raises `InvalidToken` if its owner is deleted at this very moment."""
     now = work.now
-    item = Item(
-        owner_id=owner_id,
-        title=title,
-        description=description,
-        created_at=now,
-        updated_at=now,
-    )
-    if not await repository.insert(work.db, item):
+    values: dict[str, Any] = {
+        "owner_id": owner_id,
+        "title": title,
+        "description": description,
+        "created_at": now,
+        "updated_at": now,
+    }
+    item_id = await repository.insert(work, values)
+    if item_id is None:
         raise InvalidToken
-    return item
+    return ItemRow(id=item_id, **values)
 
 
-async def list_of_owner(work: Work, owner_id: int, page: PageRequest) -> Page[Item]:
+async def list_of_owner(work: UnitOfWork, owner_id: int, page: PageRequest) -> Page[ItemRow]:
     """One page of a user's items, the oldest first."""
-    return await repository.list_page(work.db, owner_id, page)
+    return await repository.list_page(work, owner_id, page)
 
 
-async def get(work: Work, item_id: int, owner_id: int) -> Item:
+async def get(work: UnitOfWork, item_id: int, owner_id: int) -> ItemRow:
     """The item; raises `ItemNotFound`, for somebody else's too."""
-    item = await repository.find(work.db, item_id, owner_id)
+    item = await repository.find(work, item_id, owner_id)
     if item is None:
         raise ItemNotFound
     return item
 
 
 async def change(
-    work: Work, item_id: int, owner_id: int, changes: Mapping[str, str | None]
-) -> Item:
+    work: UnitOfWork, item_id: int, owner_id: int, changes: Mapping[str, str | None]
+) -> ItemRow:
     """Set `title`, `description` or both, and return the item; raises `ItemNotFound`."""
     if changes:
         values = {**changes, "updated_at": work.now}
-        if not await repository.change(work.db, item_id, owner_id, values):
+        if not await repository.change(work, item_id, owner_id, values):
             raise ItemNotFound
     return await get(work, item_id, owner_id)
 
 
-async def delete(work: Work, item_id: int, owner_id: int) -> None:
+async def delete(work: UnitOfWork, item_id: int, owner_id: int) -> None:
     """Delete the item; raises `ItemNotFound`."""
-    if not await repository.remove(work.db, item_id, owner_id):
+    if not await repository.remove(work, item_id, owner_id):
         raise ItemNotFound
