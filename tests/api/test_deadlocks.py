@@ -120,7 +120,7 @@ SENT_ALONE: dict[str, tuple[str, str, Any, str]] = {
         "POST",
         "/users/code",
         {"email": "bob@example.com", "password": PASSWORD},
-        "FOR UPDATE",
+        "gatepost_users.password_hash = ",
     ),
     "refresh": (
         "POST",

@@ -1,6 +1,5 @@
 """Opens sessions, keeps them alive, and ends them."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions import events, repository, tokens
 from gatepost.features.sessions.errors import RefreshTokenReplayed, SessionNotFound
+from gatepost.features.sessions.ids import SessionIds
 from gatepost.features.sessions.metrics import CHANGES
 from gatepost.features.sessions.models import Session, TokenBasis
 from gatepost.features.sessions.repository import Rotation
@@ -29,7 +29,7 @@ RETENTION = timedelta(days=1)
 _LOGINS_AT_ONCE = 32
 """Of one user, so many may write their sessions at one moment without counting each other's."""
 
-_RANDOM_BITS = 21
+_IDS = SessionIds()
 
 
 async def get_ready(work: Work) -> None:
@@ -262,7 +262,7 @@ def _values_of_new(work: Work, user_id: int, role: str, method: str) -> dict[str
     now, settings = work.now, work.runtime.settings
     absolute_end = now + settings.session_absolute_lifetime
     return {
-        "id": _new_id(now),
+        "id": _IDS.next(now),
         "user_id": user_id,
         "role": role,
         "method": method,
@@ -276,14 +276,6 @@ def _values_of_new(work: Work, user_id: int, role: str, method: str) -> dict[str
         "address": work.origin.address,
         "user_agent": work.origin.user_agent,
     }
-
-
-def _new_id(now: datetime) -> int:
-    """An id of 53 bits, which JavaScript reads exactly: seconds since 1970, then random bits.
-
-    They grow with time, as an index likes it. The rare id that is taken makes `start` try another.
-    """
-    return int(now.timestamp()) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
 
 
 def _is_live(session: Session, now: datetime) -> bool:
