@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 # server. Type checkers read the imports below; the architecture tests allow them here only.
 if TYPE_CHECKING:
     from gatepost.app import create_app
+    from gatepost.configuration import Settings
     from gatepost.embedding import (
         CurrentPrincipal,
         CurrentUser,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gatepost.features.accounts.schemas import User
     from gatepost.features.callers.principal import Principal
     from gatepost.hooks import Happening, Hooks
-    from gatepost.settings import Settings, SettingsError
+    from gatepost.settings import SettingsError
 
 __all__ = [
     "CurrentPrincipal",
@@ -52,7 +53,7 @@ _HOMES = {
     "OptionalUser": ("gatepost.embedding", "OptionalUser"),
     "Principal": ("gatepost.features.callers.principal", "Principal"),
     "Problem": ("gatepost.errors", "Problem"),
-    "Settings": ("gatepost.settings", "Settings"),
+    "Settings": ("gatepost.configuration", "Settings"),
     "SettingsError": ("gatepost.settings", "SettingsError"),
     "User": ("gatepost.features.accounts.schemas", "User"),
     "create_app": ("gatepost.app", "create_app"),

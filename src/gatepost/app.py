@@ -10,13 +10,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from gatepost.clock import Clock
+from gatepost.configuration import Settings
 from gatepost.features import FEATURES
 from gatepost.hooks import Hooks
 from gatepost.manifest import Mount, interface_of, load_all, metrics_of
 from gatepost.observability.sampling import keep_sampling
 from gatepost.purging import run_purger
 from gatepost.runtime import Runtime, start_runtime
-from gatepost.settings import Settings
 from gatepost.starting import prepare, schema_is_current
 from gatepost.stores.choice import describe_session_cache, describe_store
 from gatepost.web.documentation import document_router as document

@@ -10,10 +10,11 @@ import sys
 from starlette.types import Message, Receive, Scope, Send
 
 from gatepost.app import create_app
+from gatepost.configuration import Settings
 from gatepost.observability.logs import configure_logging
 from gatepost.serving.graceful import GracefulShutdown
 from gatepost.serving.orphans import end_with_parent
-from gatepost.settings import Settings, SettingsError
+from gatepost.settings import SettingsError
 from gatepost.starting import StartError
 from gatepost.stores.choice import has_a_supervisor
 

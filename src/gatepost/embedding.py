@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from gatepost.app import assemble, routes_at_mount, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
+from gatepost.configuration import Settings
 from gatepost.errors import Problem
 from gatepost.features.accounts.dependencies import find_user
 from gatepost.features.accounts.schemas import User
@@ -33,7 +34,6 @@ from gatepost.hosting.inputs import refuse_callers_in_requests
 from gatepost.hosting.refusals import Refusal, answering, check_refusal, refused
 from gatepost.hosting.stand_ins import Replaced, StandIn, find_stand_in
 from gatepost.runtime import Runtime
-from gatepost.settings import Settings
 from gatepost.web.dependencies import origin_of
 from gatepost.web.problems import REQUEST_ID, name_schemes, passing_problem
 from gatepost.work import begin_work

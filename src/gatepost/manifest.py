@@ -75,6 +75,8 @@ class Feature:
     """The module of its events."""
     problems: Reference | None = None
     """The module of its refusals."""
+    settings: Reference | None = None
+    """A group of settings."""
     metrics: Reference | None = None
     """A tuple of descriptions of what is counted."""
     tags: tuple[Tag, ...] = ()

@@ -31,7 +31,7 @@ from gatepost.security.key_ring import KeyRing
 from gatepost.security.keys import derive_key
 from gatepost.security.passwords import Passwords
 from gatepost.security.tokens import Key, secret_key
-from gatepost.settings import LimitSettings, Settings, TokenSettings
+from gatepost.settings import CoreSettings, LimitSettings, TokenSettings
 from gatepost.stores.announcements import Announcements
 from gatepost.stores.attempts import AttemptRules
 from gatepost.stores.base import Store
@@ -46,7 +46,7 @@ from gatepost.stores.session_cache import SessionCache
 class Runtime:
     """What one instance of the service holds open. Two of them can live in one process."""
 
-    settings: Settings
+    settings: CoreSettings
     clock: Clock
     hooks: Callbacks
     engine: AsyncEngine
@@ -93,7 +93,7 @@ class Runtime:
 
 @asynccontextmanager
 async def start_runtime(
-    settings: Settings,
+    settings: CoreSettings,
     *,
     clock: Clock | None = None,
     hooks: Callbacks | None = None,
@@ -154,7 +154,7 @@ async def start_runtime(
         await _dispose(engine, replica)
 
 
-def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
+def _trace(settings: CoreSettings, engine: AsyncEngine, store: Store) -> None:
     if settings.tracing_enabled:
         from gatepost.observability.tracing import trace_database, trace_store
 
@@ -162,7 +162,7 @@ def _trace(settings: Settings, engine: AsyncEngine, store: Store) -> None:
         trace_store(store)
 
 
-def _database(settings: Settings, engine: AsyncEngine) -> Database:
+def _database(settings: CoreSettings, engine: AsyncEngine) -> Database:
     return Database(
         open_session=async_sessionmaker(engine, expire_on_commit=False),
         autocommit=AutocommitExecutor(engine, is_traced=settings.tracing_enabled),
@@ -170,7 +170,7 @@ def _database(settings: Settings, engine: AsyncEngine) -> Database:
     )
 
 
-def _replica(settings: Settings, metrics: Metrics) -> Replica | None:
+def _replica(settings: CoreSettings, metrics: Metrics) -> Replica | None:
     engine = open_replica_engine(settings)
     if engine is None:
         return None
@@ -196,7 +196,7 @@ def _rate_limits(settings: LimitSettings, store: Store) -> RateLimits:
     return RateLimits(store, limits)
 
 
-def _lockout(settings: Settings, store: Store, engine: AsyncEngine, clock: Clock) -> Lockout:
+def _lockout(settings: CoreSettings, store: Store, engine: AsyncEngine, clock: Clock) -> Lockout:
     rules = AttemptRules(
         per_client=settings.lockout_failures_per_address,
         per_account=settings.lockout_failures_per_account,
@@ -210,7 +210,7 @@ def _lockout(settings: Settings, store: Store, engine: AsyncEngine, clock: Clock
     return Lockout(store, MemoryStore(clock), rules, key)
 
 
-def _session_cache(settings: Settings, clock: Clock) -> SessionCache[Any]:
+def _session_cache(settings: CoreSettings, clock: Clock) -> SessionCache[Any]:
     """Trusted from now on where one process serves; else while it hears announcements."""
     cache: SessionCache[Any] = SessionCache(
         clock, seconds=settings.session_cache_seconds, size=settings.session_cache_size

@@ -15,10 +15,11 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from gatepost.configuration import Settings
 from gatepost.documentation.metrics import all_metrics, render
 from gatepost.observability.metrics import Metrics
 from gatepost.purging import purge_all
-from gatepost.settings import Settings, SettingsError
+from gatepost.settings import SettingsError
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
 from tests.support.hashing import held_up, until

@@ -232,9 +232,8 @@ async def test_the_stricter_limits_follow_the_general_one(migrated_url: str) -> 
         "login": 30,
         "refresh": 60,
         "registration": 100,
-        "recovery": 10,
     }
-    assert amounts(make_settings(migrated_url, rate_limit_requests=1))["recovery"] == 1
+    assert amounts(make_settings(migrated_url, rate_limit_requests=1))["login"] == 1
     assert default.quotas["registration"].window == timedelta(hours=1)
 
 

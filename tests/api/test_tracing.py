@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from gatepost.settings import Settings, SettingsError, observability
+from gatepost.configuration import Settings
+from gatepost.settings import SettingsError, observability
 from tests.api.conftest import MakeService
 from tests.support.service import PASSWORD, SECRET, register, sign_up
 

@@ -24,7 +24,14 @@ def references(feature: Feature) -> Iterator[str]:
     yield from feature.purges.values()
     yield from feature.chores
     yield from filter(
-        None, (feature.events, feature.metrics, feature.problems, feature.caller_refusals)
+        None,
+        (
+            feature.settings,
+            feature.events,
+            feature.metrics,
+            feature.problems,
+            feature.caller_refusals,
+        ),
     )
     yield from (header.refusals for header in feature.headers if header.refusals)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.settings import Settings
+from gatepost.configuration import Settings
 from gatepost.settings.base import names_of
 from tests.cli.running import Gatepost
 from tests.support import patience

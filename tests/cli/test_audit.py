@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from gatepost.configuration import Settings
 from gatepost.features.audit import sealing
 from gatepost.runtime import start_runtime
-from gatepost.settings import Settings
 from tests.cli.running import Gatepost
 
 PASSWORD = "correct horse battery staple"

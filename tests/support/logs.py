@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gatepost.configuration import Settings
 from gatepost.observability.logs import configure_logging
-from gatepost.settings import Settings
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from gatepost.settings import Settings
+from gatepost.configuration import Settings
 from gatepost.settings.base import SettingsGroup, described, names_of, takes
 
 _INTRODUCTION = """\
@@ -54,9 +54,8 @@ def write(root: Path) -> None:
 
 def _groups() -> list[type[SettingsGroup]]:
     """The groups that `Settings` is made of, in the order of its fields."""
-    shared = {Settings, SettingsGroup}
     bases = [base for base in reversed(Settings.__mro__) if issubclass(base, SettingsGroup)]
-    return [base for base in bases if base not in shared]
+    return [base for base in bases if any(_fields(base))]
 
 
 def _fields(group: type[SettingsGroup]) -> Iterator[tuple[str, FieldInfo]]:

@@ -9,13 +9,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.features.callers.dependencies import SCHEME_NAME
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.web.addresses import mount_of
 from gatepost.web.openapi import ACCESS_BY_COOKIE
 
 
 def tell_where_to_log_in(
-    app: FastAPI, settings: Settings, prefix: str, *, is_host: bool = True
+    app: FastAPI, settings: CoreSettings, prefix: str, *, is_host: bool = True
 ) -> None:
     """Let the Authorize button of an application's own documentation log in at `prefix`.
 
@@ -55,7 +55,7 @@ class _Description:
     def __init__(
         self,
         describe: Callable[[], dict[str, Any]],
-        settings: Settings,
+        settings: CoreSettings,
         prefix: str,
         *,
         is_at_the_root: bool,

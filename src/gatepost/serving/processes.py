@@ -20,7 +20,7 @@ from gatepost.serving.uvicorn_parts import (
     close_pipes_of_children,
     has_failed_to_start,
 )
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 
 APPLICATION = "gatepost.asgi:app"
 
@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.05
 
 
 def run_processes(
-    listener: socket.socket, settings: Settings, environ: MutableMapping[str, str]
+    listener: socket.socket, settings: CoreSettings, environ: MutableMapping[str, str]
 ) -> bool:
     """Serve until SIGTERM or Ctrl+C, and then exit 0; False if the service could not start.
 
@@ -48,7 +48,7 @@ def run_processes(
     return server.started
 
 
-def run_reloading(listener: socket.socket, settings: Settings) -> None:
+def run_reloading(listener: socket.socket, settings: CoreSettings) -> None:
     """Serve until SIGTERM or Ctrl+C; restart whenever the package's code changes."""
     config = _configure(
         settings,
@@ -103,7 +103,7 @@ class _Supervisor(Multiprocess):
             each.close()
 
 
-def _configure(settings: Settings, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own options
+def _configure(settings: CoreSettings, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own options
     strict_transport_security = settings.strict_transport_security
     defaults: dict[str, Any] = {
         "http": partial(LimitedHttpProtocol, strict_transport_security=strict_transport_security),

@@ -1,4 +1,4 @@
-"""All settings: read once when a process starts, and passed to the parts that need them."""
+"""The settings of the service, in groups; `gatepost.configuration` adds those of the features."""
 
 import itertools
 
@@ -19,6 +19,7 @@ from gatepost.settings.values import passwords_in
 
 __all__ = [
     "AuditSettings",
+    "CoreSettings",
     "DatabaseSettings",
     "LimitSettings",
     "ObservabilitySettings",
@@ -28,7 +29,6 @@ __all__ = [
     "ServiceSettings",
     "SessionSettings",
     "SettingProblem",
-    "Settings",
     "SettingsError",
     "StoreSettings",
     "TokenSettings",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-class Settings(
+class CoreSettings(
     ObservabilitySettings,
     LimitSettings,
     AuditSettings,
@@ -50,11 +50,7 @@ class Settings(
     DatabaseSettings,
     ServiceSettings,
 ):
-    """All settings in one flat object. (Fields come last base first: mistakes and docs do, too.)
-
-    `Settings(secret_key=...)` takes explicit values only. Raises `SettingsError` with every
-    mistake.
-    """
+    """The settings of the service without its features. Fields come last base first."""
 
     @property
     def secret_texts(self) -> frozenset[str]:

@@ -1,17 +1,21 @@
-"""Settings of limits: how many requests a client may make, and how many wrong passwords."""
+"""Settings of limits for each client, and how a feature declares a limit of its own."""
 
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
+from pydantic.fields import FieldInfo
 
 from gatepost.settings.base import Described, SettingsGroup, refuse
 
 _QUOTA = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})")
 _LONGEST_WINDOW = 86_400
-_HOUR = 3600
+HOUR = 3600
+_WINDOWS = {None: ", each `RATE_LIMIT_WINDOW`", HOUR: " an hour"}
+_PREFIX = "rate_limit_"
+_MARK = "a limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +26,43 @@ class Quota:
     window: timedelta
 
 
-def _derived(percent: int, window: int | None = None) -> Any:  # noqa: ANN401 - what pydantic takes
-    """A default that goes up and down with the general limit."""
+def _check_limit(value: str) -> str:
+    parts = _QUOTA.fullmatch(value)
+    if parts is None or int(parts[2]) > _LONGEST_WINDOW:
+        refuse(
+            "is not a limit",
+            "Write a number, a slash and the seconds of the window, at most 86400: 30/60.",
+        )
+    return value
+
+
+Limit = Annotated[str, AfterValidator(_check_limit), _MARK]
+"""The type of a limit's field; its name is `rate_limit_` and the limit's own."""
+
+
+def limit(percent: int, *, window: int | None = None, description: str) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """A limit of a feature: `rate_limit_login: Limit = limit(percent=30, description=...)`.
+
+    By default so many percent of the general limit, in its window or one of so many seconds.
+    """
 
     def derive(data: dict[str, Any]) -> str:
         amount = max(int(data["rate_limit_requests"]) * percent // 100, 1)
         return f"{amount}/{window or int(data['rate_limit_window'])}"
 
-    return derive
+    amount = "`RATE_LIMIT_REQUESTS`" if percent == 100 else f"{percent} % of `RATE_LIMIT_REQUESTS`"
+    field: Any = Field(default_factory=derive, description=description)
+    field.metadata.append(
+        Described(
+            takes="a number and a window in seconds, such as 30/60",
+            default=f"{amount}{_WINDOWS.get(window, f' in {window} seconds')}",
+        )
+    )
+    return field
 
 
-def _described(default: str) -> Described:
-    return Described(takes="a number and a window in seconds, such as 30/60", default=default)
+def _is_limit(field: FieldInfo) -> bool:
+    return _MARK in field.metadata
 
 
 class LimitSettings(SettingsGroup):
@@ -48,27 +77,6 @@ class LimitSettings(SettingsGroup):
     )
     rate_limit_window: int = Field(
         default=60, ge=1, le=_LONGEST_WINDOW, description="The length of that window in seconds."
-    )
-    rate_limit_login: Annotated[
-        str, _described("30 % of `RATE_LIMIT_REQUESTS`, each `RATE_LIMIT_WINDOW`")
-    ] = Field(
-        default_factory=_derived(30),
-        description="How many logins a client may try, whoever they are for.",
-    )
-    rate_limit_refresh: Annotated[
-        str, _described("60 % of `RATE_LIMIT_REQUESTS`, each `RATE_LIMIT_WINDOW`")
-    ] = Field(
-        default_factory=_derived(60), description="How often a client may refresh its tokens."
-    )
-    rate_limit_registration: Annotated[str, _described("`RATE_LIMIT_REQUESTS` an hour")] = Field(
-        default_factory=_derived(100, _HOUR),
-        description="How many accounts a client may make; each row of a bulk registration is one.",
-    )
-    rate_limit_recovery: Annotated[str, _described("10 % of `RATE_LIMIT_REQUESTS` an hour")] = (
-        Field(
-            default_factory=_derived(10, _HOUR),
-            description="How often a client may ask for mail that lets somebody in.",
-        )
     )
     lockout_failures_per_address: int = Field(
         default=5,
@@ -90,28 +98,13 @@ class LimitSettings(SettingsGroup):
         description="How long such a lock holds, and how long a wrong password is remembered.",
     )
 
-    @field_validator(
-        "rate_limit_login", "rate_limit_refresh", "rate_limit_registration", "rate_limit_recovery"
-    )
-    @classmethod
-    def _a_limit_is_a_number_and_a_window(cls, value: str) -> str:
-        parts = _QUOTA.fullmatch(value)
-        if parts is None or int(parts[2]) > _LONGEST_WINDOW:
-            refuse(
-                "is not a limit",
-                "Write a number, a slash and the seconds of the window, at most 86400: 30/60.",
-            )
-        return value
-
     @property
     def quotas(self) -> dict[str, Quota]:
         """Every limit by its name; `default` is that of all requests."""
-        return {
-            "default": Quota(self.rate_limit_requests, timedelta(seconds=self.rate_limit_window)),
-            "login": _read_quota(self.rate_limit_login),
-            "refresh": _read_quota(self.rate_limit_refresh),
-            "registration": _read_quota(self.rate_limit_registration),
-            "recovery": _read_quota(self.rate_limit_recovery),
+        own = Quota(self.rate_limit_requests, timedelta(seconds=self.rate_limit_window))
+        named = (name for name, field in type(self).model_fields.items() if _is_limit(field))
+        return {"default": own} | {
+            name.removeprefix(_PREFIX): _read_quota(getattr(self, name)) for name in named
         }
 
     @property

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.clock import Clock, SystemClock
-from gatepost.settings import DatabaseSettings, Settings
+from gatepost.settings import CoreSettings, DatabaseSettings
 from gatepost.stores.announcements import Announcements, OwnAnnouncements
 from gatepost.stores.base import Store
 from gatepost.stores.database import DatabaseStore
@@ -34,14 +34,14 @@ _NAMES = {
 }
 
 
-def choose_store(settings: Settings) -> Literal["memory", "database", "redis"]:
+def choose_store(settings: CoreSettings) -> Literal["memory", "database", "redis"]:
     """What `STORE`, `REDIS_URL` and `WORKERS` say, and who started this process."""
     chosen = settings.chosen_store
     is_left_to_us = settings.store == "auto" and chosen == "memory"
     return "database" if is_left_to_us and not serves_alone(settings) else chosen
 
 
-def open_store(settings: Settings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
+def open_store(settings: CoreSettings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
     """Open what `choose_store` says; connects when first used."""
     match choose_store(settings):
         case "redis":
@@ -64,7 +64,9 @@ def open_database_store(
     return DatabaseStore(engine, clock or SystemClock(), patience=patience)
 
 
-def open_announcements(settings: Settings, cache: SessionCache[Any], clock: Clock) -> Announcements:
+def open_announcements(
+    settings: CoreSettings, cache: SessionCache[Any], clock: Clock
+) -> Announcements:
     """Open the service's channel where there is a Redis; else there is nobody to tell."""
     if settings.redis_url is None:
         return OwnAnnouncements(cache)
@@ -75,7 +77,7 @@ def open_announcements(settings: Settings, cache: SessionCache[Any], clock: Cloc
     return RedisAnnouncements(settings.redis_url, channel, cache, clock)
 
 
-def describe_store(settings: Settings) -> str:
+def describe_store(settings: CoreSettings) -> str:
     """Where limits and locks are kept, why, and what would be better, in a sentence or two."""
     chosen = choose_store(settings)
     kept = f"Limits and locks are kept in {_NAMES[chosen]}"
@@ -97,7 +99,7 @@ def describe_store(settings: Settings) -> str:
     )
 
 
-def serves_alone(settings: Settings) -> bool:
+def serves_alone(settings: CoreSettings) -> bool:
     """Whether no other process serves: said outright, or nobody is there to have started one."""
     is_said = "workers" in settings.model_fields_set
     return settings.workers == 1 and (is_said or not has_a_supervisor())
@@ -124,7 +126,7 @@ def _is_forked() -> bool:
     return False
 
 
-def describe_session_cache(settings: Settings) -> str:
+def describe_session_cache(settings: CoreSettings) -> str:
     """For how long a process goes by what it remembers of sessions, and why, in a sentence."""
     seconds = settings.session_cache_seconds
     if seconds == 0:

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import URL
 
 from gatepost.security.keys import derive_key
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 
 
-def name_of_service(settings: Settings) -> str:
+def name_of_service(settings: CoreSettings) -> str:
     """`REDIS_PREFIX`, or a name that only processes with this secret and database have.
 
     The database counts by its name and not by its host, which processes of one service may know

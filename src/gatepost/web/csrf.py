@@ -7,7 +7,7 @@ too old for it. Programs send neither, and are not browsers.
 from fastapi import Request
 
 from gatepost.errors import Problem
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
@@ -27,7 +27,7 @@ class CsrfRejected(Problem):
     )
 
 
-def refuse_cross_site(request: Request, settings: Settings) -> None:
+def refuse_cross_site(request: Request, settings: CoreSettings) -> None:
     """Raise `CsrfRejected` if a page that we do not trust sent this state-changing request.
 
     An origin in `ALLOWED_ORIGINS` is trusted: a front end of the team's own that is served from
@@ -49,7 +49,7 @@ def refuse_cross_site(request: Request, settings: Settings) -> None:
         raise CsrfRejected
 
 
-def _is_own(origin: str, request: Request, settings: Settings) -> bool:
+def _is_own(origin: str, request: Request, settings: CoreSettings) -> bool:
     """Ours is the configured address, or the host the browser says it speaks to.
 
     By either scheme: behind a proxy that ends TLS we are not told which one the browser used.

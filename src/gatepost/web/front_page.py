@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import CurrentRuntime
 from gatepost.web.html import Fragment, page, render
@@ -84,7 +84,7 @@ def _number(text: str) -> float:
         return 0.0
 
 
-def _links(settings: Settings, of_features: Iterable[Link]) -> list[Link]:
+def _links(settings: CoreSettings, of_features: Iterable[Link]) -> list[Link]:
     documentation = [
         Link("docs", "/docs", "Try the API", "Swagger UI: log in and send requests by hand."),
         Link("redoc", "/redoc", "Read the API", "Redoc: every route, field and refusal."),
@@ -102,7 +102,7 @@ def _links(settings: Settings, of_features: Iterable[Link]) -> list[Link]:
     return documentation + always if settings.docs_enabled else always
 
 
-def _content(settings: Settings, mount: str, links: list[Link]) -> Fragment:
+def _content(settings: CoreSettings, mount: str, links: list[Link]) -> Fragment:
     return render(
         "front_page",
         title=settings.project_name,

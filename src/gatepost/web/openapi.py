@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from gatepost.errors import Problem, ValidationFailed
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.web.cookies import ACCESS_COOKIE
 from gatepost.web.csrf import SAFE_METHODS, CsrfRejected
 from gatepost.web.fastapi_parts import api_routes
@@ -102,7 +102,7 @@ _FIELD_ERROR: dict[str, Any] = {
 _CODE = re.compile(r"`(\w+)`: ")
 
 
-def describe(app: FastAPI, settings: Settings, interface: Interface) -> None:
+def describe(app: FastAPI, settings: CoreSettings, interface: Interface) -> None:
     """Give `app` our description of its routes, which is made when it is first asked for."""
     app.openapi = partial(_cached, app, settings, interface)  # type: ignore[method-assign] # FastAPI's own way
 
@@ -126,13 +126,13 @@ def _at_mount(scheme: dict[str, Any], mount: str) -> dict[str, Any]:
     return {**scheme, "flows": {"password": {**flow, "tokenUrl": mount + flow["tokenUrl"]}}}
 
 
-def _cached(app: FastAPI, settings: Settings, interface: Interface) -> dict[str, Any]:
+def _cached(app: FastAPI, settings: CoreSettings, interface: Interface) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = _describe(app, settings, interface)
     return app.openapi_schema
 
 
-def _describe(app: FastAPI, settings: Settings, interface: Interface) -> dict[str, Any]:
+def _describe(app: FastAPI, settings: CoreSettings, interface: Interface) -> dict[str, Any]:
     document = get_openapi(
         title=settings.project_name,
         version=settings.version,
@@ -182,7 +182,9 @@ def _describe_schemas(schemas: dict[str, Any]) -> None:
     schemas["ProblemDetails"] = problem
 
 
-def _describe_authentication(schemes: dict[str, Any], settings: Settings, login_path: str) -> None:
+def _describe_authentication(
+    schemes: dict[str, Any], settings: CoreSettings, login_path: str
+) -> None:
     for name, scheme in list(schemes.items()):
         if "bearer" not in settings.auth_transports:
             del schemes[name]
@@ -208,7 +210,7 @@ def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
     }
 
 
-def _describe_security(operation: Operation, settings: Settings) -> None:
+def _describe_security(operation: Operation, settings: CoreSettings) -> None:
     if operation.pop(_WHERE_CLOSED, False) and not settings.registration_open:
         operation["security"] = [{_PASSWORD_SCHEME: []}]
     if "security" not in operation:
@@ -219,7 +221,7 @@ def _describe_security(operation: Operation, settings: Settings) -> None:
         operation["security"].append({COOKIE_SCHEME: []})
 
 
-def _describe_refusals(operation: Operation, method: str, settings: Settings) -> None:
+def _describe_refusals(operation: Operation, method: str, settings: CoreSettings) -> None:
     """Add what the route itself need not declare, since every operation of its shape refuses it."""
     if _is_stock(operation["responses"].get("422", {})):
         del operation["responses"]["422"]
@@ -242,7 +244,7 @@ def _is_stock(response: dict[str, Any]) -> bool:
     return "application/json" in response.get("content", {})
 
 
-def _refusals(operation: Operation, method: str, settings: Settings) -> Iterator[type[Problem]]:
+def _refusals(operation: Operation, method: str, settings: CoreSettings) -> Iterator[type[Problem]]:
     yield InternalError
     if SERVICE_TAG not in operation.get("tags", ()):
         yield DatabaseUnavailable

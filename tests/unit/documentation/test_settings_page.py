@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.configuration import Settings
 from gatepost.documentation.settings import render, render_example, write
-from gatepost.settings import Settings
 from gatepost.settings.base import names_of
 
 ROOT = Path(__file__).parents[3]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.settings import Settings, SettingsError
+from gatepost.configuration import Settings
+from gatepost.settings import SettingsError
 
 # Not random: tests are named by their values, and every process has to find the same ones.
 SECRET = "qYw3ZtN7c0vRk5HbLx9sGdFm2PjUe8TaVi4QoXy6BnM"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gatepost.settings import PasswordSettings, Settings, SettingsError
+from gatepost.configuration import Settings
+from gatepost.settings import PasswordSettings, SettingsError
 from gatepost.web.middleware.rate_limit import EXEMPT
 
 # Not random: tests are named by their values, and every process has to find the same ones.

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gatepost.settings import Settings, SettingsError
+from gatepost.configuration import Settings
+from gatepost.settings import SettingsError
 
 CANARY = "kQ7cAnArY9z"
 SECRET = f"{CANARY}-4f8b1c2d3e5a6978-{CANARY}"

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gatepost.cli.output import REFUSED, console, print_json
 from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
+from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database, explain_failure
 from gatepost.db.probe import connections_allowed, measure
 from gatepost.db.replica import FAILURES
@@ -19,7 +20,7 @@ from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.models import StoredKey
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.security.argon2 import why_not_native
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.stores.base import StoreUnavailable
 from gatepost.stores.choice import describe_session_cache, describe_store
@@ -206,7 +207,7 @@ async def _look_at_connections(runtime: Runtime) -> str | Finding:
     )
 
 
-def _signs(key: StoredKey, settings: Settings) -> bool:
+def _signs(key: StoredKey, settings: CoreSettings) -> bool:
     return key.retires_at is None and key.algorithm == settings.algorithm
 
 

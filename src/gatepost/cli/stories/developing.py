@@ -15,6 +15,7 @@ from rich.text import Text
 from gatepost.cli.asking import make_password
 from gatepost.cli.output import console, fail
 from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
+from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.paging import PageRequest
 from gatepost.features.accounts import passwords
@@ -25,7 +26,6 @@ from gatepost.observability.logs import configure_logging
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.serving.listening import address_of, listen
 from gatepost.serving.processes import run_reloading
-from gatepost.settings import Settings
 from gatepost.starting import migrate_patiently, prepare, reach_database
 from gatepost.work import begin_work
 

@@ -10,7 +10,8 @@ import typer
 from gatepost.app import create_app
 from gatepost.cli.output import fail, note
 from gatepost.cli.stories.running import tell_mistakes
-from gatepost.settings import Settings, SettingsError
+from gatepost.configuration import Settings
+from gatepost.settings import SettingsError
 from gatepost.web.openapi import at_mount
 
 

@@ -7,9 +7,9 @@ from pydantic import TypeAdapter
 
 from gatepost.cli.output import fail, note, print_json, print_table, say
 from gatepost.cli.stories.running import read_settings, run_work
+from gatepost.configuration import Settings
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.models import StoredKey
-from gatepost.settings import Settings
 from gatepost.work import Work
 
 _WIRE = TypeAdapter(dict[str, Any])

@@ -10,12 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.cli.output import MISUSED, fail
+from gatepost.configuration import Settings
 from gatepost.db.diagnosis import explain_failure, is_transient
 from gatepost.errors import Problem
 from gatepost.features.accounts.identity import EmailInput, has_public_domain
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.serving.listening import CannotListen
-from gatepost.settings import Settings, SettingsError
+from gatepost.settings import SettingsError
 from gatepost.settings.base import SettingsGroup
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.work import Origin, Work, begin_work

@@ -7,13 +7,13 @@ import sys
 
 from gatepost.cli.output import REFUSED, leave, note
 from gatepost.cli.stories.running import read_settings, telling_refusals
+from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database
 from gatepost.observability.logs import configure_logging, writes_json
 from gatepost.runtime import start_runtime
 from gatepost.security.hash_pool import cores_each
 from gatepost.serving.listening import address_of, listen
 from gatepost.serving.processes import run_processes
-from gatepost.settings import Settings
 from gatepost.settings.passwords import MOST_HASH_THREADS
 from gatepost.starting import prepare
 from gatepost.stores.choice import describe_session_cache, describe_store

@@ -7,6 +7,7 @@ from typing import Any
 from gatepost.cli.asking import make_password, read_password
 from gatepost.cli.output import MISUSED, fail, note, print_facts, print_json, print_table, say
 from gatepost.cli.stories.running import read_address, read_input, read_settings, run_work
+from gatepost.configuration import Settings
 from gatepost.db.paging import PageRequest
 from gatepost.features.accounts import lockout, passwords
 from gatepost.features.accounts import service as accounts
@@ -21,7 +22,6 @@ from gatepost.features.accounts.identity import (
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.schemas import UserRead
 from gatepost.features.callers.roles import Role
-from gatepost.settings import Settings
 from gatepost.work import Work
 
 _PAGE = 200

@@ -4,6 +4,7 @@ from gatepost.manifest import Feature, Mount, Tag
 
 FEATURE = Feature(
     name="auth",
+    settings="settings:AuthSettings",
     metrics="metrics:METRICS",
     routers=(Mount("router:router", path="/auth", is_at_mount=True),),
     events="events",

@@ -7,7 +7,7 @@ from gatepost.features.auth.schemas import TokenRead, Transport
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.idempotency.routing import OnceRoute
 from gatepost.features.sessions.tokens import TokenPair
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.web.cookies import ACCESS_COOKIE, REFRESH_COOKIE, refresh_cookie_paths, set_cookie
 from gatepost.web.csrf import CsrfRejected, refuse_cross_site
 from gatepost.web.problems import problem_response, request_id_of
@@ -15,7 +15,7 @@ from gatepost.web.routing import Handler
 from gatepost.web.runtimes import runtime_of
 
 
-def transports_for(settings: Settings, wanted: Transport | None) -> frozenset[str]:
+def transports_for(settings: CoreSettings, wanted: Transport | None) -> frozenset[str]:
     """The transport that was asked for, or all that the service offers.
 
     Raises `ValidationFailed` for one that it does not: tokens go nowhere that nobody asked for.
@@ -39,7 +39,7 @@ def transports_for(settings: Settings, wanted: Transport | None) -> frozenset[st
 def deliver(
     request: Request,
     response: Response,
-    settings: Settings,
+    settings: CoreSettings,
     pair: TokenPair,
     transports: frozenset[str],
 ) -> TokenRead:
@@ -60,14 +60,14 @@ def tokens_in_body(pair: TokenPair) -> TokenRead:
     )
 
 
-def clear_cookies(request: Request, response: Response, settings: Settings) -> None:
+def clear_cookies(request: Request, response: Response, settings: CoreSettings) -> None:
     """Make the browser forget all tokens, whether it has them or not."""
     set_cookie(response, settings, ACCESS_COOKIE, "", path="/", age=0)
     for path in refresh_cookie_paths(request):
         set_cookie(response, settings, REFRESH_COOKIE, "", path=path, age=0)
 
 
-def refused_for_good(request: Request, settings: Settings, problem: Problem) -> Response:
+def refused_for_good(request: Request, settings: CoreSettings, problem: Problem) -> Response:
     """The answer to a request whose cookies will never be good for anything: it clears them.
 
     Raises the problem where another site made the request: it could log people out so, for their
@@ -97,7 +97,9 @@ class LeavingRoute(OnceRoute):
         return handle_leaving
 
 
-def _set_cookies(request: Request, response: Response, settings: Settings, pair: TokenPair) -> None:
+def _set_cookies(
+    request: Request, response: Response, settings: CoreSettings, pair: TokenPair
+) -> None:
     set_cookie(
         response, settings, ACCESS_COOKIE, pair.access_token, path="/", age=pair.access_lifetime
     )

@@ -7,7 +7,7 @@ from starlette.types import Scope
 from gatepost.features.callers.cache import CachedCaller
 from gatepost.features.callers.errors import NotAuthenticated
 from gatepost.runtime import Runtime
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.work import Work
 
 
@@ -34,7 +34,7 @@ class Credential(Protocol):
 class Authenticator(Protocol):
     """Finds credentials of one kind."""
 
-    def find_credential(self, scope: Scope, settings: Settings) -> Credential | None:
+    def find_credential(self, scope: Scope, settings: CoreSettings) -> Credential | None:
         """The credential of this kind that a request sends; None if it sends none.
 
         Raises `InvalidToken` for several, of which a proxy may have looked at another one.

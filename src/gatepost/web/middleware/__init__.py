@@ -2,7 +2,7 @@
 
 from starlette.middleware import Middleware
 
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.web.interface import Interface
 from gatepost.web.middleware.body_limit import BodyLimit
 from gatepost.web.middleware.content_type import ContentType
@@ -13,7 +13,7 @@ from gatepost.web.middleware.request_context import RequestContext
 from gatepost.web.middleware.security_headers import SecurityHeaders
 
 
-def middleware_stack(settings: Settings, interface: Interface) -> list[Middleware]:
+def middleware_stack(settings: CoreSettings, interface: Interface) -> list[Middleware]:
     """The stack for an application to which the features bring this."""
     exposed = tuple(name for each in interface.request_headers for name in each.answers)
     return [

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.observability.request_ids import bind_request_id, unbind_request_id
 from gatepost.observability.request_log import Answered, log, tell
-from gatepost.settings import Settings
+from gatepost.settings import CoreSettings
 from gatepost.web.addresses import WholePath
 from gatepost.web.client_address import client_address
 from gatepost.web.headers import all_of
@@ -49,7 +49,7 @@ class RequestContext:
     """Outermost of all: its id and its last resort reach every answer, its eyes every request."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, exposed_headers: tuple[str, ...] = ()
+        self, app: ASGIApp, settings: CoreSettings, exposed_headers: tuple[str, ...] = ()
     ) -> None:
         self.app = app
         self.log_requests = settings.log_requests
