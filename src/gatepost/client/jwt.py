@@ -2,13 +2,12 @@
 
 import hmac
 import json
-import math
 import re
 from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple, NoReturn, cast, get_args
+from typing import Any, Final, Literal, NamedTuple, cast, get_args
 
 from joserfc.errors import JoseError
 from joserfc.jwa import (
@@ -20,6 +19,8 @@ from joserfc.jwa import (
     RSAPSSAlgorithm,
 )
 from joserfc.jwk import ECKey, JWKRegistry, OctKey, OKPKey, RSAKey
+
+from gatepost.client.strict_json import StrictJson
 
 ACCESS: Final = "at+jwt"
 """The `typ` of an access token (RFC 9068, section 2.1)."""
@@ -94,6 +95,7 @@ _LAST_CHARACTERS: Final = (None, "", "AQgw", "AEIMQUYcgkosw048")
 _PADDING: Final = (b"", b"", b"==", b"=")
 _MAX_HEADER_LENGTH: Final = 512
 _MAX_KEY_ID_LENGTH: Final = 128
+_JSON: Final = StrictJson()
 _MAX_DATE: Final = 253_402_300_799
 """The last second of the year 9999: later ones are no date in Python nor in a database."""
 
@@ -226,9 +228,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     surrogates, nothing nested past the parser's patience.
     """
     try:
-        text = raw.decode()
-        members = _STRICT_JSON.decode(text)
-        if "\\u" in text:
+        members = _JSON.read(raw)
+        if b"\\u" in raw:
             # Only an escape can smuggle an unpaired surrogate in; it cannot be encoded again.
             json.dumps(members, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -323,26 +324,3 @@ def _check_parties(claims: Mapping[str, Any], issuer: str, audience: str) -> Non
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         raise InvalidToken("bad_claims")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("duplicate members")
-    return members
-
-
-def _refuse_constant(_name: str) -> NoReturn:
-    raise ValueError("not a JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("not a finite number")
-    return number
-
-
-_STRICT_JSON: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
-)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, WebSocket, WebSocketException
 from fastapi.security import HTTPBearer
@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketState
 
 from gatepost.client.callers import never_injected, schema_of_caller
+from gatepost.client.ids import parse_id
 from gatepost.client.jwks import KeysUnavailable, RemoteKeys
 from gatepost.client.jwt import (
     ACCESS,
@@ -28,8 +29,6 @@ from gatepost.client.jwt import (
     verify,
 )
 from gatepost.client.schemes import BEARER, challenge, is_taken, read_schemes
-
-_LARGEST_ID: Final = 2**63 - 1
 
 
 class _Documented(HTTPBearer):
@@ -245,11 +244,10 @@ def _text(value: object) -> str:
 
 
 def _user_id(subject: str) -> int:
-    """One spelling only: `01` or Arabic digits would be the same user under another name."""
-    digits = subject.isascii() and subject.isdigit() and not subject.startswith("0")
-    if not digits or len(subject) > 19 or int(subject) > _LARGEST_ID:
+    user_id = parse_id(subject)
+    if user_id is None:
         raise InvalidToken("bad_claims")
-    return int(subject)
+    return user_id
 
 
 def _asking(value: str) -> dict[str, str]:

@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, func,
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from gatepost.client.ids import LARGEST_ID
 from gatepost.db.statements import Values
 from gatepost.errors import ValidationFailed
 
 Row = TypeVar("Row")
 
-_LARGEST_ID = 2**63 - 1
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -218,7 +218,7 @@ def decode_cursor(cursor: str) -> int:
         key = int(_decode(cursor).removeprefix("after:"))
     except (binascii.Error, UnicodeError, ValueError):
         key = -1
-    if not 0 <= key <= _LARGEST_ID or encode_cursor(key) != cursor:
+    if not 0 <= key <= LARGEST_ID or encode_cursor(key) != cursor:
         raise _refusal()
     return key
 
@@ -234,7 +234,7 @@ def decode_cursor_of_time(cursor: str, direction: str) -> tuple[datetime, int]:
         at, key = _EPOCH + int(instant) * _MICROSECOND, int(number)
     except (binascii.Error, UnicodeError, ValueError, OverflowError):
         at, key = _EPOCH, -1
-    if not 0 <= key <= _LARGEST_ID or encode_cursor_of_time(at, key, direction) != cursor:
+    if not 0 <= key <= LARGEST_ID or encode_cursor_of_time(at, key, direction) != cursor:
         raise _refusal()
     return at, key
 
@@ -249,7 +249,7 @@ def _decode_cursor_of_row(cursor: str) -> int | None:
         key = int(_decode(cursor).removeprefix(f"{_BEFORE_ROW}:"))
     except (binascii.Error, UnicodeError, ValueError):
         return None
-    return key if 0 <= key <= _LARGEST_ID and _cursor_of_row(key) == cursor else None
+    return key if 0 <= key <= LARGEST_ID and _cursor_of_row(key) == cursor else None
 
 
 def _encode(text: str) -> str:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.types import Scope
 
+from gatepost.client.ids import LARGEST_ID
 from gatepost.db.paging import PageRequest
 from gatepost.runtime import Runtime
 from gatepost.settings import ProtectionSettings
@@ -68,3 +69,6 @@ async def get_page_request(
 
 
 RequestedPage = Annotated[PageRequest, Depends(get_page_request)]
+
+RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+"""An id in a path."""

@@ -12,7 +12,7 @@ from fastapi.utils import generate_unique_id
 from starlette.routing import compile_path
 
 from gatepost.errors import ValidationFailed
-from gatepost.web.strict_json import read_json
+from gatepost.web.request_json import read_json
 from gatepost.web.strict_query import query_errors, query_names, refuse_long_query
 
 _WRONG_QUERY = "gatepost.wrong_query"
@@ -59,7 +59,7 @@ class BoundedRoute(APIRoute):
 
 
 class StrictRoute(BoundedRoute):
-    """Reads JSON by `strict_json` where the framework would take UTF-16 and the last of two names.
+    """Reads JSON by `request_json` where the framework would take UTF-16 and the last of two names.
 
     Nobody else's problem reaches a client from within the framework's own reading of a body: so it
     is read here, and the framework finds it done. A query is judged by `strict_query`, but for a

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 
-from gatepost.client.jwt import MAX_TOKEN_LENGTH, Reason
+from gatepost.client.jwt import MAX_TOKEN_LENGTH, InvalidToken, Reason
 from gatepost.security import tokens
-from gatepost.security.tokens import ALGORITHMS, Algorithm, InvalidToken, UnknownKey
+from gatepost.security.tokens import ALGORITHMS, Algorithm, UnknownKey
 from tests.unit.client.forge import (
     AUDIENCE,
     EPOCH,

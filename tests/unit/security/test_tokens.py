@@ -5,12 +5,12 @@ import json
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from gatepost.client.jwt import InvalidToken
 from gatepost.security import tokens
 from gatepost.security.tokens import (
     ALGORITHMS,
     ASYMMETRIC_ALGORITHMS,
     Algorithm,
-    InvalidToken,
     Key,
 )
 from tests.unit.client.forge import AUDIENCE, ISSUER, NOW, SECRET, claims, key_of, read

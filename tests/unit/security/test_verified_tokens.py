@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gatepost.security.tokens import InvalidToken
+from gatepost.client.jwt import InvalidToken
 from gatepost.security.verified_tokens import VerifiedTokens
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)

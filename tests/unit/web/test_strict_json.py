@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import ValidationFailed
-from gatepost.web.strict_json import read_json
+from gatepost.web.request_json import read_json
 from tests.support import patience
 
 READ: list[tuple[bytes, Any]] = [

@@ -1,8 +1,6 @@
 """Everybody's accounts, for moderators to see and admins to change."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from gatepost.features.accounts import lockout, passwords
@@ -30,7 +28,7 @@ from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.base import StoreUnavailable
 from gatepost.web.addresses import path_of
-from gatepost.web.dependencies import RequestedPage, RequestWork
+from gatepost.web.dependencies import RequestedPage, RequestWork, RowId
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 from gatepost.work import Work
@@ -46,7 +44,6 @@ class _OtherThanMe(StringConvertor):
 
 register_url_convertor("other_than_me", _OtherThanMe())
 
-UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _ADMINS_FIELDS = frozenset({"email", "role", "is_active"})
 
 
@@ -89,7 +86,7 @@ async def create_user(
 
 
 @router.get("/{user_id:other_than_me}", responses=problems(PermissionDenied, UserNotFound))
-async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: UserId) -> UserRead:
+async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: RowId) -> UserRead:
     """One user: oneself, or anybody for moderators and admins."""
     if user_id != principal.user_id:
         await require(work, principal, MODERATORS)
@@ -102,7 +99,7 @@ async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: Use
     responses=problems(PermissionDenied, UserNotFound, EmailTaken, UsernameTaken, LastAdmin),
 )
 async def update_user(
-    work: RequestWork, principal: CurrentPrincipal, user_id: UserId, body: UserUpdate
+    work: RequestWork, principal: CurrentPrincipal, user_id: RowId, body: UserUpdate
 ) -> UserRead:
     """Change a user: oneself, or anybody for admins. Email, role and activity by admins only."""
     if not _may_update(principal, user_id, body):
@@ -126,7 +123,7 @@ async def _update(work: Work, user_id: int, body: UserUpdate, actor_id: int) -> 
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(PermissionDenied, UserNotFound, LastAdmin, UserReferenced),
 )
-async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: UserId) -> None:
+async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: RowId) -> None:
     """Delete a user and all that is theirs. The last active admin stays."""
     await work.write(accounts.delete, user_id, actor_id=principal.user_id)
 
@@ -135,7 +132,7 @@ async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: Use
     "/{user_id:other_than_me}/unlock",
     responses=problems(PermissionDenied, UserNotFound, StoreUnavailable),
 )
-async def unlock_user(work: RequestWork, principal: AdminPrincipal, user_id: UserId) -> UserRead:
+async def unlock_user(work: RequestWork, principal: AdminPrincipal, user_id: RowId) -> UserRead:
     """Let a user log in again whom wrong passwords have locked out."""
     user = await lockout.unlock(work, user_id, actor_id=principal.user_id)
     return UserRead.model_validate(user)

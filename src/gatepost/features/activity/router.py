@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from gatepost.client.ids import LARGEST_ID
 from gatepost.features.activity.dependencies import RequestedEvents
 from gatepost.features.activity.schemas import ActivityRead, AuditEventRead
 from gatepost.features.audit import service as audit
@@ -27,7 +28,7 @@ async def list_audit_events(
     page: RequestedPage,
     wanted: RequestedEvents,
     user_id: Annotated[
-        int | None, Query(ge=1, le=2**63 - 1, description="Whom it concerns.")
+        int | None, Query(ge=1, le=LARGEST_ID, description="Whom it concerns.")
     ] = None,
 ) -> list[AuditEventRead]:
     """A page of the audit log, the newest first; the next page is in the `Link` header."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gatepost.errors import ValidationFailed
 from gatepost.features.auth.schemas import Credentials, LoginRequest
 from gatepost.web.problems import field_error
-from gatepost.web.strict_json import read_json
+from gatepost.web.request_json import read_json
 
 Sent = TypeVar("Sent", bound=Credentials)
 

@@ -9,8 +9,8 @@ from gatepost.features.auth.transports import tokens_in_body
 from gatepost.features.sessions import service as sessions
 from gatepost.web.dependencies import origin_of
 from gatepost.web.rate_limits import spend
+from gatepost.web.request_json import read_json
 from gatepost.web.runtimes import runtime_of
-from gatepost.web.strict_json import read_json
 from gatepost.work import begin_work
 
 

@@ -1,8 +1,6 @@
 """The caller's items: the example of a protected resource."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 
 from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.callers.principal import Principal
@@ -11,14 +9,12 @@ from gatepost.features.items import service as items
 from gatepost.features.items.errors import ItemNotFound
 from gatepost.features.items.schemas import ItemCreate, ItemRead, ItemUpdate
 from gatepost.web.addresses import path_of
-from gatepost.web.dependencies import RequestedPage, RequestWork
+from gatepost.web.dependencies import RequestedPage, RequestWork, RowId
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 from gatepost.work import Work
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=OnceRoute)
-
-ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 # Clients write the collection with and without its slash; a redirect would lose a POST's body.
@@ -59,14 +55,14 @@ async def list_items(
 
 
 @router.get("/{item_id}", responses=problems(ItemNotFound))
-async def read_item(work: RequestWork, principal: CurrentPrincipal, item_id: ItemId) -> ItemRead:
+async def read_item(work: RequestWork, principal: CurrentPrincipal, item_id: RowId) -> ItemRead:
     """One of the caller's items."""
     return ItemRead.model_validate(await items.get(work, item_id, principal.user_id))
 
 
 @router.put("/{item_id}", dependencies=[OncePerCaller], responses=problems(ItemNotFound))
 async def replace_item(
-    work: RequestWork, principal: CurrentPrincipal, item_id: ItemId, body: ItemUpdate
+    work: RequestWork, principal: CurrentPrincipal, item_id: RowId, body: ItemUpdate
 ) -> ItemRead:
     """Change one of the caller's items: like `PATCH`, absent fields keep their value."""
     return await _change(work, principal, item_id, body)
@@ -74,7 +70,7 @@ async def replace_item(
 
 @router.patch("/{item_id}", dependencies=[OncePerCaller], responses=problems(ItemNotFound))
 async def update_item(
-    work: RequestWork, principal: CurrentPrincipal, item_id: ItemId, body: ItemUpdate
+    work: RequestWork, principal: CurrentPrincipal, item_id: RowId, body: ItemUpdate
 ) -> ItemRead:
     """Change one of the caller's items; absent fields keep their value."""
     return await _change(work, principal, item_id, body)
@@ -83,7 +79,7 @@ async def update_item(
 @router.delete(
     "/{item_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(ItemNotFound)
 )
-async def delete_item(work: RequestWork, principal: CurrentPrincipal, item_id: ItemId) -> None:
+async def delete_item(work: RequestWork, principal: CurrentPrincipal, item_id: RowId) -> None:
     """Delete one of the caller's items."""
     await work.write(items.delete, item_id, principal.user_id)
 

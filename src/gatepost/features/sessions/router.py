@@ -1,14 +1,12 @@
 """The user's devices: see them, log them out."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 
 from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.errors import SessionNotFound
 from gatepost.features.sessions.schemas import SessionRead
-from gatepost.web.dependencies import RequestedPage, RequestWork
+from gatepost.web.dependencies import RequestedPage, RequestWork, RowId
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 from gatepost.web.routing import StrictRoute
@@ -49,7 +47,7 @@ async def list_sessions(
 async def end_session(
     work: RequestWork,
     principal: CurrentPrincipal,
-    session_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
+    session_id: RowId,
 ) -> None:
     """Log one device out: its tokens are refused from the next request on."""
     await work.write(sessions.end_one, principal.user_id, session_id)

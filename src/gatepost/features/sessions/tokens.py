@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from gatepost.client import jwt
+from gatepost.client.ids import LARGEST_ID, parse_id
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.sessions.models import TokenBasis
 from gatepost.features.signing_keys import service as signing_keys
@@ -13,9 +15,6 @@ from gatepost.runtime import Runtime
 from gatepost.security import tokens
 from gatepost.security.tokens import Key
 from gatepost.work import Work
-
-_LARGEST_NUMBER = 2**63 - 1
-_MOST_DIGITS = len(str(_LARGEST_NUMBER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def recall_access_token(runtime: Runtime, token: str, now: datetime) -> AccessCl
         claims = _decode_access_token(runtime, token, keys, now)
     except tokens.UnknownKey:
         return None  # another process may have rotated the keys
-    except tokens.InvalidToken as error:
+    except jwt.InvalidToken as error:
         raise InvalidToken from error
     return _access_claims(claims)
 
@@ -106,7 +105,7 @@ async def read_access_token(work: Work, token: str) -> AccessClaims:
     """Verify an access token (RFC 9068 section 4); raises `InvalidToken`."""
     try:
         claims = await _decode_by_newest_keys(work, token)
-    except tokens.InvalidToken as error:
+    except jwt.InvalidToken as error:
         raise InvalidToken from error
     return _access_claims(claims)
 
@@ -155,7 +154,7 @@ def read_refresh_token(work: Work, token: str) -> RefreshClaims:
             audience=settings.issuer,
             now=work.now,
         )
-    except tokens.InvalidToken as error:
+    except jwt.InvalidToken as error:
         raise InvalidToken from error
     return RefreshClaims(
         session_id=_number(claims.get("sid")),
@@ -166,16 +165,17 @@ def read_refresh_token(work: Work, token: str) -> RefreshClaims:
 
 def _number(value: object) -> int:
     """A whole number that the database can hold; raises `InvalidToken` for all else."""
-    if type(value) is not int or not 0 <= value <= _LARGEST_NUMBER:  # True is an int by isinstance
+    if type(value) is not int or not 0 <= value <= LARGEST_ID:  # True is an int by isinstance
         raise InvalidToken
     return value
 
 
 def _number_of(subject: str) -> int:
     """The user that a subject names; raises `InvalidToken` for any other spelling of a number."""
-    if not subject.isdecimal() or len(subject) > _MOST_DIGITS or str(int(subject)) != subject:
+    user_id = parse_id(subject)
+    if user_id is None:
         raise InvalidToken
-    return _number(int(subject))
+    return user_id
 
 
 def _token_ids(key: bytes, session: TokenBasis) -> tuple[str, str]:

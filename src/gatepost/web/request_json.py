@@ -1,0 +1,41 @@
+"""Reads a request's body as the one JSON text that it is, or says what is wrong with it."""
+
+from typing import Any, Final
+
+from gatepost.client.strict_json import InvalidJson, Reason, StrictJson
+from gatepost.errors import ValidationFailed
+from gatepost.web.problems import field_error
+
+MOST_MEMBERS = 100
+"""Of one object or array: several times what any body of ours has, and no work for a model."""
+
+_REFUSALS: Final[dict[Reason, tuple[str, str]]] = {
+    "byte_order_mark": (
+        "json_invalid",
+        "Leave out the byte order mark (RFC 8259 section 8.1)",
+    ),
+    "duplicate_member": ("json_duplicate_member", "Give each member once"),
+    "not_a_number": ("json_invalid", "The body is not JSON: it has a number that is none"),
+    "not_utf8": ("json_invalid", "The body is not in UTF-8"),
+    "number_too_large": ("json_number_too_large", "Leave out numbers that no double can hold"),
+    "syntax": ("json_invalid", "The body is not JSON"),
+    "too_deep": ("json_too_deep", "Nest objects and arrays less deeply"),
+    "too_many_members": (
+        "json_too_many_members",
+        f"Give an object or an array at most {MOST_MEMBERS} members",
+    ),
+}
+"""The type of each refusal, and its sentence."""
+
+_BODIES: Final = StrictJson(MOST_MEMBERS)
+
+
+def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any value
+    """The value of a JSON text in UTF-8; raises `ValidationFailed`, which never repeats it."""
+    try:
+        return _BODIES.read(body)
+    except InvalidJson as error:
+        refused = error
+    kind, sentence = _REFUSALS[refused.reason]
+    place = {"loc": ("body", *refused.place), "msg": sentence, "type": kind}
+    raise ValidationFailed("The body is not as it should be.", errors=[field_error(place)])
