@@ -4,10 +4,13 @@ Importing this module starts the service's process: it reads the settings. If th
 lists every mistake on standard error and exits with status 2.
 """
 
-import gc
 import sys
 
 from starlette.types import Message, Receive, Scope, Send
+
+from gatepost.serving.loading import load_fastapi, settle
+
+load_fastapi()
 
 from gatepost.app import create_app
 from gatepost.configuration import Settings
@@ -17,8 +20,6 @@ from gatepost.serving.orphans import end_with_parent
 from gatepost.settings import SettingsError
 from gatepost.starting import StartError
 from gatepost.stores.choice import has_a_supervisor
-
-_OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
 
 def _read_settings() -> Settings:
@@ -63,14 +64,6 @@ def _explaining(send: Send) -> Send:
 
 
 def _on_started() -> None:
-    """Take SIGTERM, and let the garbage collector skip the objects loaded so far.
-
-    It also runs less often than by default, which is three times a request: requests hardly ever
-    leave cycles behind.
-    """
     _shutdown.intercept_sigterm()
     end_with_parent(_settings.shutdown_delay_seconds)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    gc.enable()
+    settle()

@@ -30,6 +30,7 @@ HIDDEN_IMPORTS = (
     "cli",
     "observability.tracing",
     "runtime",
+    "settings.addresses",
     "starting",
     "stores.choice",
     "web.fastapi_parts",

@@ -1,6 +1,5 @@
 """All commands in one list, in the order in which help shows them."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -37,6 +36,8 @@ app.add_typer(keys.app, name="keys", rich_help_panel=USERS)
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"gatepost {version('gatepost')}")
         raise typer.Exit
 

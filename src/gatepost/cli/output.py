@@ -1,94 +1,47 @@
 """What the commands print: data on standard output, everything else on standard error."""
 
 import json
-import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 REFUSED = 1
 MISUSED = 2
 
-# A pipe has no width: a program that reads it wants its lines whole.
-_WIDTH_OF_A_PIPE = 10_000
-
-
-def console() -> Console:
-    """Standard output, as wide as the terminal."""
-    return _console(sys.stdout.isatty(), stderr=False)
-
-
-def error_console() -> Console:
-    """Standard error, as wide as the terminal."""
-    return _console(sys.stderr.isatty(), stderr=True)
-
-
-def _console(is_terminal: bool, *, stderr: bool) -> Console:
-    wide = not is_terminal and "COLUMNS" not in os.environ
-    width = _WIDTH_OF_A_PIPE if wide else None
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+_REMOVED = dict.fromkeys((7, 8, 11, 12, 13))
+"""Control characters that ring, or move the cursor."""
 
 
 def say(*sentences: str) -> None:
-    """Tell what was done."""
-    console().print(" ".join(sentences), soft_wrap=True)
+    """Print what was done."""
+    _write(sys.stdout, " ".join(sentences))
 
 
 def note(*sentences: str) -> None:
-    """Tell what is no data, where the data goes into a pipe."""
-    error_console().print(" ".join(sentences), soft_wrap=True)
+    """Print on standard error what is not data."""
+    _write(sys.stderr, " ".join(sentences))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(f"{text.translate(_REMOVED).expandtabs()}\n")
+    stream.flush()
 
 
 def fail(*lines: str, status: int = REFUSED) -> NoReturn:
-    """Tell why not, and exit."""
-    first, *more = lines
-    out = error_console()
-    out.print(Text.assemble(("Error: ", "bold red"), first), soft_wrap=True)
-    for line in more:
-        out.print(line, soft_wrap=True)
+    """Print an error, and exit."""
+    # What only prints sentences, such as `serve`, does without Rich, which loads slowly.
+    from gatepost.cli.terminal import print_error
+
+    print_error(lines)
     raise typer.Exit(status)
 
 
 def leave(status: int) -> NoReturn:
-    """Exit, all being told."""
+    """Exit without another word."""
     raise typer.Exit(status)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
     """Print data for a program."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows for a person; what is too long for its column goes on below."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console().print(table)
-
-
-def print_counts(counts: Sequence[tuple[str, int, str]]) -> None:
-    """Print how many there are of each thing, a line each, with a remark."""
-    wide = max(len(name) for name, _, _ in counts)
-    digits = max(len(f"{count:,}") for _, count, _ in counts)
-    for name, count, remark in counts:
-        line = Text.assemble(f"  {name:{wide}}  ", (f"{count:{digits},}", "bold"))
-        console().print(line.append(f"  {remark}", "dim") if remark else line, soft_wrap=True)
-
-
-def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print one thing's facts, a line each."""
-    table = Table.grid(padding=(0, 3))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts:
-        table.add_row(name, Text(value))
-    console().print(table)

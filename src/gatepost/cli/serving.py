@@ -1,6 +1,5 @@
 """The commands that serve."""
 
-import gc
 from typing import Annotated
 
 import typer
@@ -33,8 +32,9 @@ def serve(
     $ gatepost serve --host 0.0.0.0 --port 80 --workers 4
     $ gatepost serve --root-path /accounts
     """
-    # While modules are loaded nothing is rubbish; `gatepost.asgi` sees to the collector later.
-    gc.disable()
+    from gatepost.serving.loading import load_fastapi
+
+    load_fastapi()
     from gatepost.cli.stories import serving
 
     serving.serve(host, port, workers, root_path)

@@ -6,21 +6,17 @@ Only who starts a process calls this. In a host application the log is the host'
 import json
 import logging
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from structlog.dev import ConsoleRenderer, plain_traceback
-from structlog.processors import format_exc_info
-from structlog.stdlib import ExtraAdder, ProcessorFormatter
-from structlog.types import Processor
-
+from gatepost.observability.console_lines import ConsoleLine
 from gatepost.observability.redaction import Redaction, is_secret_name
 from gatepost.observability.request_ids import current_request_id
 from gatepost.observability.request_log import ProcessLog
 from gatepost.settings import ObservabilitySettings
 
-Fields = MutableMapping[str, Any]
+Fields = dict[str, Any]
 
 _OURS = ("gatepost", "uvicorn")
 """Whose events `LOG_LEVEL` is about. Of everybody else only warnings are told: some libraries
@@ -32,6 +28,7 @@ _TALKATIVE = ("gatepost.db.pool",)
 """A library's log under our name."""
 
 _LEFT_OUT = frozenset({"color_message", "taskName", "event"})
+_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({})))
 
 _CONTROLS = (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))
 _MARKS = (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -85,40 +82,48 @@ def writes_json(settings: ObservabilitySettings, stream: TextIO) -> bool:
 def make_formatter(
     settings: ObservabilitySettings, redaction: Redaction, stream: TextIO
 ) -> logging.Formatter:
-    """What makes a line of a record."""
-    render = (
-        _json_line(redaction)
-        if writes_json(settings, stream)
-        else _console_line(redaction, colours=stream.isatty())
-    )
-    return ProcessorFormatter(
-        foreign_pre_chain=[ExtraAdder()], processors=[format_exc_info, _describe, render]
-    )
+    """A formatter that writes each record as one event."""
+    if writes_json(settings, stream):
+        return _EventFormatter(_json_line(redaction))
+    return _EventFormatter(_console_line(redaction, colours=stream.isatty()))
 
 
-def _describe(_logger: Any, _method: str, fields: Fields) -> Fields:  # noqa: ANN401 - structlog's own signature
-    """When, how grave, what, who and for which request; then the event's own fields."""
-    record: logging.LogRecord = fields["_record"]
-    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    described: Fields = {
-        "timestamp": f"{at[:-6]}Z",
-        "level": record.levelname.lower(),
-        "event": fields["event"],
-        "logger": record.name,
-    }
-    request_id = current_request_id()
-    if request_id is not None:
-        described["request_id"] = request_id
-    for name, value in fields.items():
-        if name[0] != "_" and name not in _LEFT_OUT and value is not None:
-            described[name] = value
-    return described
+class _EventFormatter(logging.Formatter):
+    """Formats a record's fields, `extra` included, by the given function."""
+
+    def __init__(self, render: Callable[[Fields], str]) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._render(self._describe(record))
+
+    def _describe(self, record: logging.LogRecord) -> Fields:
+        """Time, level, event, logger and request id; then the event's own fields."""
+        fields = {"event": record.getMessage(), "stack_info": record.stack_info or None}
+        fields |= {k: v for k, v in vars(record).items() if k not in _OF_EVERY_RECORD}
+        if record.exc_info and record.exc_info[0]:
+            fields["exception"] = self.formatException(record.exc_info)
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        described: Fields = {
+            "timestamp": f"{at[:-6]}Z",
+            "level": record.levelname.lower(),
+            "event": fields["event"],
+            "logger": record.name,
+        }
+        request_id = current_request_id()
+        if request_id is not None:
+            described["request_id"] = request_id
+        for name, value in fields.items():
+            if name[0] != "_" and name not in _LEFT_OUT and value is not None:
+                described[name] = value
+        return described
 
 
-def _json_line(redaction: Redaction) -> Processor:
-    def line(_logger: Any, _method: str, fields: Fields) -> str:  # noqa: ANN401 - structlog's own signature
+def _json_line(redaction: Redaction) -> Callable[[Fields], str]:
+    def line(fields: Fields) -> str:
         written = _written(fields)
-        # Most lines hold nothing to mask: one look at the whole is enough for them.
+        # Most lines hold nothing to mask: one search of the whole line is enough for them.
         if redaction.finds_nothing(written) and not any(map(is_secret_name, fields)):
             return written
         return _written(redaction.mask(fields))
@@ -131,21 +136,16 @@ def _written(fields: object) -> str:
     return _encode(fields).replace("\x7f", "\\u007f")
 
 
-def _console_line(redaction: Redaction, *, colours: bool) -> Processor:
-    render = ConsoleRenderer(
-        colors=colours,
-        exception_formatter=plain_traceback,  # the others show every variable's value
-        sort_keys=False,
-        repr_native_str=True,
-    )
+def _console_line(redaction: Redaction, *, colours: bool) -> Callable[[Fields], str]:
+    render = ConsoleLine(colours=colours)
 
-    def line(logger: Any, method: str, fields: Fields) -> str:  # noqa: ANN401 - structlog's own signature
+    def line(fields: Fields) -> str:
         masked = redaction.mask(fields)
         assert isinstance(masked, dict)  # noqa: S101 - a mapping is masked to a dict
         masked["event"] = str(masked["event"]).translate(_ESCAPED).replace("\n", "\\n")
         for name in ("exception", "stack_info"):
             if name in masked:
                 masked[name] = str(masked[name]).translate(_ESCAPED)
-        return str(render(logger, method, masked))
+        return render(masked)
 
     return line

@@ -1,8 +1,8 @@
-"""The line that tells of an answered request: the one event that every request writes.
+"""The log line of an answered request: the one event that every request writes.
 
-A record's way through the standard library and structlog costs as much as all else that is done for
-a request. In a process whose log is ours the line is put together here, the same to the character.
-Wherever anybody else listens, and for whatever needs a closer look, it is a record like all others.
+A log record and its formatting cost as much as everything else that is done for a request. Where
+this process writes its own log, the line is put together here instead, the same to the character.
+If another handler listens, or the line needs a closer look, it is an ordinary record.
 """
 
 import json

@@ -1,7 +1,5 @@
 """Validates email addresses: one rule for settings, registration, imports and the command line."""
 
-from email_validator import EmailNotValidError, validate_email
-
 LONGEST_EMAIL = 254
 """RFC 5321 section 4.5.3.1.3 allows a path of 256 octets, its angle brackets included."""
 
@@ -21,13 +19,10 @@ def normalise(text: str, *, special_domains: bool) -> str:
     """
     try:
         return _normalised(text)
-    except EmailNotValidError:
+    except NoAddress:
         if not special_domains:
-            raise NoAddress from None
-    try:
-        special = _normalised(text + _ABOVE).removesuffix(_ABOVE)
-    except EmailNotValidError:
-        raise NoAddress from None
+            raise
+    special = _normalised(text + _ABOVE).removesuffix(_ABOVE)
     if special.rpartition("@")[2].rpartition(".")[2].isdecimal():
         raise NoAddress  # the number of a host, and not its name
     return special
@@ -35,5 +30,10 @@ def normalise(text: str, *, special_domains: bool) -> str:
 
 def _normalised(text: str) -> str:
     if len(text) > LONGEST_EMAIL:
-        raise EmailNotValidError
-    return validate_email(text, check_deliverability=False, strict=True).normalized
+        raise NoAddress
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return validate_email(text, check_deliverability=False, strict=True).normalized
+    except EmailNotValidError:
+        raise NoAddress from None

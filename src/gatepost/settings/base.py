@@ -93,7 +93,10 @@ class SettingsGroup(BaseModel):
     Built from explicit values only. Raises `SettingsError` with every mistake in them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # Of a dozen groups a process uses one or two: the others' validators are never built.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
     @model_validator(mode="wrap")
     @classmethod

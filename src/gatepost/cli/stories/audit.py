@@ -10,17 +10,9 @@ from typing import Any
 import typer
 from rich.progress import Progress
 
-from gatepost.cli.output import (
-    MISUSED,
-    REFUSED,
-    error_console,
-    fail,
-    note,
-    print_json,
-    print_table,
-    say,
-)
+from gatepost.cli.output import MISUSED, REFUSED, fail, note, print_json, say
 from gatepost.cli.stories.running import read_input, run_work
+from gatepost.cli.terminal import error_console, print_table
 from gatepost.db.paging import PageRequest
 from gatepost.events import Outcome
 from gatepost.features.accounts import service as accounts

@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gatepost.cli.output import REFUSED, console, print_json
+from gatepost.cli.output import REFUSED, print_json
 from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
+from gatepost.cli.terminal import console
 from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database, explain_failure
 from gatepost.db.probe import connections_allowed, measure

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gatepost.cli.asking import make_password
-from gatepost.cli.output import console, fail
+from gatepost.cli.output import fail
 from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
+from gatepost.cli.terminal import console
 from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.paging import PageRequest

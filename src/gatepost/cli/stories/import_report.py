@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.cli.output import fail, note, print_counts, say
+from gatepost.cli.output import fail, note, say
+from gatepost.cli.terminal import print_counts
 from gatepost.features.imports.batches import IgnoredColumns, RefusedRow
 from gatepost.features.imports.imported_user import Reason
 from gatepost.features.imports.job import ImportOutcome, ImportProgress

@@ -20,18 +20,12 @@ from rich.progress import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from gatepost.cli.output import (
-    MISUSED,
-    REFUSED,
-    error_console,
-    fail,
-    leave,
-    print_json,
-)
+from gatepost.cli.output import MISUSED, REFUSED, fail, leave, print_json
 from gatepost.cli.stories import import_report
 from gatepost.cli.stories.formats import choose_format
 from gatepost.cli.stories.import_report import SHOWN_REFUSALS, ImportResult, Report
 from gatepost.cli.stories.running import new_origin, run_runtime
+from gatepost.cli.terminal import error_console
 from gatepost.db.diagnosis import explain_failure
 from gatepost.features.imports.batches import RefusedRow, RowSource
 from gatepost.features.imports.dry_run import dry_run_import

@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gatepost.cli.output import fail, note, print_json, print_table, say
+from gatepost.cli.output import fail, note, print_json, say
 from gatepost.cli.stories.running import read_settings, run_work
+from gatepost.cli.terminal import print_table
 from gatepost.configuration import Settings
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.models import StoredKey

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from gatepost.cli.output import MISUSED, error_console, fail, print_json, print_table, say
+from gatepost.cli.output import MISUSED, fail, print_json, say
 from gatepost.cli.stories.running import read_settings, telling_refusals
+from gatepost.cli.terminal import error_console, print_table
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.engine import open_engine
 from gatepost.settings import DatabaseSettings, SettingsError

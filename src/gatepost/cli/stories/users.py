@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatepost.cli.asking import make_password, read_password
-from gatepost.cli.output import MISUSED, fail, note, print_facts, print_json, print_table, say
+from gatepost.cli.output import MISUSED, fail, note, print_json, say
 from gatepost.cli.stories.running import read_address, read_input, read_settings, run_work
+from gatepost.cli.terminal import print_facts, print_table
 from gatepost.configuration import Settings
 from gatepost.db.paging import PageRequest
 from gatepost.features.accounts import lockout, passwords

@@ -1,0 +1,67 @@
+"""Makes the service load quickly, in a process that is all its own.
+
+A host application's process is left alone: nothing there calls this.
+"""
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+
+from pydantic import BaseModel
+
+_OBJECTS_BETWEEN_COLLECTIONS = 10_000
+
+
+def load_fastapi() -> None:
+    """Import FastAPI without what takes it longest and is hardly ever used.
+
+    The validators of its OpenAPI models are built when the document is made, and the library that
+    checks email addresses is loaded with the first address. Models of pydantic's version 1, which
+    FastAPI looks for in every annotation, are taken not to be installed.
+    """
+    if "fastapi" in sys.modules:
+        return
+    gc.disable()  # what is loaded is not garbage; `settle` turns it on again
+    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] # then its import fails
+    _load_at_first_use("email_validator")
+    with _deferred_validators():
+        import_module("fastapi")  # the others find it loaded
+
+
+def settle() -> None:
+    """Let the garbage collector skip the objects loaded so far, and run less often than by default.
+
+    By default it runs three times a request, and requests hardly ever leave cycles behind.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    gc.enable()
+
+
+@contextmanager
+def _deferred_validators() -> Iterator[None]:
+    """Models that are defined in this block build their validators when they are first used."""
+    BaseModel.model_config["defer_build"] = True
+    try:
+        yield
+    finally:
+        del BaseModel.model_config["defer_build"]
+
+
+def _load_at_first_use(name: str) -> None:
+    """Let a module be imported at once, and load it when an attribute of it is read."""
+    if name in sys.modules:
+        return
+    standing_in = ModuleType(name)
+
+    def load(attribute: str) -> object:
+        if sys.modules.get(name) is standing_in:
+            del sys.modules[name]
+        return getattr(import_module(name), attribute)
+
+    standing_in.__getattr__ = load  # type: ignore[method-assign] # as PEP 562 has it
+    sys.modules[name] = standing_in
