@@ -31,14 +31,14 @@ from gatepost.security.key_ring import KeyRing
 from gatepost.security.keys import derive_key
 from gatepost.security.passwords import Passwords
 from gatepost.security.tokens import Key, secret_key
-from gatepost.settings import CoreSettings, LimitSettings, TokenSettings
+from gatepost.settings import CoreSettings, TokenSettings
 from gatepost.stores.announcements import Announcements
 from gatepost.stores.attempts import AttemptRules
 from gatepost.stores.base import Store
 from gatepost.stores.choice import open_announcements, open_database_store, open_store, serves_alone
 from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
-from gatepost.stores.rate_limit import Limit, RateLimits
+from gatepost.stores.rate_limit import RateLimits
 from gatepost.stores.session_cache import SessionCache
 
 
@@ -109,7 +109,7 @@ async def start_runtime(
     store = open_store(settings, engine, clock)
     _trace(settings, engine, store)
     lockout = _lockout(settings, store, engine, clock or SystemClock())
-    rate_limits = _rate_limits(settings, store)
+    rate_limits = RateLimits(store, settings.quotas)
     session_cache = _session_cache(settings, clock or SystemClock())
     announcements = open_announcements(settings, session_cache, clock or SystemClock())
     metrics = Metrics(settings.version)
@@ -187,13 +187,6 @@ async def _dispose(engine: AsyncEngine, replica: Replica | None) -> None:
     await engine.dispose()
     if replica is not None:
         await replica.engine.dispose()
-
-
-def _rate_limits(settings: LimitSettings, store: Store) -> RateLimits:
-    limits = {
-        name: Limit(name, quota.amount, quota.window) for name, quota in settings.quotas.items()
-    }
-    return RateLimits(store, limits)
 
 
 def _lockout(settings: CoreSettings, store: Store, engine: AsyncEngine, clock: Clock) -> Lockout:

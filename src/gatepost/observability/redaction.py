@@ -33,7 +33,7 @@ _NAMED = (
     r"(?!\\?[\"']?\[redacted\])"
     r"(?:(?P<quote>\\?[\"']).{0,1000}?(?P=quote)|[\"']?[^\s\"'\\,;&})\]]+)"
 )
-# What `security.secrets` makes: 32 bytes in base64url.
+# A random secret of 32 bytes in base64url.
 _OPAQUE = r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"
 
 _SHAPES = tuple(re.compile(shape, re.IGNORECASE) for shape in (_JWT, _SCHEME, _USERINFO, _NAMED))

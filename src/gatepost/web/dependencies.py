@@ -11,12 +11,12 @@ from gatepost.client.ids import LARGEST_ID
 from gatepost.db.paging import PageRequest
 from gatepost.runtime import Runtime
 from gatepost.settings import ProtectionSettings
+from gatepost.text import without_unprintable
 from gatepost.web.client_address import client_address
 from gatepost.web.csrf import SAFE_METHODS
 from gatepost.web.headers import first
 from gatepost.web.problems import request_id_of
 from gatepost.web.runtimes import runtime_of
-from gatepost.web.text import without_unprintable
 from gatepost.work import Origin, Work, begin_work
 
 _LONGEST_USER_AGENT = 255

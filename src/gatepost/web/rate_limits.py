@@ -72,15 +72,15 @@ def limit_fields(spent: Sequence[Spent]) -> list[tuple[bytes, bytes]]:
     """
     first = spent[0]
     if len(spent) == 1:
-        policies, states, tightest = first.limit.policy, first.state, first
+        policies, states, tightest = first.policy, first.state, first
     else:
-        policies = ", ".join([each.limit.policy for each in spent])
+        policies = ", ".join([each.policy for each in spent])
         states = ", ".join([each.state for each in spent])
         tightest = min(spent, key=lambda each: each.remaining)
     return [
         (b"ratelimit-policy", policies.encode()),
         (b"ratelimit", states.encode()),
-        (b"x-ratelimit-limit", b"%d" % tightest.limit.quota),
+        (b"x-ratelimit-limit", b"%d" % tightest.quota.amount),
         (b"x-ratelimit-remaining", b"%d" % tightest.remaining),
         (b"x-ratelimit-reset", b"%d" % tightest.resets_in_seconds),
     ]

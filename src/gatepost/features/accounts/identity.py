@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from gatepost.normal_form import TooManyMarksError, normalise
 from gatepost.settings import addresses
 from gatepost.settings.addresses import LONGEST_EMAIL, NoAddress
-from gatepost.web.text import PlainText, SearchText
+from gatepost.text import PlainText, SearchText
 
 # Addresses that are their own normal form: ASCII, the domain in lower case, no label that IDNA
 # reads differently. Only up to the length of a local part: then no other limit can be exceeded.

@@ -13,10 +13,10 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from gatepost.bodies import RequestBody, with_example
 from gatepost.client.callers import Given, never_injected, schema_of_caller
 from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
 from gatepost.features.callers.roles import Role
-from gatepost.web.bodies import RequestBody, shown_as
 
 PasswordInput = Annotated[
     str, Field(max_length=4096, description="Taken exactly as typed, but for NFC normalisation.")
@@ -41,7 +41,7 @@ class UserRead(BaseModel):
     """A user. Never a hash, never a secret. Frozen: several requests share one."""
 
     model_config = ConfigDict(
-        from_attributes=True, frozen=True, json_schema_extra=shown_as(USER_EXAMPLE)
+        from_attributes=True, frozen=True, json_schema_extra=with_example(USER_EXAMPLE)
     )
 
     id: int
@@ -90,7 +90,7 @@ class UserCreate(RequestBody):
     """A new account, as admins make it. Without a password nobody can log in to it by one."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {"email": "ada@example.com", "full_name": "Ada Lovelace", "role": "moderator"}
         )
     )
@@ -105,7 +105,7 @@ class UserCreate(RequestBody):
 class ProfileUpdate(_Changes):
     """What users may change of themselves; absent fields keep their value."""
 
-    model_config = ConfigDict(json_schema_extra=shown_as({"full_name": "Ada King"}))
+    model_config = ConfigDict(json_schema_extra=with_example({"full_name": "Ada King"}))
 
     full_name: FullNameInput | None = None
     username: UsernameInput | None = None
@@ -118,7 +118,7 @@ class ProfileUpdate(_Changes):
 class UserUpdate(_Changes):
     """What may be changed of a user; `email`, `role` and `is_active` by admins only."""
 
-    model_config = ConfigDict(json_schema_extra=shown_as({"role": "moderator"}))
+    model_config = ConfigDict(json_schema_extra=with_example({"role": "moderator"}))
 
     full_name: FullNameInput | None = None
     username: UsernameInput | None = None
@@ -131,7 +131,7 @@ class PasswordChange(RequestBody):
     """The current password, and the one that takes its place."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {
                 "current_password": "a sentence that only I know",
                 "new_password": "another sentence that only I know",
@@ -146,6 +146,8 @@ class PasswordChange(RequestBody):
 class Message(BaseModel):
     """A sentence that says what was done."""
 
-    model_config = ConfigDict(json_schema_extra=shown_as({"message": "Logged out successfully"}))
+    model_config = ConfigDict(
+        json_schema_extra=with_example({"message": "Logged out successfully"})
+    )
 
     message: str

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from gatepost.bodies import RequestBody, with_example
 from gatepost.features.accounts.identity import EmailInput, FullNameInput, UsernameInput
 from gatepost.features.accounts.schemas import USER_EXAMPLE, PasswordInput, UserRead
-from gatepost.web.bodies import RequestBody, shown_as
-from gatepost.web.text import refuse_unprintable
+from gatepost.text import refuse_unprintable
 
 Transport = Literal["bearer", "cookie"]
 
@@ -23,7 +23,7 @@ class Registration(RequestBody):
     """A new account."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {**_CREDENTIALS_EXAMPLE, "full_name": "Ada Lovelace", "username": "ada"}
         )
     )
@@ -41,7 +41,7 @@ class BulkRegistration(RequestBody):
     """
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {
                 "users": [
                     _CREDENTIALS_EXAMPLE,
@@ -74,7 +74,7 @@ class BulkResult(BaseModel):
     """What became of each row."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {
                 "created": [USER_EXAMPLE],
                 "failed": [
@@ -114,7 +114,7 @@ class Credentials(RequestBody):
 class LoginRequest(Credentials):
     """Credentials, and how the tokens should travel."""
 
-    model_config = ConfigDict(json_schema_extra=shown_as(_CREDENTIALS_EXAMPLE))
+    model_config = ConfigDict(json_schema_extra=with_example(_CREDENTIALS_EXAMPLE))
 
     transport: Transport | None = Field(
         default=None,
@@ -126,7 +126,7 @@ class RefreshRequest(RequestBody):
     """The refresh token, where it does not come in its cookie."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as({"refresh_token": "eyJhbGciOiJIUzI1NiIs..."})
+        json_schema_extra=with_example({"refresh_token": "eyJhbGciOiJIUzI1NiIs..."})
     )
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
@@ -136,7 +136,7 @@ class TokenRead(BaseModel):
     """The tokens of a session; where they travel in cookies, the body leaves them out."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {
                 "access_token": "eyJhbGciOiJIUzI1NiIs...",
                 "refresh_token": "eyJhbGciOiJIUzI1NiIs...",

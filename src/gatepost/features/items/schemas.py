@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatepost.web.bodies import RequestBody, shown_as
-from gatepost.web.text import PlainText
+from gatepost.bodies import RequestBody, with_example
+from gatepost.text import PlainText
 
 Title = Annotated[
     str, PlainText(max_length=200, min_length=1), Field(description="One line, without markup.")
@@ -20,7 +20,7 @@ class ItemCreate(RequestBody):
     """A new item. Whose it is goes without saying: the caller's."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as({"title": "My item", "description": "What it is"})
+        json_schema_extra=with_example({"title": "My item", "description": "What it is"})
     )
 
     title: Title
@@ -30,7 +30,7 @@ class ItemCreate(RequestBody):
 class ItemUpdate(RequestBody):
     """Changes to an item: absent fields keep their value, a null takes the description away."""
 
-    model_config = ConfigDict(json_schema_extra=shown_as({"title": "Another title"}))
+    model_config = ConfigDict(json_schema_extra=with_example({"title": "Another title"}))
 
     # The factory makes the field optional without allowing null, and is never looked at: only
     # what was sent is used.
@@ -43,7 +43,7 @@ class ItemRead(BaseModel):
 
     model_config = ConfigDict(
         from_attributes=True,
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {
                 "id": 3,
                 "title": "My item",

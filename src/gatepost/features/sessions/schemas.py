@@ -4,14 +4,14 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatepost.web.bodies import shown_as
+from gatepost.bodies import with_example
 
 
 class SessionRead(BaseModel):
     """A device on which the user is logged in."""
 
     model_config = ConfigDict(
-        json_schema_extra=shown_as(
+        json_schema_extra=with_example(
             {
                 "id": 12,
                 "created_at": "2026-05-01T12:00:00Z",

@@ -140,7 +140,7 @@ def test_a_key_is_its_own_key_and_fit_for_any_database() -> None:
 
 
 @pytest.mark.parametrize("name", ["ada", "Ada_L", "a.d-a", "0x5f", "a" * 32])
-def test_a_username_is_shown_as_it_was_typed(name: str) -> None:
+def test_a_username_is_with_example_it_was_typed(name: str) -> None:
     assert USERNAME.validate_python(name) == name
     assert canonical_username(name) == name.lower()
 

@@ -11,9 +11,9 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def shown_as(example: dict[str, Any]) -> dict[str, Any]:
+def with_example(example: dict[str, Any]) -> dict[str, Any]:
     """What a model adds to its schema, so that documentation shows it by this example.
 
-    `ConfigDict(json_schema_extra=shown_as({...}))`
+    `ConfigDict(json_schema_extra=with_example({...}))`
     """
     return {"examples": [example]}

@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gatepost.web.text import PlainText, SearchText, without_markup
+from gatepost.text import PlainText, SearchText, without_markup
 from tests.support.hostile_text import HOSTILE_TEXTS, HostileText
 
 LINE: TypeAdapter[str] = TypeAdapter(Annotated[str, PlainText(max_length=200, min_length=1)])
