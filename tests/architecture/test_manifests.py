@@ -2,20 +2,12 @@
 
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 from gatepost.features import FEATURES
 from gatepost.manifest import PACKAGE, Feature
 from tests.architecture.source import PACKAGE as SOURCE
-from tests.architecture.source import ROOT
-
-
-def contract(name: str) -> dict[str, Any]:
-    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    contracts: list[dict[str, Any]] = configuration["tool"]["importlinter"]["contracts"]
-    return next(each for each in contracts if each["name"].startswith(name))
+from tests.architecture.source import Module, offences
 
 
 def references(feature: Feature) -> Iterator[str]:
@@ -43,9 +35,17 @@ def test_every_folder_is_a_feature_in_the_tuple() -> None:
     assert set(names) == folders
 
 
-def test_the_tuple_is_the_line_of_the_import_contract() -> None:
-    ranks = [rank.split(" | ") for rank in contract("The features")["layers"]]
-    assert [feature.name for feature in FEATURES] == [name for rank in ranks for name in rank]
+def test_a_feature_imports_only_features_below_it_in_the_tuple() -> None:
+    ranked = [feature.name for feature in FEATURES]
+
+    def upward(module: Module) -> list[str]:
+        match module.name.split("."):
+            case ["features", name, *_]:
+                above = {f"{PACKAGE}.{each}" for each in ranked[: ranked.index(name)]}
+                return sorted(above & module.imported)
+        return []
+
+    assert not offences(upward), "what both need belongs lower, or wants an event"
 
 
 def test_every_part_that_a_manifest_names_is_there() -> None:

@@ -4,21 +4,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from tests.architecture.ranks import RANKS, Rank, part_of_feature, rank_of
 from tests.architecture.source import MODULES, Module, offences
-
-# What may speak HTTP inside a feature; the stories and the data below them may not.
-HTTP_MODULES = {
-    "router",
-    "admin_router",
-    "authenticators",
-    "dependencies",
-    "login_form",
-    "transports",
-    "routing",
-    "shortcuts",
-}
-
-STORIES = {"service", "login", "registration", "bulk_registration", "passwords"}
 
 # Whoever starts a process reads its environment: nobody else builds settings.
 ENTRY_POINTS = ("cli", "asgi", "settings", "migrations.env")
@@ -121,9 +108,19 @@ def test_only_who_starts_a_process_reads_the_environment_and_builds_settings() -
     assert not offences(reads, but=ENTRY_POINTS), "settings are passed"
 
 
+def test_a_module_of_a_feature_imports_none_of_a_higher_rank() -> None:
+    def higher(module: Module) -> Iterator[str]:
+        if place := part_of_feature(module):
+            for (feature, part), rank in RANKS.items():
+                if feature == place[0] and rank > RANKS[place]:
+                    yield from matching(rf"gatepost\.features\.{feature}\.{part}", module.imported)
+
+    assert not offences(higher)
+
+
 def test_stories_and_data_know_no_http() -> None:
     def speaks_http(module: Module) -> list[str]:
-        if not module.is_in("features") or HTTP_MODULES & {*module.name.split(".")}:
+        if rank_of(module) in {None, Rank.HTTP}:
             return []
         http = r"(fastapi|starlette|gatepost\.web)\..+"
         return matching(http, module.imported)
@@ -166,10 +163,10 @@ def test_type_checkers_see_the_imports_that_python_sees() -> None:
 
 
 def test_a_story_promises_something() -> None:
-    """Each public function of a service or a flow module, unless it takes nothing but the work."""
+    """Each public function of a story's module, unless it takes nothing but the work."""
 
     def silent(module: Module) -> Iterator[str]:
-        if not module.is_in("features") or module.last_name not in STORIES:
+        if rank_of(module) is not Rank.STORIES:
             return
         for node in module.tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -12,6 +12,7 @@ from gatepost.runtime import Runtime
 
 
 def make_validator(runtime: Runtime, job: ImportJob, now: datetime) -> RowValidator:
+    """The validator of the rows of this job."""
     settings = runtime.settings
     policy = settings if job.checks_passwords else None
     return RowValidator(
