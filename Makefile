@@ -9,17 +9,21 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 ARGS ?=
-WORKERS ?= logical
+# Twice as many as there are processors: some tests wait for what they have killed, while others compute.
+WORKERS ?= $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 PYTHON ?=
 NATIVE ?=
 export PYTHON
 # Where a machine sets it, every process would compile every module anew: seconds at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Given on the command line WORKERS is exported, and Gatepost has a setting of that name.
+PYTEST = env -u WORKERS $(1)/python -m pytest -n $(WORKERS) --maxprocesses 8 --maxschedchunk 4
+
 RUN_ENVIRONMENT := @sh scripts/environment.sh run
 DEV_ENVIRONMENT := @sh scripts/environment.sh dev
 
-.PHONY: help install run serve test test-lowest test-beside check format migration docs lock bench bench-check
+.PHONY: help install run serve test test-quick test-lowest test-beside check format migration docs lock bench bench-check
 .PHONY: lint formatting types contracts architecture
 
 ##@ Use it
@@ -40,12 +44,15 @@ serve: ## serve from the environment alone, as in production
 
 test: ## run every test on every database (ARGS="-k refresh --database sqlite")
 	$(DEV_ENVIRONMENT)
-	@# Given on the command line it is exported, and Gatepost has a setting of that name.
-	@env -u WORKERS $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
+	@$(call PYTEST,$(BIN)) $(ARGS)
+
+test-quick: ## run a sample in two minutes: no slow tests, most others on one database each
+	$(DEV_ENVIRONMENT)
+	@$(call PYTEST,$(BIN)) --sample $(ARGS)
 
 test-lowest: ## run the tests on SQLite with the lowest supported version of each library
 	@sh scripts/environment.sh lowest
-	@env -u WORKERS .venv-lowest/bin/python -m pytest -n $(WORKERS) --maxprocesses 8 --database sqlite $(ARGS)
+	@$(call PYTEST,.venv-lowest/bin) --database sqlite $(ARGS)
 
 test-beside: ## run the tests that have fastapi-users, SQLModel and passlib beside Gatepost
 	@sh scripts/environment.sh beside

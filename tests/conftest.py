@@ -14,16 +14,22 @@ from typing import get_args
 import pytest
 import xdist
 
-from gatepost.db.engine import open_engine
-from gatepost.migrations.runner import upgrade
 from tests.support.databases import KINDS, Databases, Kind
 from tests.support.environ import environ
 from tests.support.fleet import Fleet
 from tests.support.holding import forbid_waiting_in_transactions
 from tests.support.patience import patient_service
+from tests.support.selection import (
+    database_of,
+    databases_of,
+    is_in_sample,
+    keep,
+    spread_slow_tests,
+)
 from tests.support.servers import ServerKind, UnreachableServerError
-from tests.support.service import make_settings
+from tests.support.service import migrate
 from tests.support.summary import Summary
+from tests.support.temporary import keep_temporary_files_in_memory
 
 FLEET = pytest.StashKey[Fleet]()
 
@@ -35,6 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=KINDS,
         metavar="KINDS",
         help="the databases to test on: all (default), or some of sqlite,postgresql,mariadb",
+    )
+    parser.addoption(
+        "--sample",
+        action="store_true",
+        help="leave out slow tests and faults, and run a test on all databases only where they"
+        " decide what it shows, else on one of them that its name chooses",
     )
 
 
@@ -51,12 +63,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "databases(*kinds): the test is about these kinds of database only"
     )
+    config.addinivalue_line("markers", "every_database: the database decides what the test shows")
+    config.addinivalue_line(
+        "markers", "slow: the test waits, or starts processes, and takes a second or more"
+    )
     config.addinivalue_line(
         "markers", "faults: the test kills, stops or starves what is real, and takes a while"
     )
     if hasattr(config, "workerinput"):
         config.stash[FLEET] = Fleet.from_wire(config.workerinput["fleet"])
         return
+    keep_temporary_files_in_memory()
     fleet = config.stash[FLEET] = Fleet()
     config.add_cleanup(fleet.stop)
     config.pluginmanager.register(Summary(fleet.servers, fleet.missing))
@@ -76,7 +93,7 @@ def pytest_configure_node(node: "xdist.workermanage.WorkerController") -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Note the test's database where its report carries it to the summary."""
-    if kind := _database_of(item):
+    if kind := database_of(item):
         item.user_properties.append(("database", kind))
 
 
@@ -85,7 +102,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if xdist.is_xdist_worker(session) or xdist.is_xdist_controller(session):
         return
     if not session.config.getoption("collectonly"):
-        needed = {kind for item in session.items for kind in _databases_of(item)}
+        needed = {kind for item in session.items for kind in databases_of(item)}
         needed |= {"redis" for item in session.items if "redis_url" in _fixtures_of(item)}
         _start(session.config, needed)
 
@@ -107,12 +124,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("target_kind", KINDS)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of databases that `--database` does not name."""
-    chosen = set(config.getoption("database"))
-    if others := [item for item in items if not _databases_of(item) <= chosen]:
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if _databases_of(item) <= chosen]
+    """Leave out the tests of databases that `--database` does not name, and order the others."""
+    chosen: tuple[Kind, ...] = config.getoption("database")
+    kept = [item for item in items if databases_of(item) <= set(chosen)]
+    if config.getoption("sample"):
+        kept = [item for item in kept if is_in_sample(item, chosen)]
+    keep(items, kept, config)
+    if hasattr(config, "workerinput"):
+        spread_slow_tests(items)
 
 
 def _start(config: pytest.Config, kinds: Iterable[str | None]) -> None:
@@ -121,16 +142,6 @@ def _start(config: pytest.Config, kinds: Iterable[str | None]) -> None:
         config.stash[FLEET].start([kind for kind in servers if kind in kinds])
     except UnreachableServerError as error:
         pytest.exit(str(error), pytest.ExitCode.USAGE_ERROR)
-
-
-def _database_of(item: pytest.Item) -> str | None:
-    return item.callspec.params.get("database_kind") if hasattr(item, "callspec") else None
-
-
-def _databases_of(item: pytest.Item) -> set[str]:
-    """Its own, and where it moves that to another one."""
-    named = item.callspec.params if hasattr(item, "callspec") else {}
-    return {named[name] for name in ("database_kind", "target_kind") if name in named}
 
 
 def _fixtures_of(item: pytest.Item) -> list[str]:
@@ -205,13 +216,7 @@ def database_url(database_kind: Kind, database_server: str, databases: Databases
 @pytest.fixture(scope="session")
 def migrated_url(database_url: str) -> str:
     """A database at the head of the migrations, which this process's tests share."""
-
-    async def migrate() -> None:
-        engine = open_engine(make_settings(database_url))
-        await upgrade(engine)
-        await engine.dispose()
-
-    asyncio.run(migrate())
+    asyncio.run(migrate(database_url))
     return database_url
 
 

@@ -262,6 +262,7 @@ async def test_a_user_that_cannot_be_is_refused(
     assert answer.status_code == 422
 
 
+@pytest.mark.every_database
 async def test_the_first_and_the_last_time_there_is_are_only_far_away(
     client: httpx.AsyncClient, admin: Account
 ) -> None:
@@ -269,6 +270,7 @@ async def test_the_first_and_the_last_time_there_is_are_only_far_away(
     assert await names(client, admin, **query) == await names(client, admin)
 
 
+@pytest.mark.every_database
 async def test_following_the_links_visits_every_event_once_the_newest_first(
     service: Service, client: httpx.AsyncClient, admin: Account
 ) -> None:
@@ -291,6 +293,7 @@ async def test_following_the_links_visits_every_event_once_the_newest_first(
     assert keys == sorted(keys, reverse=True)
 
 
+@pytest.mark.every_database
 async def test_a_page_keeps_its_filter_and_its_owner(client: httpx.AsyncClient) -> None:
     ada = await sign_up(client)
     for _ in range(3):

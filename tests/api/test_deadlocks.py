@@ -20,7 +20,11 @@ from tests.support.databases import Kind
 from tests.support.deadlocks import CODES, deadlocks
 from tests.support.service import PASSWORD, Account, Service, sign_up, sign_up_as
 
-pytestmark = [pytest.mark.anyio, pytest.mark.databases("postgresql", "mariadb")]
+pytestmark = [
+    pytest.mark.every_database,
+    pytest.mark.anyio,
+    pytest.mark.databases("postgresql", "mariadb"),
+]
 
 NEW_PASSWORD = "another horse, another battery"
 EVE = {"email": "eve@example.com", "password": PASSWORD, "username": "eve"}

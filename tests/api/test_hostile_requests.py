@@ -20,7 +20,7 @@ from tests.support.hostile_text import HOSTILE_TEXTS
 from tests.support.routes import routes_of
 from tests.support.service import PASSWORD, Account, Service, log_in, sign_up, sign_up_as
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 JSON = {"content-type": "application/json"}
 

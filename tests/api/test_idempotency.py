@@ -440,6 +440,7 @@ def assert_one_answer(answers: Sequence[httpx.Response], status: int) -> None:
     assert [is_replay(answer) for answer in answers].count(False) == 1
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("several", [False, True], ids=["one process", "several processes"])
 async def test_items_at_once_under_one_key_are_one_item(
     processes: list[Service], several: bool
@@ -454,6 +455,7 @@ async def test_items_at_once_under_one_key_are_one_item(
     assert await count(processes[0], Item.id) == 1
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("several", [False, True], ids=["one process", "several processes"])
 async def test_registrations_at_once_under_one_key_are_one_and_none_finds_the_address_taken(
     processes: list[Service], several: bool
@@ -468,6 +470,7 @@ async def test_registrations_at_once_under_one_key_are_one_and_none_finds_the_ad
     assert await count(processes[0], AuditEvent.id, AuditEvent.event == "user.created") == 1
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("several", [False, True], ids=["one process", "several processes"])
 async def test_bulk_registrations_at_once_under_one_key_are_one(
     processes: list[Service], several: bool
@@ -484,6 +487,7 @@ async def test_bulk_registrations_at_once_under_one_key_are_one(
     assert await count(processes[0], User.id) == 5
 
 
+@pytest.mark.every_database
 async def test_changes_of_a_password_at_once_under_one_key_are_one(
     processes: list[Service],
 ) -> None:
@@ -498,6 +502,7 @@ async def test_changes_of_a_password_at_once_under_one_key_are_one(
     assert await count(processes[0], AuditEvent.id, events) == 1
 
 
+@pytest.mark.every_database
 async def test_other_bodies_at_once_under_one_key_are_one_item_and_refusals(
     processes: list[Service],
 ) -> None:
@@ -515,6 +520,7 @@ async def test_other_bodies_at_once_under_one_key_are_one_item_and_refusals(
     assert await count(processes[0], Item.id) == 1
 
 
+@pytest.mark.every_database
 async def test_a_hosts_callback_is_called_once_however_many_race(
     make_service: MakeService,
 ) -> None:

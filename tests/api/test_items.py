@@ -110,6 +110,7 @@ async def test_a_description_may_be_left_out(client: httpx.AsyncClient, owner: A
     assert (await add(client, owner))["description"] is None
 
 
+@pytest.mark.every_database
 async def test_times_are_utc_and_say_so(client: httpx.AsyncClient, owner: Account) -> None:
     item = await add(client, owner)
 
@@ -296,6 +297,7 @@ async def test_a_title_is_one_to_two_hundred_characters(
             assert [error["loc"] for error in answer.json()["errors"]] == [["body", "title"]]
 
 
+@pytest.mark.every_database
 async def test_the_longest_texts_are_kept_whole(client: httpx.AsyncClient, owner: Account) -> None:
     longest = {"title": "\U0001f600" * 200, "description": "\U0001f600" * 10_000}
     item = await add(client, owner, **longest)
@@ -350,6 +352,7 @@ async def test_following_the_links_visits_every_item_once(
     assert (seen, pages) == (added, 3)
 
 
+@pytest.mark.every_database
 async def test_the_last_page_has_no_link_though_it_is_full(
     client: httpx.AsyncClient, owner: Account
 ) -> None:
@@ -375,6 +378,7 @@ async def test_a_cursor_shows_nothing_of_somebody_else(
     assert (answer.status_code, answer.json()) == (200, [])
 
 
+@pytest.mark.every_database
 async def test_a_page_that_cannot_be_is_refused(client: httpx.AsyncClient, owner: Account) -> None:
     for query, name in PAGES_THAT_CANNOT_BE:
         answer = await client.get(f"/items/?{query}", headers=owner.headers)
@@ -411,6 +415,7 @@ async def test_markup_does_not_survive(client: httpx.AsyncClient, owner: Account
     assert (item["title"], item["description"]) == ("Hello", "hi there")
 
 
+@pytest.mark.every_database
 async def test_text_that_only_looks_like_markup_survives(
     client: httpx.AsyncClient, owner: Account
 ) -> None:
@@ -420,6 +425,7 @@ async def test_text_that_only_looks_like_markup_survives(
     assert item["description"] == "1 < 2, I <3 you &lt; &copy"
 
 
+@pytest.mark.every_database
 async def test_sql_is_only_text(client: httpx.AsyncClient, owner: Account) -> None:
     title = "'; DROP TABLE gatepost_items; --"
     item = await add(client, owner, title=title)
@@ -436,6 +442,7 @@ async def _list(client: httpx.AsyncClient, owner: Account) -> list[dict[str, Any
 # Hostile text is kept as it should be or refused; it is never an error of ours.
 
 
+@pytest.mark.every_database
 async def test_a_title_of_hostile_text_is_kept_or_refused(
     client: httpx.AsyncClient, owner: Account
 ) -> None:
@@ -446,6 +453,7 @@ async def test_a_title_of_hostile_text_is_kept_or_refused(
             await _expect(client, owner, answer, "title", hostile.on_one_line, hostile.name)
 
 
+@pytest.mark.every_database
 async def test_a_description_of_hostile_text_is_kept_or_refused(
     client: httpx.AsyncClient, owner: Account
 ) -> None:
@@ -457,6 +465,7 @@ async def test_a_description_of_hostile_text_is_kept_or_refused(
             await _expect(client, owner, answer, "description", hostile.on_lines, hostile.name)
 
 
+@pytest.mark.every_database
 async def test_a_field_named_by_hostile_text_is_refused(
     client: httpx.AsyncClient, owner: Account
 ) -> None:

@@ -185,6 +185,7 @@ async def test_every_way_in_counts_together(client: httpx.AsyncClient) -> None:
         assert (await client.post(path, **body)).status_code == 429  # type: ignore[arg-type] # as above
 
 
+@pytest.mark.every_database
 async def test_fifty_wrong_passwords_at_once_are_five_tries(
     service: Service, client: httpx.AsyncClient
 ) -> None:
@@ -197,6 +198,7 @@ async def test_fifty_wrong_passwords_at_once_are_five_tries(
         assert service.runtime.hash_pool.begun - before == 5
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("store", ["database", "redis"])
 async def test_fifty_wrong_passwords_at_once_are_five_tries_in_a_shared_store(
     make_service: MakeService, redis_url: str, store: str
@@ -224,6 +226,7 @@ async def test_two_processes_with_a_shared_store_give_five_tries_together(
         assert Counter(answer.status_code for answer in answers) == {401: 5, 429: 45}
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("store", ["memory", "database", "redis"])
 async def test_fifty_right_passwords_at_once_all_log_in(
     make_service: MakeService, redis_url: str, store: str

@@ -461,6 +461,7 @@ async def stored_text(service: Service) -> str:
         return "\n".join(str(dict(row._mapping)) for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_format", ["json", "console"])
 async def test_no_canary_is_in_the_log_or_in_the_audit_log(
     make_service: MakeService,

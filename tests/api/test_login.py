@@ -564,6 +564,7 @@ async def test_a_password_that_bcrypt_cannot_hold_keeps_its_hash(
             assert await stored_hash(new) == kept
 
 
+@pytest.mark.every_database
 async def test_logins_that_rehash_at_once_all_succeed(make_service: MakeService) -> None:
     async with make_service() as old, old.open_client() as client:
         await register(client, EMAIL)

@@ -367,6 +367,7 @@ def test_a_total_that_falls_back_is_no_negative_count() -> None:
     assert b"gatepost_password_hashes_total 6.0" in metrics.expose()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus is not installed here")
 def test_prometheus_itself_takes_the_alerts() -> None:
     subprocess.run(["promtool", "check", "rules", str(ALERTS)], check=True, capture_output=True)

@@ -22,6 +22,8 @@ from tests.support.clock import SetClock
 from tests.support.live import served
 from tests.support.service import PASSWORD, make_settings
 
+pytestmark = pytest.mark.slow
+
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 EXAMPLES = 8
 ADMIN = "root@example.com"

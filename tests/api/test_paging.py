@@ -13,7 +13,7 @@ from tests.support.asgi import chunk, speak
 from tests.support.clock import NOON
 from tests.support.service import Account, Service, register, sign_up, sign_up_as
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_database]
 
 ALPHABETS = (
     "ab",

@@ -90,6 +90,7 @@ async def test_of_a_thousand_at_once_the_limit_passes(make_service: MakeService)
         assert [answer.status_code for answer in answers].count(200) == 100
 
 
+@pytest.mark.every_database
 async def test_of_a_thousand_at_once_the_limit_passes_with_the_database(
     make_service: MakeService,
 ) -> None:
@@ -100,6 +101,7 @@ async def test_of_a_thousand_at_once_the_limit_passes_with_the_database(
         assert not service.runtime.rate_limits.unchecked
 
 
+@pytest.mark.slow
 async def test_of_a_thousand_at_once_the_limit_passes_with_redis(
     make_service: MakeService, redis_url: str
 ) -> None:

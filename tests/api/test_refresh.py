@@ -213,6 +213,7 @@ async def test_the_same_pair_has_the_same_claims_where_signatures_are_salted(
         assert await is_live(client, two["access_token"])
 
 
+@pytest.mark.every_database
 async def test_twenty_callers_at_once_get_one_new_generation(
     client: httpx.AsyncClient, service: Service, account: Account
 ) -> None:
@@ -224,6 +225,7 @@ async def test_twenty_callers_at_once_get_one_new_generation(
     assert await is_live(client, answers[0].json()["access_token"])
 
 
+@pytest.mark.every_database
 async def test_many_sessions_at_once_are_renewed_each_by_itself(
     client: httpx.AsyncClient, service: Service
 ) -> None:
@@ -353,6 +355,7 @@ async def test_an_older_generation_is_theft_within_the_grace_of_a_newer_one(
     assert await count_events(service, "session.replayed") == 1
 
 
+@pytest.mark.every_database
 async def test_twenty_thieves_at_once_end_the_session_once(
     client: httpx.AsyncClient, service: Service, account: Account, clock: SetClock
 ) -> None:

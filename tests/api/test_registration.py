@@ -162,6 +162,7 @@ async def test_a_new_account_is_remembered_in_the_audit_log(
 # Who is who.
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize(
     "again",
     [
@@ -179,6 +180,7 @@ async def test_an_address_is_taken_in_any_case(client: httpx.AsyncClient, again:
     assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize(
     ("first", "again"),
     [
@@ -300,6 +302,7 @@ async def test_what_is_no_username_is_refused(client: httpx.AsyncClient) -> None
         assert is_refusal_of(answer, "username"), username
 
 
+@pytest.mark.every_database
 async def test_a_username_is_taken_in_any_case(client: httpx.AsyncClient) -> None:
     await register(client, "ada@example.com", username="Ada")
 
@@ -308,6 +311,7 @@ async def test_a_username_is_taken_in_any_case(client: httpx.AsyncClient) -> Non
     assert (answer.status_code, answer.json()["code"]) == (409, "username_taken")
 
 
+@pytest.mark.every_database
 async def test_a_taken_address_is_told_before_a_taken_username(client: httpx.AsyncClient) -> None:
     await register(client, "ada@example.com", username="ada")
 
@@ -468,6 +472,7 @@ async def test_a_full_name_of_hostile_text_is_kept_or_refused(client: httpx.Asyn
             assert answer.json()["full_name"] == hostile.on_one_line
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("name", ["email", "username", "password"])
 async def test_hostile_text_in_no_field_is_an_error_of_ours(
     client: httpx.AsyncClient, name: str
@@ -766,6 +771,7 @@ async def test_of_rows_that_want_the_same_the_first_gets_it(client: httpx.AsyncC
     ]
 
 
+@pytest.mark.every_database
 async def test_a_bulk_with_rows_in_any_order_never_fails_another(
     service: Service, client: httpx.AsyncClient
 ) -> None:
@@ -826,6 +832,7 @@ async def test_nothing_is_held_while_passwords_are_hashed(
         assert await count_users(service) == 30
 
 
+@pytest.mark.every_database
 async def test_a_full_hash_queue_refuses_at_once_and_serves_the_others(
     make_service: MakeService,
 ) -> None:

@@ -11,7 +11,7 @@ from gatepost import CurrentUser, install
 from tests.api.conftest import MakeService
 from tests.support.service import BASE_URL, PASSWORD, bearer, make_settings, sign_up
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_database]
 
 CREDENTIALS = {"email": "ada@example.com", "password": PASSWORD}
 PROXY = ("10.0.0.1", 4711)

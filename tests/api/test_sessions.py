@@ -91,6 +91,7 @@ async def test_the_list_tells_each_device_and_which_one_asks(
     }
 
 
+@pytest.mark.every_database
 async def test_the_list_is_in_the_order_of_the_logins_wherever_each_came_in(
     make_service: MakeService, clock: SetClock
 ) -> None:
@@ -382,6 +383,7 @@ async def test_every_login_is_a_session_of_its_own(
     assert [session["is_current"] for session in sessions] == [False, False, True]
 
 
+@pytest.mark.every_database
 async def test_a_purge_deletes_only_what_is_long_over(
     client: httpx.AsyncClient, service: Service, account: Account, clock: SetClock
 ) -> None:
@@ -494,6 +496,7 @@ async def test_what_has_ended_makes_room(make_service: MakeService, clock: SetCl
         assert await statuses(client, [ada.access_token, tokens[1]]) == [200, 200]
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("most", [1, 4, 40])
 async def test_logins_at_once_on_two_services_leave_as_many_as_may_be(
     migrated_url: str, most: int
@@ -518,6 +521,7 @@ async def test_logins_at_once_on_two_services_leave_as_many_as_may_be(
         assert ended == 1 + 48 - most
 
 
+@pytest.mark.every_database
 async def test_sessions_of_before_the_bound_are_listed_by_pages_and_end_with_the_next_login(
     service: Service, client: httpx.AsyncClient
 ) -> None:

@@ -309,6 +309,7 @@ async def test_rotating_again_does_not_lengthen_the_life_of_an_old_key(
         assert (await stored_keys(service))[0].retires_at == first.retires_at
 
 
+@pytest.mark.every_database
 async def test_keys_long_retired_are_purged_and_no_others(
     make_service: MakeService, clock: SetClock
 ) -> None:
@@ -446,6 +447,7 @@ async def test_a_clock_set_back_does_not_keep_an_old_ring(
     assert await status_of(there, (await log_in(here))["access_token"]) == 200
 
 
+@pytest.mark.every_database
 async def test_processes_that_start_together_accept_each_others_tokens(
     make_service: MakeService, clock: SetClock
 ) -> None:
@@ -470,6 +472,7 @@ async def test_processes_that_start_together_accept_each_others_tokens(
             await each.__aexit__(None, None, None)
 
 
+@pytest.mark.every_database
 async def test_a_rotation_of_two_operators_at_once_leaves_one_key_that_signs(
     make_service: MakeService, clock: SetClock
 ) -> None:

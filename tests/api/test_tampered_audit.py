@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from gatepost.features.callers.roles import Role
 from tests.support.service import Account, Service, register, sign_up_as
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_database]
 
 _COLUMNS = (
     *("at", "event", "outcome", "user_id", "actor_id", "session_id", "method", "address"),
@@ -79,6 +79,7 @@ async def walk(client: httpx.AsyncClient, admin: Account, path: str, limit: int)
     return found
 
 
+@pytest.mark.slow
 async def test_no_row_hides_the_others_from_any_list(
     service: Service, client: httpx.AsyncClient, admin: Account, database_kind: str
 ) -> None:

@@ -125,6 +125,7 @@ async def test_a_name_that_was_given_up_is_free(client: httpx.AsyncClient, ada: 
     assert (await register(client, "bob@example.com", username="ada"))["username"] == "ada"
 
 
+@pytest.mark.every_database
 @pytest.mark.usefixtures("ada")
 async def test_a_taken_username_or_address_is_refused(client: httpx.AsyncClient) -> None:
     bob = await sign_up(client, "bob@example.com", username="bob")
@@ -294,6 +295,7 @@ async def test_a_password_change_is_two_passwords(client: httpx.AsyncClient, ada
         assert PASSWORD not in answer.text
 
 
+@pytest.mark.every_database
 async def test_of_two_password_changes_at_once_one_holds(
     client: httpx.AsyncClient, ada: Account
 ) -> None:
@@ -382,6 +384,7 @@ async def test_a_user_lists_nobody(
     assert [who for who, _, _ in await happened(service, "permission.denied")] == [ada.id]
 
 
+@pytest.mark.every_database
 async def test_the_list_is_filtered_by_how_an_address_or_username_begins(
     client: httpx.AsyncClient, admin: Account
 ) -> None:
@@ -421,6 +424,7 @@ async def test_the_list_is_filtered_by_how_an_address_or_username_begins(
     assert len(await emails(client, admin, q="")) == 10
 
 
+@pytest.mark.every_database
 async def test_the_list_is_filtered_by_role_and_activity(
     client: httpx.AsyncClient, ada: Account, moderator: Account, admin: Account
 ) -> None:
@@ -852,6 +856,7 @@ async def test_an_admin_who_is_not_the_last_may_go(
     assert await active_admins(service) == [other.id]
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("themselves", [False, True])
 async def test_of_two_admins_who_go_at_once_one_stays(
@@ -876,6 +881,7 @@ async def test_of_two_admins_who_go_at_once_one_stays(
                 await work.db.delete(user)
 
 
+@pytest.mark.every_database
 async def test_changes_of_one_user_at_once_all_hold(
     service: Service, client: httpx.AsyncClient, ada: Account, admin: Account
 ) -> None:
@@ -899,6 +905,7 @@ async def test_changes_of_one_user_at_once_all_hold(
         assert {answer.status_code for answer in answers} == {200}
 
 
+@pytest.mark.every_database
 async def test_a_search_lists_by_what_begins_so_and_everybody_once(
     client: httpx.AsyncClient, admin: Account
 ) -> None:
@@ -919,6 +926,7 @@ async def test_a_search_lists_by_what_begins_so_and_everybody_once(
     assert await walk(client, admin, "/users?q=sam1%40") == [["sam1@example.com"]]
 
 
+@pytest.mark.every_database
 async def test_a_search_goes_on_behind_what_was_shown_and_never_beside_it(
     client: httpx.AsyncClient, admin: Account
 ) -> None:
@@ -935,6 +943,7 @@ async def test_a_search_goes_on_behind_what_was_shown_and_never_beside_it(
     assert await walk(client, admin, f"/users?q=a&cursor={cursor}") == [[]]
 
 
+@pytest.mark.every_database
 async def test_the_cursor_of_a_list_is_none_of_a_search(
     client: httpx.AsyncClient, admin: Account
 ) -> None:

@@ -175,6 +175,7 @@ HOLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_database_that_is_kept_from_us_is_a_sentence(
     empty: Gatepost, fresh_database_url: str

@@ -20,7 +20,7 @@ from gatepost.serving.limited_http import LimitedHttpProtocol
 from tests.cli.running import Gatepost, Process
 from tests.support import patience
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 IN_FLIGHT = 40
 LOGIN = {"password": "the wrong password", "transport": "bearer"}

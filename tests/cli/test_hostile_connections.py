@@ -20,6 +20,8 @@ from gatepost.serving.limited_http import LARGEST_HEAD, MOST_FIELDS, LimitedHttp
 from tests.cli.running import Gatepost
 from tests.support import patience
 
+pytestmark = pytest.mark.slow
+
 FLOOD = 64 * 1024 * 1024
 MOST_GROWTH = 24 * 1024 * 1024
 SAME = ("content-type", "content-security-policy", "strict-transport-security", "cache-control")

@@ -133,6 +133,7 @@ def test_every_bad_row_is_refused_with_its_reason_and_spoils_no_other(
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_imported_users_log_in_with_a_hash_or_a_password_of_the_file(
     migrated_url: str, tmp_path: Path

@@ -18,6 +18,8 @@ from tests.cli.running import Gatepost
 from tests.support import patience
 from tests.support.service import make_settings
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = """
 import tempfile
 tempfile._candidate_tempdir_list = lambda: ["/proc"]

@@ -129,6 +129,7 @@ def a_user_of(server: str, url: str, *grants: str) -> Iterator[str]:
         _execute(kind, server, f"DROP {'ROLE' if kind == 'postgresql' else 'USER'} {name}")
 
 
+@pytest.mark.slow
 @pytest.mark.databases("postgresql")
 def test_a_user_who_may_not_make_tables_is_told_what_to_grant(
     empty: Gatepost, database_server: str

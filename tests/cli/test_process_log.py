@@ -14,6 +14,8 @@ import pytest
 from tests.cli.running import Gatepost, Process
 from tests.support import patience
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "cAnary-of-a-pass-phrase"
 
 

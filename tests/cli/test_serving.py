@@ -15,6 +15,8 @@ import pytest
 from tests.cli.running import Gatepost, Process
 from tests.support import patience
 
+pytestmark = pytest.mark.slow
+
 UVICORN = (sys.executable, "-m", "uvicorn", "gatepost.asgi:app", "--port", "0")
 
 

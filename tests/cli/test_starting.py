@@ -14,6 +14,8 @@ from gatepost.starting import DatabaseUnreachable, await_database
 from tests.cli.running import Gatepost
 from tests.support.service import make_settings
 
+pytestmark = pytest.mark.slow
+
 LateServer = tuple[str, Callable[[], None]]
 
 

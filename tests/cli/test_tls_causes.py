@@ -20,6 +20,8 @@ from tests.support import patience
 from tests.support.certificates import Authority, Certificate
 from tests.support.servers import Daemon, start_installed_postgresql
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:

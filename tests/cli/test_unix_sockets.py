@@ -12,6 +12,8 @@ import pytest
 from tests.cli.running import Gatepost
 from tests.support import patience
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path() -> Iterator[str]:

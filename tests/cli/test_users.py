@@ -146,6 +146,7 @@ def test_a_weak_password_is_refused_with_every_rule(gatepost: Gatepost) -> None:
     assert gatepost.json("users", "list") == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ada")
 @pytest.mark.parametrize(
     "words", [("create-admin", "eve@example.com"), ("users", "set-password", "1")]

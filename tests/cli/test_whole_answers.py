@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gatepost.serving.limited_http import LimitedHttpProtocol
 from tests.support import patience
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 LENGTH = (b"content-length", b"5")
 TYPE = (b"content-type", b"text/plain")

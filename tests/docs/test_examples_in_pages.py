@@ -14,6 +14,8 @@ from tests.docs.pages import ROOT, Block, blocks_of, commands_and_output, name_o
 from tests.support import patience
 from tests.support.uvicorn import listening
 
+pytestmark = pytest.mark.slow
+
 SHOWN_ADDRESS = "http://127.0.0.1:8000"
 ENVIRONMENT = {
     "SECRET_KEY": "the-documentation-has-a-s3cret-of-its-own-8f2a",

@@ -17,7 +17,10 @@ NODE = shutil.which("node")
 NPM = shutil.which("npm")
 NPM_SECONDS = 300
 
-pytestmark = pytest.mark.skipif(NODE is None, reason="there is no node: apt install nodejs")
+pytestmark = [
+    pytest.mark.skipif(NODE is None, reason="there is no node: apt install nodejs"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from gatepost.db.engine import open_engine
 from gatepost.features.audit import sealing, verification
 from gatepost.features.audit.verification import Status
 from gatepost.features.signing_keys import service as signing_keys
-from gatepost.migrations.runner import upgrade
 from gatepost.purging import purge_all
 from tests.support.service import PASSWORD, Service, bearer, log_in, make_settings, serving, sign_up
 
@@ -29,19 +27,14 @@ KEY = {"Idempotency-Key": "the-same-key"}
 
 
 @pytest.fixture(params=["memory", "database"])
-async def service(
-    request: pytest.FixtureRequest, fresh_database_url: str
-) -> AsyncIterator[Service]:
+async def service(request: pytest.FixtureRequest, migrated_url: str) -> AsyncIterator[Service]:
     """A service whose every part asks the clock: keys that rotate, limits that are soon met."""
     settings = make_settings(
-        fresh_database_url,
+        migrated_url,
         algorithm="ES256",
         store=request.param,
         rate_limit_login=f"{LOGINS}/{WINDOW.seconds}",
     )
-    engine = open_engine(settings)
-    await upgrade(engine)
-    await engine.dispose()
     async with serving(settings) as service:
         yield service
 

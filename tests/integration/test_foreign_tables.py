@@ -21,6 +21,8 @@ from tests.support.databases import Kind
 from tests.support.foreign_hashes import TEXTS
 from tests.unit.importers.taking_over import Taken, begin, take
 
+pytestmark = pytest.mark.every_database
+
 FASTAPI_USERS = """
 CREATE TABLE {user} (
     id {uuid} NOT NULL, email VARCHAR(320) NOT NULL, hashed_password VARCHAR(1024) NOT NULL,

@@ -36,7 +36,7 @@ from tests.docs.pages import ROOT
 from tests.integration.test_migrations import a_user
 from tests.support.service import make_settings, serving, sign_up, sign_up_as
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -9,7 +9,11 @@ from gatepost.settings import DatabaseSettings
 from gatepost.web.problems import passing_problem
 from tests.support.load import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.databases("postgresql", "mariadb")]
+pytestmark = [
+    pytest.mark.every_database,
+    pytest.mark.anyio,
+    pytest.mark.databases("postgresql", "mariadb"),
+]
 
 OPEN = {
     "postgresql": "SELECT count(*) FROM pg_stat_activity"

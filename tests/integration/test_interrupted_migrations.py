@@ -25,7 +25,7 @@ from gatepost.migrations.runner import downgrade, upgrade
 from gatepost.settings import DatabaseSettings
 from tests.integration.test_migrations import differences_to_models, tables
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CHANGES = re.compile(r"\s*(CREATE|ALTER|DROP|INSERT|UPDATE|DELETE|RENAME)", re.IGNORECASE)
 

@@ -38,7 +38,7 @@ from gatepost.settings import DatabaseSettings
 from gatepost.starting import prepare
 from tests.support.service import make_settings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_database]
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -200,6 +200,7 @@ async def test_a_schema_of_another_version_is_left_alone(migrated: AsyncEngine) 
     assert set(metadata.tables) <= await tables(migrated)
 
 
+@pytest.mark.slow
 async def test_four_processes_at_once_migrate_an_empty_database(
     engine: AsyncEngine, fresh_database_url: str
 ) -> None:
@@ -364,6 +365,7 @@ async def run_alembic(
     return process.returncode, output.decode()
 
 
+@pytest.mark.slow
 async def test_alembics_own_command_needs_nothing_but_the_database(fresh_database_url: str) -> None:
     assert (await run_alembic(fresh_database_url, "upgrade", "head"))[0] == 0
     status, said = await run_alembic(fresh_database_url, "check")
@@ -373,6 +375,7 @@ async def test_alembics_own_command_needs_nothing_but_the_database(fresh_databas
     assert (await run_alembic(fresh_database_url, "downgrade", "-1"))[0] == 0
 
 
+@pytest.mark.slow
 async def test_alembics_own_command_tells_an_obstacle_in_a_sentence_and_changes_nothing(
     fresh_database_url: str,
 ) -> None:
@@ -405,6 +408,7 @@ def files_in(history: Path) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in history.glob("*.py")}
 
 
+@pytest.mark.slow
 async def test_autogenerate_writes_no_file_where_there_is_nothing_to_do(
     fresh_database_url: str, history: Path
 ) -> None:
@@ -417,6 +421,7 @@ async def test_autogenerate_writes_no_file_where_there_is_nothing_to_do(
     assert files_in(history) == before
 
 
+@pytest.mark.slow
 async def test_autogenerate_writes_a_revision_that_the_service_can_read(
     fresh_database_url: str, history: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,6 +449,7 @@ async def test_autogenerate_writes_a_revision_that_the_service_can_read(
         revisions._history.cache_clear()
 
 
+@pytest.mark.slow
 async def test_alembics_own_command_tells_mistakes_without_a_traceback() -> None:
     status, said = await run_alembic("oracle://somewhere/gatepost", "current")
     assert status == 2
@@ -451,6 +457,7 @@ async def test_alembics_own_command_tells_mistakes_without_a_traceback() -> None
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 async def test_alembics_history_names_the_head() -> None:
     status, said = await run_alembic("sqlite:///./unused.db", "history")
     assert (status, f"{head_revision()} (head)" in said) == (0, True), said

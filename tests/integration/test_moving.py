@@ -36,7 +36,7 @@ from tests.support.service import (
     sign_up_as,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 TITLES = ["tea", "\U0001f600 \u00e9\u0131\u212a", "50% 'quoted' \\N \\. %s :name"]
 

@@ -15,7 +15,7 @@ from tests.support.clock import NOON, SetClock
 from tests.support.load import Load
 from tests.support.service import make_settings, serving, sign_up
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 OVER = 20_000
 

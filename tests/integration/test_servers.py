@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from tests.support import patience
 from tests.support.databases import Kind
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_schema = {}"
 

@@ -21,7 +21,7 @@ from tests.support import patience
 from tests.support.redis_process import OwnRedis
 from tests.support.service import PASSWORD, Service, make_settings, register, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 WORKERS = 4
 

@@ -14,7 +14,7 @@ from tests.support import patience
 from tests.support.clock import SetClock
 from tests.support.service import make_settings, wipe
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_database]
 
 
 class TestDatabase(StoreContract):

@@ -19,7 +19,7 @@ from tests.support import patience
 from tests.support.load import until
 from tests.support.sentinels import PASSWORD, SENTINEL_PASSWORD, SERVICE, Watch
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 MINUTE = timedelta(minutes=1)
 

@@ -15,6 +15,7 @@ from gatepost.db.engine import open_engine
 from gatepost.features.accounts import service as accounts
 from gatepost.features.callers.roles import Role
 from gatepost.migrations.models import metadata
+from gatepost.migrations.runner import upgrade
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, Work, begin_work
 from tests.support import patience
@@ -78,25 +79,41 @@ class Service:
 
 
 @asynccontextmanager
+async def started(
+    settings: Settings, clock: SetClock | None = None, hooks: Hooks | None = None
+) -> AsyncIterator[Service]:
+    """Start the service; what it wrote stays when it stops."""
+    clock = clock or SetClock()
+    app = create_app(settings, clock=clock, hooks=hooks)
+    async with app.router.lifespan_context(app):
+        service = Service(app, clock)
+        yield service
+        assert await outdated_sessions(service.runtime) == []
+
+
+@asynccontextmanager
 async def serving(
     settings: Settings, clock: SetClock | None = None, hooks: Hooks | None = None
 ) -> AsyncIterator[Service]:
     """Start the service; when it stops, in whatever way, nothing that it wrote is left."""
-    clock = clock or SetClock()
-    app = create_app(settings, clock=clock, hooks=hooks)
     has_started = False
     try:
-        async with app.router.lifespan_context(app):
+        async with started(settings, clock, hooks) as service:
             has_started = True
-            service = Service(app, clock)
             yield service
-            assert await outdated_sessions(service.runtime) == []
     finally:
         # Its chores have ended: nothing writes between two tables any more.
         if has_started:
             engine = open_engine(settings)
             await wipe(engine)
             await engine.dispose()
+
+
+async def migrate(url: str) -> None:
+    """Bring a database to the head of the migrations."""
+    engine = open_engine(make_settings(url))
+    await upgrade(engine)
+    await engine.dispose()
 
 
 async def wipe(engine: AsyncEngine) -> None:

@@ -17,6 +17,8 @@ from tests.support import patience
 from tests.unit.client.forge import AUDIENCE, ISSUER, SECRET, claims, key_of
 from tests.unit.client.jwks_server import JwksServer
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "resource_server" / "app.py"
 SERVING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 
