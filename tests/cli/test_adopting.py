@@ -212,7 +212,7 @@ async def make_django_table(url: str) -> None:
     ("words", "reason"),
     [
         (["nothing.json", "--from", "django"], "nothing.json cannot be read"),
-        (["sqlite:///./nothing.db", "--from", "django"], "is no file"),
+        (["sqlite:///./nothing.db", "--from", "django"], "is not a file"),
         (["postgresql://ada:hunter2@127.0.0.1:1/shop", "--from", "auth0"], "export files only"),
         (["postgresql://ada:hunter2@127.0.0.1:1/shop", "--from", "django"], "be connected to"),
         ([str(EXPORTS / "firebase.json"), "--from", "firebase"], "--hash-config"),

@@ -254,7 +254,7 @@ def test_a_gzip_that_ends_in_the_middle_is_told_and_what_came_before_is_kept(
     file = tmp_path / "users.jsonl.gz"
     file.write_bytes(whole[: len(whole) - 20])
     said = gatepost.refused("import-users", str(file))
-    assert "the gzip is not whole" in said
+    assert "the gzip is incomplete" in said
     file.write_bytes(whole)
     told = imported(gatepost, str(file))
     assert told["made"] + told["already_there"] == 12_000
@@ -297,7 +297,7 @@ def test_every_line_that_a_quote_swallows_is_refused_and_can_be_mended(
     assert told["reasons"].keys() <= {"row_unreadable", "row_too_long"}
     entries = rejected(tmp_path / "users.csv.rejects.jsonl")
     assert [entry["original"] for entry in entries] == lines[10:]
-    assert "look at its quotes" in entries[0]["detail"] or "bytes" in entries[0]["detail"]
+    assert "check its quotes" in entries[0]["detail"] or "bytes" in entries[0]["detail"]
 
     mended = [header, *(entry["original"].replace('"open', "closed") for entry in entries)]
     (tmp_path / "mended.csv").write_text("\n".join(mended), encoding="utf-8")
@@ -381,27 +381,31 @@ def test_a_broken_row_is_refused_whole_and_spoils_no_other(
 
 
 CUT_SHORT: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
-    "a gzip": ("users.jsonl.gz", lambda rows: gzip.compress(rows)[:-300], "not whole"),
+    "a gzip": ("users.jsonl.gz", lambda rows: gzip.compress(rows)[:-300], "incomplete"),
     "a gzip without its end": (
         "users.jsonl.gz",
         lambda rows: gzip.compress(rows)[:-4],
-        "not whole",
+        "incomplete",
     ),
     "a gzip with something behind": (
         "users.jsonl.gz",
         lambda rows: gzip.compress(rows) + b"rubbish",
-        "goes on",
+        "something else",
     ),
     "a damaged gzip": (
         "users.jsonl.gz",
         lambda rows: gzip.compress(rows)[:-8] + bytes(8),
         "damaged",
     ),
-    "a gzip of CSV": ("users.csv.gz", lambda rows: gzip.compress(as_csv(rows))[:-300], "not whole"),
+    "a gzip of CSV": (
+        "users.csv.gz",
+        lambda rows: gzip.compress(as_csv(rows))[:-300],
+        "incomplete",
+    ),
     "an array": (
         "users.jsonl",
         lambda rows: (b"[" + b",".join(rows.splitlines()))[:-10],
-        "not whole",
+        "incomplete",
     ),
     "a line without an end": ("users.jsonl", lambda rows: rows + b"x" * 17_000_000, "more than"),
 }
@@ -473,17 +477,17 @@ def test_a_file_that_is_no_file_of_rows_is_misuse_or_told(
     (tmp_path / "dump.jsonl").write_text("INSERT INTO users VALUES (1);\n" * 3, encoding="utf-8")
     assert "is SQL" in gatepost.refused("import-users", "dump.jsonl")
     (tmp_path / "twice.jsonl.gz").write_bytes(gzip.compress(gzip.compress(b"{}")))
-    assert "packed twice" in gatepost.refused("import-users", "twice.jsonl.gz")
+    assert "compressed twice" in gatepost.refused("import-users", "twice.jsonl.gz")
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ('{"mail": "a@example.com"}\n' * 3, "no column of addresses (email), but these: mail"),
-        ('[{"Email": "a@example.com"}]', "no column of addresses (email), but these: Email"),
+        ('{"mail": "a@example.com"}\n' * 3, "no column email, but these: mail"),
+        ('[{"Email": "a@example.com"}]', "no column email, but these: Email"),
         ('{"users": [{"email": "a@example.com"}]}', "but these: users"),
-        ('{\n  "email": "a@example.com"\n}\n', "no rows of JSON Lines: It is no JSON"),
-        ("email,full_name\na@example.com,Ann\n", "no rows of JSON Lines: It is no JSON"),
+        ('{\n  "email": "a@example.com"\n}\n', "no rows of JSON Lines: This is not JSON"),
+        ("email,full_name\na@example.com,Ann\n", "no rows of JSON Lines: This is not JSON"),
     ],
 )
 def test_json_lines_without_addresses_are_told_at_once(
@@ -594,7 +598,7 @@ def test_the_report_is_for_people(gatepost: Gatepost, tmp_path: Path) -> None:
     rehearsed = gatepost.run("import-users", file, "--dry-run")
     assert rehearsed.exit_code == 1
     assert "Nothing was written. 3 rows" in rehearsed.stdout
-    assert "row 3: email: It is no email address." in rehearsed.stderr
+    assert "row 3: email: This is not an email address." in rehearsed.stderr
     done = gatepost.run("import-users", file)
     assert re.search(r"already there +1  the same", done.stdout)
     assert re.search(r"field_invalid +1  a value", done.stdout)

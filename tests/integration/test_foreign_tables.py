@@ -384,7 +384,7 @@ def test_what_fails_while_a_table_is_read_is_not_taken_for_a_failure_of_the_tabl
 @pytest.mark.parametrize(
     ("name", "url", "reason"),
     [
-        ("django", "sqlite:///./nothing-here.db", "is no file"),
+        ("django", "sqlite:///./nothing-here.db", "is not a file"),
         ("django", "postgresql://ada:hunter2@127.0.0.1:1/shop", "cannot be connected to"),
         ("django", "oracle://ada:hunter2@db/shop", "not supported"),
         ("keycloak", "postgresql://ada:hunter2@127.0.0.1:1/shop", "export files only"),

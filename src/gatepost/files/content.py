@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 
 _SAVE_AS_CSV = "save it as CSV in UTF-8"
-_OTHERWISE_PACKED = "is packed in another way than gzip: unpack it"
+_OTHERWISE_PACKED = "is compressed in another way than gzip: decompress it"
 _GIVE_THE_URL = "give the URL of the database"
 
 _BY_BEGINNING = {
@@ -24,7 +24,7 @@ _BY_BEGINNING = {
     b"\xd0\xcf\x11\xe0": f"is an Excel file: {_SAVE_AS_CSV}",
     b"SQLite format 3\0": "is an SQLite database: give it as sqlite:///PATH, with --from",
     b"PGDMP": f"is a dump of PostgreSQL's: restore it, and {_GIVE_THE_URL}",
-    _GZIP: "is packed twice: unpack it once",
+    _GZIP: "is compressed twice: decompress it once",
     b"BZh": _OTHERWISE_PACKED,
     b"\xfd7zXZ\0": _OTHERWISE_PACKED,
     b"\x28\xb5\x2f\xfd": _OTHERWISE_PACKED,
@@ -90,12 +90,10 @@ class Content:
             # Not `read`, which loses the bytes before an error.
             piece: bytes = self._file.read1(_PIECE)
         except EOFError:
-            raise BrokenFile("cannot be read to its end: the gzip is not whole") from None
+            raise BrokenFile("cannot be read to its end: the gzip is incomplete") from None
         except gzip.BadGzipFile as error:
             if str(error).startswith("Not a gzipped file"):
-                raise BrokenFile(
-                    "goes on behind the end of its gzip, with something else"
-                ) from None
+                raise BrokenFile("has something else after the end of its gzip") from None
             raise BrokenFile("cannot be read to its end: the gzip is damaged") from None
         except zlib.error:
             raise BrokenFile("cannot be read to its end: the gzip is damaged") from None

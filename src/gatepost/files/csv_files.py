@@ -26,9 +26,9 @@ _ESCAPE = "'"
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
-_QUOTES = "It is no row of CSV: look at its quotes"
-_QUOTES_OF_HEADER = "cannot be read: look at the quotes of its first line"
-_AFTER_A_QUOTE = "It stands behind a quote that is opened in a line above: look at that one"
+_QUOTES = "This is not a row of CSV: check its quotes"
+_QUOTES_OF_HEADER = "cannot be read: check the quotes in its first line"
+_AFTER_A_QUOTE = "This comes after a quote that an earlier line opens: check that line"
 _NOT_UTF8 = "It is not in UTF-8"
 _ADDRESS = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
 

@@ -32,8 +32,8 @@ _DEEPEST = 1_000
 
 _ITEM = "item"
 _NAMED = "."
-_NO_JSON = "cannot be read any further: it is no JSON"
-_NOT_WHOLE = "cannot be read to its end: its JSON is not whole"
+_NO_JSON = "cannot be read any further: it is not JSON"
+_NOT_WHOLE = "cannot be read to its end: its JSON is incomplete"
 _TOO_WIDE = f"cannot be read any further: something in it has more than {LONGEST_PIECE} bytes"
 
 
@@ -46,7 +46,7 @@ def json_items(content: Content, path: str, *, needs_array: bool = True) -> Iter
     document = _Document(_Cursor(content), path)
     yield from document.rows()
     if needs_array and not document.has_array:
-        raise BrokenFile(f"has no array of users in it (looked for at {path})")
+        raise BrokenFile(f"has no array of users (at {path})")
 
 
 class _Expected(Enum):
@@ -81,7 +81,7 @@ class _Document:
             if is_document:
                 yield from self._rows_of_one()
             if not is_document or (had_array and not self.has_array):
-                raise BrokenFile("goes on behind the end of its JSON, with something else")
+                raise BrokenFile("has something else after the end of its JSON")
 
     def _rows_of_one(self) -> Iterator[Row]:
         expected = _Expected.VALUE

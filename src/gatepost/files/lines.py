@@ -51,9 +51,9 @@ def row_of(text: bytes) -> Row:
     try:
         value = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
-        return UnreadableRow(RowFault.UNREADABLE, "It is no JSON in UTF-8", decode_any(text))
+        return UnreadableRow(RowFault.UNREADABLE, "This is not JSON in UTF-8", decode_any(text))
     if type(value) is not dict:
-        return UnreadableRow(RowFault.UNREADABLE, "It is no JSON object", decode_any(text))
+        return UnreadableRow(RowFault.UNREADABLE, "This is not a JSON object", decode_any(text))
     if text.count(_ADDRESS) > 1 and _has_duplicate_names(text):
         return UnreadableRow(RowFault.UNREADABLE, "It names a column twice", decode_any(text))
     return value

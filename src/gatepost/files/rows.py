@@ -86,7 +86,7 @@ def join_faults(rows: Iterable[Row]) -> str:
 def missing_email_column(columns: Iterable[str]) -> BrokenFile:
     """The error of a file without an email column; it names the columns."""
     names = sorted(name for name in columns if name.isprintable() and "@" not in name)
-    return BrokenFile(f"has no column of addresses (email), but these: {join_columns(names)}")
+    return BrokenFile(f"has no column email, but these: {join_columns(names)}")
 
 
 def join_columns(names: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ def text(row: Row, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise _invalid(name, "It is no text")
+        raise _invalid(name, "This is not text")
     return value
 
 
@@ -35,7 +35,7 @@ def email(row: Row, name: str = "email") -> str:
     """The email address; required."""
     address = text(row, name)
     if address is None or not address.strip():
-        raise BadRow(Reason.FIELD_MISSING, name, "There is no address")
+        raise BadRow(Reason.FIELD_MISSING, name, "The email address is missing")
     return address
 
 
@@ -52,7 +52,7 @@ def boolean(row: Row, name: str, *, default: bool) -> bool:
         return default
     word = str(value).lower() if isinstance(value, str | bool | int) else ""
     if word not in _TRUE | _FALSE:
-        raise _invalid(name, "It is neither true nor false")
+        raise _invalid(name, "This is neither true nor false")
     return word in _TRUE
 
 
@@ -68,11 +68,11 @@ def deadline(row: Row, name: str) -> datetime | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str | date):
-        raise _invalid(name, "It is no time")
+        raise _invalid(name, "This is not a time")
     try:
         return read_time(value)
     except ValueError:
-        raise _invalid(name, "It is no time in ISO 8601") from None
+        raise _invalid(name, "This is not a time in ISO 8601") from None
 
 
 def milliseconds(row: Row, name: str) -> datetime | None:
@@ -82,7 +82,7 @@ def milliseconds(row: Row, name: str) -> datetime | None:
         return None
     digits = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _MILLISECONDS.fullmatch(digits):
-        raise _invalid(name, "It is no time in milliseconds")
+        raise _invalid(name, "This is not a time in milliseconds")
     try:
         moment = _EPOCH + timedelta(milliseconds=int(digits))
     except OverflowError:
@@ -96,7 +96,7 @@ def members(row: Row, name: str) -> Row:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _invalid(name, "It is no JSON object")
+        raise _invalid(name, "This is not a JSON object")
     return value
 
 
@@ -106,7 +106,7 @@ def entries(row: Row, name: str) -> list[Row]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _invalid(name, "It is no JSON array")
+        raise _invalid(name, "This is not a JSON array")
     return [entry for entry in value if isinstance(entry, dict)]
 
 
@@ -128,7 +128,7 @@ def _loaded(row: Row, name: str) -> object:
     try:
         loaded: object = json.loads(value)
     except (ValueError, RecursionError):
-        raise _invalid(name, "It is no JSON") from None
+        raise _invalid(name, "This is not JSON") from None
     return loaded
 
 

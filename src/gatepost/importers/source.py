@@ -135,7 +135,7 @@ class ImportSource:
         """Raise `BrokenFile` if the first rows cannot be an export of this system."""
         readable = [row for row in rows if not isinstance(row, UnreadableRow)]
         if rows and not readable:
-            raise BrokenFile(f"has no rows of this system's: {join_faults(rows)}")
+            raise BrokenFile(f"has no rows of this system: {join_faults(rows)}")
         columns = {name for row in readable for name in self._system.columns(row)}
         is_recognized = not columns.isdisjoint(self._system.distinctive_columns)
         if not is_recognized and (others := find_better_matches(type(self._system), columns)):

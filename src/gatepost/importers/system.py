@@ -9,7 +9,12 @@ from functools import cache, lru_cache
 from typing import ClassVar
 
 from gatepost.features.accounts.identity import canonical_username
-from gatepost.features.imports.imported_user import BadRow, ImportedUser, Reason
+from gatepost.features.imports.imported_user import (
+    UNSUPPORTED_HASH,
+    BadRow,
+    ImportedUser,
+    Reason,
+)
 from gatepost.importers.fields import Row
 from gatepost.importers.options import SourceOptions
 
@@ -76,7 +81,7 @@ class SourceSystem(ABC):
         if name is None or name.lower() == email.lower():
             return None
         if canonical_username(name) != name.lower():
-            self.skip("usernames that are none here")
+            self.skip("usernames that are not valid here")
             return None
         return name
 
@@ -91,8 +96,7 @@ class SourceSystem(ABC):
         if self.options.drops_unknown_hashes:
             self.skip("passwords")
             return None
-        detail = "It is no hash, of bearable cost, that a password can be compared with"
-        raise BadRow(Reason.HASH_UNSUPPORTED, field, detail)
+        raise BadRow(Reason.HASH_UNSUPPORTED, field, UNSUPPORTED_HASH)
 
 
 def _canonical_name(system: type[SourceSystem], column: str) -> str:

@@ -55,5 +55,5 @@ def _parse_url(url: str) -> URL:
         reasons = " ".join(f"{problem.message}. {problem.advice}" for problem in error.problems)
         raise BrokenFile(reasons) from None
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-        raise BrokenFile("is no file")  # connecting would create it
+        raise BrokenFile("is not a file")  # connecting would create it
     return address

@@ -219,7 +219,7 @@ def test_a_line_inside_of_a_quoted_cell_that_is_a_broken_row_is_told() -> None:
 @pytest.mark.parametrize("closing", ['"', 'u9@example.com,"', 'email,name"', ""])
 def test_a_quote_that_the_first_line_leaves_open_swallows_nobody(header: str, closing: str) -> None:
     content = "\n".join(["", header, *LINES[:3], closing, *LINES[4:6]]).encode()
-    with pytest.raises(BrokenFile, match=r"look at the quotes|names no column"):
+    with pytest.raises(BrokenFile, match=r"check the quotes|names no column"):
         rows_of_csv(content)
 
 
@@ -292,7 +292,7 @@ def test_an_array_that_is_cut_short_gives_the_objects_before(
 def test_what_is_no_array_behind_an_array_is_told_and_not_passed_over(behind: bytes) -> None:
     rows = json_items(Content(io.BytesIO(b'[{"a": 1}]' + behind)), "item")
     assert next(rows) == {"a": 1}
-    with pytest.raises(BrokenFile, match="goes on behind the end of its JSON"):
+    with pytest.raises(BrokenFile, match="has something else after the end of its JSON"):
         next(rows)
 
 

@@ -28,7 +28,7 @@ _LONGEST_PLAIN_EMAIL = 64
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,31}")
 _EMAIL_RULE = "Give one email address, such as name@example.com"
 PUBLIC_DOMAIN_RULE = "Give an address at a public domain, such as name@example.com"
-_USERNAME_RULE = (
+USERNAME_RULE = (
     "Use 3 to 32 letters, digits, dots, hyphens and underscores, a letter or digit first"
 )
 
@@ -149,7 +149,7 @@ def _check_email(email: str) -> str:
 
 def _check_username(username: str) -> str:
     if not _USERNAME.fullmatch(username):
-        raise PydanticCustomError("username_invalid", _USERNAME_RULE)
+        raise PydanticCustomError("username_invalid", USERNAME_RULE)
     return username
 
 

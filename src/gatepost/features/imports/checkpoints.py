@@ -66,7 +66,7 @@ async def finish(work: Work, job: ImportJob, progress: ImportProgress) -> None:
 def refuse_existing_rejects(rejects: RejectSink) -> None:
     """Raise `ImportStopped` if the rejects file has rows of another import."""
     if rejects.size > 0:
-        raise ImportStopped("The rejects file is there already: move it away, or name another.")
+        raise ImportStopped("The rejects file exists already: move it away, or name another.")
 
 
 async def _find(work: Work, key: str, job: ImportJob) -> UserImport | None:

@@ -14,6 +14,8 @@ from typing import TypeAlias
 
 from gatepost.features.callers.roles import Role
 
+UNSUPPORTED_HASH = "This is not a supported hash, or one that costs too much to verify"
+
 
 class Reason(StrEnum):
     """Why a row was refused: a closed list, written to the rejects file and counted."""

@@ -62,7 +62,7 @@ def read_native_rows(rows: Sequence[Mapping[str, Any]], bad: BadRows) -> Columns
 def _emails(values: list[Any], bad: BadRows) -> list[str]:
     def read(value: Any) -> str:  # noqa: ANN401 - any JSON value
         if not value:
-            raise BadRow(Reason.FIELD_MISSING, "email", "There is no address")
+            raise BadRow(Reason.FIELD_MISSING, "email", "The email address is missing")
         if type(value) is not str:
             raise _not_text("email")
         return value
@@ -133,7 +133,7 @@ def _hashes(values: list[Any], bad: BadRows) -> Sequence[str | None]:
         try:
             return None if text is None else stored_form(text)
         except ValueError:
-            detail = "It begins like a hash, and is none"
+            detail = "This begins like a hash, but is not a valid one"
             raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", detail) from None
 
     if value_types(values) == {str} and "" not in values:

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from gatepost.features.accounts.identity import (
     FULL_NAME,
+    USERNAME_RULE,
     Address,
     are_plain_emails,
     are_plain_usernames,
@@ -17,7 +18,12 @@ from gatepost.features.accounts.identity import (
 )
 from gatepost.features.callers.roles import Role
 from gatepost.features.imports.columns import BadRows, Columns, convert_each, is_empty
-from gatepost.features.imports.imported_user import BadRow, ImportedUser, Reason
+from gatepost.features.imports.imported_user import (
+    UNSUPPORTED_HASH,
+    BadRow,
+    ImportedUser,
+    Reason,
+)
 from gatepost.security import password_policy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.security.passwords import Passwords
@@ -109,7 +115,7 @@ class RowValidator:
 
     def _role(self, role: Role) -> str:
         if role is Role.ADMIN and not self.allows_admins:
-            raise BadRow(Reason.ROLE_NOT_ALLOWED, "role", "Admins come in with --allow-admins only")
+            raise BadRow(Reason.ROLE_NOT_ALLOWED, "role", "Use --allow-admins to import admins")
         return role.value
 
     def _hashes(self, hashes: Sequence[str | None], bad: BadRows) -> Sequence[str | None]:
@@ -122,8 +128,7 @@ class RowValidator:
         if hashed is None:
             return None
         if len(hashed) > _LONGEST_HASH or not self.passwords.recognises(hashed):
-            detail = "It is no hash, of bearable cost, that a password can be compared with"
-            raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", detail)
+            raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", UNSUPPORTED_HASH)
         return hashed
 
     def _check_passwords(self, users: Columns, bad: BadRows) -> None:
@@ -136,11 +141,11 @@ class RowValidator:
         if password is None:
             return
         if user.password_hash is not None:
-            raise BadRow(Reason.FIELD_INVALID, "password", "Give a password or its hash")
+            raise BadRow(Reason.FIELD_INVALID, "password", "Give a password or its hash, not both")
         if len(password) > _LONGEST_PASSWORD:
             raise BadRow(Reason.FIELD_INVALID, "password", "It is too long")
         if not self.passwords.can_hash(password):
-            raise BadRow(Reason.FIELD_INVALID, "password", "No hash can be made of it")
+            raise BadRow(Reason.FIELD_INVALID, "password", "This password cannot be hashed")
         if self.policy is None:
             return
         try:
@@ -171,7 +176,7 @@ def _emails(
 
 def _email_error(text: str) -> str:
     if read_email(text, special_domains=True) is None:
-        return "It is no email address"
+        return "This is not an email address"
     return "Its domain is not public: set EMAIL_SPECIAL_DOMAINS=true to take such addresses"
 
 
@@ -185,8 +190,7 @@ def _usernames(
             return _NO_USERNAME
         username = read_username(text)
         if username is None:
-            detail = "Use 3 to 32 letters, digits, dots, hyphens and underscores, no sign first"
-            raise BadRow(Reason.FIELD_INVALID, "username", detail)
+            raise BadRow(Reason.FIELD_INVALID, "username", USERNAME_RULE)
         return username
 
     if is_empty(texts):

@@ -23,7 +23,7 @@ KINDS: Mapping[str, Mapping[str, Any] | UnreadableRow] = {
     "empty": {"password": ""},
     "both": {**PASSWORD, "password_hash": HASH},
     "no text": {"password": 7},
-    "unreadable": UnreadableRow(RowFault.UNREADABLE, "It is no JSON object", "["),
+    "unreadable": UnreadableRow(RowFault.UNREADABLE, "This is not a JSON object", "["),
 }
 GOOD = ("none", "plain", "hashed", "empty")
 
