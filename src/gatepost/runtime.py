@@ -2,11 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakValueDictionary
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
@@ -25,13 +24,10 @@ from gatepost.observability.sampling import (
     watch_sessions,
     watch_store,
 )
-from gatepost.security.encryption import Cipher
 from gatepost.security.hash_pool import HashPool
-from gatepost.security.key_ring import KeyRing
-from gatepost.security.keys import derive_key
+from gatepost.security.keys import Keys, Purpose
 from gatepost.security.passwords import Passwords
-from gatepost.security.tokens import Key, secret_key
-from gatepost.settings import CoreSettings, TokenSettings
+from gatepost.settings import CoreSettings
 from gatepost.stores.announcements import Announcements
 from gatepost.stores.attempts import AttemptRules
 from gatepost.stores.base import Store
@@ -40,6 +36,10 @@ from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import RateLimits
 from gatepost.stores.session_cache import SessionCache
+
+S = TypeVar("S")
+
+_LOCKOUT = Purpose("gatepost lockout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +64,19 @@ class Runtime:
     authenticators: Sequence[Any]
     """Each a `features.callers.authenticators.Authenticator`, in the order in which they count."""
     announcements: Announcements
-    cipher: Cipher = field(repr=False)
-    key_ring: KeyRing = field(repr=False)
-    refresh_key: Key = field(repr=False)
-    token_id_key: bytes = field(repr=False)
-    audit_key: bytes = field(repr=False)
-    former_audit_keys: tuple[bytes, ...] = field(repr=False)
-    idempotency_key: bytes = field(repr=False)
-    answer_cipher: Cipher = field(repr=False)
-    keyed_locks: WeakValueDictionary[str, asyncio.Lock] = field(
-        default_factory=WeakValueDictionary, repr=False
-    )
-    """By name, locks of what this process does one at a time; each goes with its last user."""
-    audit_head_seen: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set once this process knows that the audit log has a head, as its new rows then tell."""
+    keys: Keys = field(repr=False)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set when the process stops: chores end between two pieces of work, never within one."""
     replica: Replica | None = None
     """Used by `Work.read_list` alone."""
+    _states: dict[Callable[["Runtime"], Any], Any] = field(default_factory=dict, repr=False)
+
+    def state(self, kind: Callable[["Runtime"], S]) -> S:
+        """What a feature keeps in this process: the instance of its class, made when first used."""
+        state: S | None = self._states.get(kind)
+        if state is None:
+            state = self._states[kind] = kind(self)
+        return state
 
     async def wait_or_stop(self, seconds: float) -> bool:
         """Wait for so many seconds or until the process stops; False when it stops."""
@@ -100,58 +95,50 @@ async def start_runtime(
     authenticators: Sequence[Any] = (),
     without_statement_timeout: bool = False,
 ) -> AsyncIterator[Runtime]:
-    """Open everything; closes it when the block ends, whatever ended it.
+    """Open everything, and close it when the block ends.
 
-    Where it `without_statement_timeout`, no statement is given up for taking long.
+    `without_statement_timeout` lifts the limits of statements and idle transactions.
     """
-    engine = open_engine(settings, without_statement_timeout=without_statement_timeout)
-    hash_pool = HashPool(threads=settings.hash_threads, queue_limit=settings.hash_queue_limit)
-    store = open_store(settings, engine, clock)
-    _trace(settings, engine, store)
-    lockout = _lockout(settings, store, engine, clock or SystemClock())
-    rate_limits = RateLimits(store, settings.quotas)
-    session_cache = _session_cache(settings, clock or SystemClock())
-    announcements = open_announcements(settings, session_cache, clock or SystemClock())
-    metrics = Metrics(settings.version)
-    replica = _replica(settings, metrics)
-    watch_hash_pool(metrics, hash_pool)
-    watch_database_pool(metrics, engine)
-    watch_store(metrics, store)
-    watch_policies(metrics, rate_limits, tuple(settings.quotas), lockout)
-    watch_sessions(metrics, session_cache, announcements)
-    try:
-        yield Runtime(
-            replica=replica,
+    async with AsyncExitStack() as opened:  # closed in the reverse order
+        clock = clock or SystemClock()
+        metrics = Metrics(settings.version)
+        keys = Keys(settings.secret_key, settings.former_secret_keys)
+        engine = open_engine(settings, without_statement_timeout=without_statement_timeout)
+        opened.push_async_callback(engine.dispose)
+        replica = _replica(settings, metrics)
+        if replica is not None:
+            opened.push_async_callback(replica.engine.dispose)
+        store = open_store(settings, engine, clock)
+        opened.push_async_callback(store.close)
+        _trace(settings, engine, store)
+        lockout = _lockout(settings, keys, store, engine, clock)
+        opened.push_async_callback(lockout.close)
+        session_cache = _session_cache(settings, clock)
+        announcements = open_announcements(settings, session_cache, clock)
+        opened.push_async_callback(announcements.close)
+        hash_pool = HashPool(threads=settings.hash_threads, queue_limit=settings.hash_queue_limit)
+        opened.callback(hash_pool.close)
+        runtime = Runtime(
             settings=settings,
-            clock=clock or SystemClock(),
+            clock=clock,
             hooks=hooks or Callbacks(),
             engine=engine,
             reader=_database(settings, engine.execution_options(**{WRITES: False})),
             writer=_database(settings, engine.execution_options(**{WRITES: True})),
+            replica=replica,
             metrics=metrics,
             hash_pool=hash_pool,
             passwords=Passwords(settings, hash_pool),
             store=store,
-            rate_limits=rate_limits,
+            rate_limits=RateLimits(store, settings.quotas),
             lockout=lockout,
             session_cache=session_cache,
             authenticators=authenticators,
             announcements=announcements,
-            cipher=Cipher(derive_key(settings.secret_key, "gatepost key ring")),
-            key_ring=KeyRing(),
-            refresh_key=_refresh_key(settings),
-            token_id_key=derive_key(settings.secret_key, "gatepost token id"),
-            idempotency_key=derive_key(settings.secret_key, "gatepost idempotency"),
-            answer_cipher=Cipher(derive_key(settings.secret_key, "gatepost stored answers")),
-            audit_key=_audit_key(settings.secret_key),
-            former_audit_keys=tuple(map(_audit_key, settings.former_secret_keys)),
+            keys=keys,
         )
-    finally:
-        hash_pool.close()
-        await announcements.close()
-        await lockout.close()
-        await store.close()
-        await _dispose(engine, replica)
+        _watch(runtime)
+        yield runtime
 
 
 def _trace(settings: CoreSettings, engine: AsyncEngine, store: Store) -> None:
@@ -183,20 +170,26 @@ def _replica(settings: CoreSettings, metrics: Metrics) -> Replica | None:
     return replica
 
 
-async def _dispose(engine: AsyncEngine, replica: Replica | None) -> None:
-    await engine.dispose()
-    if replica is not None:
-        await replica.engine.dispose()
+def _watch(runtime: Runtime) -> None:
+    """Let the metrics sample the parts."""
+    metrics, quotas = runtime.metrics, tuple(runtime.settings.quotas)
+    watch_hash_pool(metrics, runtime.hash_pool)
+    watch_database_pool(metrics, runtime.engine)
+    watch_store(metrics, runtime.store)
+    watch_policies(metrics, runtime.rate_limits, quotas, runtime.lockout)
+    watch_sessions(metrics, runtime.session_cache, runtime.announcements)
 
 
-def _lockout(settings: CoreSettings, store: Store, engine: AsyncEngine, clock: Clock) -> Lockout:
+def _lockout(
+    settings: CoreSettings, keys: Keys, store: Store, engine: AsyncEngine, clock: Clock
+) -> Lockout:
     rules = AttemptRules(
         per_client=settings.lockout_failures_per_address,
         per_account=settings.lockout_failures_per_account,
         lifetime=settings.lockout_lifetime,
         patience=PATIENCE,
     )
-    key = derive_key(settings.secret_key, "gatepost lockout")
+    key = keys.derive(_LOCKOUT)
     if isinstance(store, MemoryStore):
         notices = open_database_store(settings, engine, clock)
         return Lockout(store, store, rules, key, unlock_notices=notices)
@@ -211,13 +204,3 @@ def _session_cache(settings: CoreSettings, clock: Clock) -> SessionCache[Any]:
     if settings.redis_url is None and serves_alone(settings):
         cache.trusted_until = math.inf
     return cache
-
-
-def _audit_key(secret: str) -> bytes:
-    return derive_key(secret, "gatepost audit log")
-
-
-def _refresh_key(settings: TokenSettings) -> Key:
-    """The refresh tokens' own key: given, or derived, but never the access tokens'."""
-    given = settings.jwt_refresh_secret_key
-    return secret_key("HS256", given or derive_key(settings.secret_key, "gatepost refresh token"))

@@ -14,6 +14,7 @@ from sqlalchemy import delete
 
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions.models import Session
+from gatepost.features.signing_keys.state import SigningKeysState
 from gatepost.security import tokens
 from gatepost.security.tokens import ALGORITHMS, ASYMMETRIC_ALGORITHMS, Algorithm, Key
 from tests.api.conftest import MakeService
@@ -43,7 +44,7 @@ async def assert_refused(client: httpx.AsyncClient, token: str, why: object = ""
 
 
 def signing_key(service: Service) -> Key:
-    key = service.runtime.key_ring.signing
+    key = service.runtime.state(SigningKeysState).ring.signing
     assert key is not None
     return key
 

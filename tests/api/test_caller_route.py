@@ -12,6 +12,7 @@ import pytest
 from gatepost import create_app, install
 from gatepost.features.callers.cache import cache_of
 from gatepost.features.signing_keys import service as signing_keys
+from gatepost.features.signing_keys.state import SigningKeysState
 from gatepost.security.tokens import encode
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
@@ -178,7 +179,7 @@ async def test_a_token_that_was_good_is_refused_once_its_key_has_retired(
 
 def long_lived(service: Service, account: Account) -> str:
     """The account's token as it would be if it lived for a day."""
-    key = service.runtime.key_ring.signing
+    key = service.runtime.state(SigningKeysState).ring.signing
     assert key is not None
     claims = claims_of(account.access_token)
     return encode("at+jwt", {**claims, "exp": claims["exp"] + 24 * 3600}, key)
@@ -204,10 +205,10 @@ async def test_no_token_is_remembered_that_was_refused(
 ) -> None:
     account = await sign_up(client)
     assert await status_of(client, account.access_token) == 200
-    known = len(service.runtime.key_ring.verified)
+    known = len(service.runtime.state(SigningKeysState).ring.verified)
     for number in range(5):
         assert await status_of(client, f"{account.access_token}{'A' * (4 * number + 4)}") == 401
-    assert len(service.runtime.key_ring.verified) == known
+    assert len(service.runtime.state(SigningKeysState).ring.verified) == known
 
 
 async def test_many_at_once_get_their_own(client: httpx.AsyncClient) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, text
 from gatepost import holding
 from gatepost.features.callers.roles import Role
 from gatepost.features.signing_keys.models import StoredKey
+from gatepost.features.signing_keys.state import SigningKeysState
 from gatepost.holding import TransactionHeld
 from gatepost.purging import purge_all
 from gatepost.stores.entries import read
@@ -34,7 +35,7 @@ class Caller:
 
     async def send(self, method: str, path: str, body: object = None) -> httpx.Response:
         self._service.runtime.session_cache.clear()
-        self._service.runtime.key_ring.read_at = None
+        self._service.runtime.state(SigningKeysState).ring.read_at = None
         headers = {**self._headers, "Idempotency-Key": secrets.token_hex(8)}
         return await self._client.request(method, path, headers=headers, json=body)
 
@@ -129,7 +130,7 @@ async def test_a_ring_that_lost_its_keys_makes_one_without_holding_a_transaction
         for ask in ("login", "refresh", "keys"):
             async with service.work() as work:
                 await work.db.execute(delete(StoredKey))
-            service.runtime.key_ring.read_at = None
+            service.runtime.state(SigningKeysState).ring.read_at = None
             if ask == "login":
                 await log_in(client)
             elif ask == "refresh":

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from gatepost.features.audit.models import AuditEvent
 from gatepost.features.sessions.models import Session
+from gatepost.features.sessions.state import SessionsState
 from gatepost.security import tokens
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
@@ -578,7 +579,9 @@ async def test_even_a_well_signed_token_says_what_ours_say(
 ) -> None:
     for changed in WRONG_CLAIMS:
         claims = {**claims_of(account.refresh_token), **changed}
-        forged = tokens.encode(tokens.REFRESH, claims, service.runtime.refresh_key)
+        forged = tokens.encode(
+            tokens.REFRESH, claims, service.runtime.state(SessionsState).refresh_key
+        )
         assert_plainly_refused(await refresh(client, forged))
 
     assert [session.ended_at for session in await sessions_of(service)] == [None]

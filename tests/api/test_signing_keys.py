@@ -16,6 +16,7 @@ from gatepost.client import TokenVerifier
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.errors import SigningKeysUnreadable
 from gatepost.features.signing_keys.models import StoredKey
+from gatepost.features.signing_keys.state import SigningKeysState
 from gatepost.purging import purge_all
 from gatepost.runtime import start_runtime
 from gatepost.security import tokens
@@ -67,7 +68,7 @@ async def stored_keys(service: Service) -> list[StoredKey]:
 
 def long_lived(service: Service, token: str, key: Key | None = None) -> str:
     """A token like this one that does not expire while its key is good."""
-    key = key or service.runtime.key_ring.signing
+    key = key or service.runtime.state(SigningKeysState).ring.signing
     assert key is not None
     return tokens.encode(tokens.ACCESS, {**claims_of(token), "exp": 9_999_999_999}, key)
 
@@ -147,7 +148,7 @@ async def test_private_keys_are_encrypted_at_rest(make_service: MakeService) -> 
     for algorithm in KEY_PAIRS:
         async with make_service(algorithm=algorithm) as service:
             (row,) = await stored_keys(service)
-            key = service.runtime.key_ring.signing
+            key = service.runtime.state(SigningKeysState).ring.signing
             assert key is not None
 
             raw = row.encrypted_private_key

@@ -19,6 +19,7 @@ from gatepost.features.audit import repository, retention, sealing, verification
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.inspection import Fault
 from gatepost.features.audit.models import AuditEvent, AuditHead
+from gatepost.features.audit.state import AuditState
 from gatepost.features.audit.verification import Anchor, Report, Status
 from gatepost.features.auth import events
 from gatepost.purging import purge_all
@@ -444,7 +445,7 @@ async def test_nothing_that_the_service_does_makes_a_tampered_log_good(
     except DBAPIError:
         return  # the database itself refuses it
     async with sealed.under_key(SECRET, audit_retention_days=90) as log:
-        log.runtime.audit_head_seen.set()
+        log.runtime.state(AuditState).head_seen.set()
         for _ in range(2):
             await log.write(3)
             await log.seal()
@@ -539,7 +540,7 @@ async def test_what_cannot_be_read_is_never_good_and_does_not_stop_the_sealing(
         report = await sealed.verify()
         assert (report.status, report.unsealed) == (Status.TAMPERED, 0), assignment
         await sealed.sql("DELETE FROM gatepost_audit_events", "DELETE FROM gatepost_audit_heads")
-        sealed.runtime.audit_head_seen.clear()
+        sealed.runtime.state(AuditState).head_seen.clear()
         assert (await sealed.verify()).status is Status.INTACT
 
 

@@ -26,6 +26,7 @@ from gatepost.features.accounts import service as accounts
 from gatepost.features.audit import chain, verification
 from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.audit.sealing import seal_all
+from gatepost.features.audit.state import AuditState
 from gatepost.migrations.models import metadata
 from gatepost.purging import purge_all
 from gatepost.work import Work
@@ -96,7 +97,7 @@ async def make_head(work: Work) -> None:
     """Put a genuine head over the events that have places."""
     last = await work.db.scalar(select(func.max(AuditEvent.position)))
     head = AuditHead(position=last, hash="", purged_position=0, purged_hash="", rekeyed_position=0)
-    chain.sign_head(work.runtime.audit_key, head)
+    chain.sign_head(work.runtime.state(AuditState).key, head)
     work.db.add(head)
 
 

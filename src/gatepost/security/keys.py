@@ -1,4 +1,7 @@
-"""Independent keys out of the one secret that an operator keeps."""
+"""Independent keys out of the one secret that an operator keeps, each for one purpose."""
+
+from collections.abc import Sequence
+from typing import ClassVar
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -11,3 +14,36 @@ def derive_key(secret: str, purpose: str, length: int = 32) -> bytes:
     be as hard to guess as the key shall be: HKDF stretches length, not strength.
     """
     return HKDF(SHA256(), length, salt=None, info=purpose.encode()).derive(secret.encode())
+
+
+class Purpose:
+    """What a key is for. Its name enters the derivation, so it never changes and is unique."""
+
+    _names: ClassVar[set[str]] = set()
+
+    def __init__(self, name: str) -> None:
+        """Raises `ValueError` if another purpose has this name."""
+        if name in self._names:
+            msg = f"there is a purpose of keys named {name!r} already"
+            raise ValueError(msg)
+        self._names.add(name)
+        self.name = name
+
+
+class Keys:
+    """The keys of a service by purpose, each derived when it is first asked for."""
+
+    def __init__(self, secret: str, former_secrets: Sequence[str] = ()) -> None:
+        self._secret = secret
+        self._former_secrets = former_secrets
+        self._derived: dict[Purpose, bytes] = {}
+
+    def derive(self, purpose: Purpose) -> bytes:
+        """The key for a purpose."""
+        if purpose not in self._derived:
+            self._derived[purpose] = derive_key(self._secret, purpose.name)
+        return self._derived[purpose]
+
+    def derive_former(self, purpose: Purpose) -> tuple[bytes, ...]:
+        """The keys that former secrets give for a purpose."""
+        return tuple(derive_key(secret, purpose.name) for secret in self._former_secrets)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from gatepost.features.audit import chain, repository, service
 from gatepost.features.audit.models import AuditEvent, AuditHead
 from gatepost.features.audit.repository import Place
+from gatepost.features.audit.state import AuditState
 from gatepost.runtime import Runtime
 from gatepost.work import Origin, Work, begin_work
 
@@ -60,7 +61,7 @@ async def seal_all(runtime: Runtime) -> int:
         async with begin_work(runtime, origin) as work:
             count = await work.write(seal)
         if count:
-            runtime.audit_head_seen.set()  # not before the head is committed
+            runtime.state(AuditState).head_seen.set()  # not before the head is committed
         total += count
         if count < BATCH or runtime.stopping.is_set():
             return total
@@ -97,7 +98,7 @@ async def seal(work: Work) -> int:
 
 async def _look_for_head(work: Work) -> None:
     """Find out whether the log has a head, unless that is known: new rows tell of it."""
-    seen = work.runtime.audit_head_seen
+    seen = work.runtime.state(AuditState).head_seen
     if not seen.is_set() and await repository.find_head(work.db) is not None:
         seen.set()
 
@@ -138,14 +139,14 @@ async def _first_head(work: Work) -> AuditHead | None:
         rekeyed_position=0,
     )
     had_one = (
-        work.runtime.audit_head_seen.is_set()
+        work.runtime.state(AuditState).head_seen.is_set()
         or await repository.has_mac_between(work.db, *chain.MACS_OF_LOG_WITH_HEAD)
         or await repository.find_last(work.db) is not None
     )
     if had_one:
         log.error("audit.head_deleted", extra=_ADVICE)
         await _begin_anew(work, head)
-    chain.sign_head(work.runtime.audit_key, head)
+    chain.sign_head(work.runtime.state(AuditState).key, head)
     return head if await repository.insert_head(work.db, head) else None
 
 

@@ -12,6 +12,7 @@ from gatepost.features.audit import chain, repository
 from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.metrics import EVENTS
 from gatepost.features.audit.models import AuditEvent, Entry
+from gatepost.features.audit.state import AuditState
 from gatepost.runtime import Runtime
 from gatepost.work import Work, begin_work
 
@@ -41,7 +42,7 @@ async def record(work: Work, event: Event, about: About) -> None:
 
 def prepare(work: Work, event: Event, about: About) -> Entry:
     """The event that `record` writes, for a caller that inserts its `row_of` with other rows."""
-    key = work.runtime.audit_key
+    key = work.runtime.state(AuditState).key
     entry = Entry(
         at=work.now,
         event=event.name,
@@ -56,7 +57,7 @@ def prepare(work: Work, event: Event, about: About) -> Entry:
         details=dict(about.details),
         key_id=chain.key_id(key),
     )
-    return chain.bind(key, entry, has_head=work.runtime.audit_head_seen.is_set())
+    return chain.bind(key, entry, has_head=work.runtime.state(AuditState).head_seen.is_set())
 
 
 def row_of(entry: Entry) -> Row:
@@ -105,12 +106,13 @@ async def list_events(work: Work, wanted: EventFilter, page: PageRequest) -> Pag
 
 def known_keys(runtime: Runtime) -> chain.Keys:
     """The keys that the log may be under: of `SECRET_KEY`, and of those before it."""
-    return chain.keys_of(runtime.audit_key, runtime.former_audit_keys)
+    state = runtime.state(AuditState)
+    return chain.keys_of(state.key, state.former_keys)
 
 
 def fingerprint(work: Work, text: str) -> str:
     """What the log may keep of a text that it must not keep: equal for equal texts."""
-    return chain.fingerprint(work.runtime.audit_key, text)
+    return chain.fingerprint(work.runtime.state(AuditState).key, text)
 
 
 def _line(entry: Entry) -> dict[str, object]:

@@ -4,7 +4,6 @@
 changes something. Routes whose answers carry tokens go without.
 """
 
-import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -21,6 +20,7 @@ from gatepost.features.idempotency import service as idempotency
 from gatepost.features.idempotency.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from gatepost.features.idempotency.metrics import REPLAYS
 from gatepost.features.idempotency.service import Answer, Attempt
+from gatepost.features.idempotency.state import IdempotencyState
 from gatepost.holding import expect_no_transaction
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.routing import Handler, StrictRoute
@@ -145,7 +145,7 @@ async def _begin(request: Request, work: Work, caller: str) -> None:
         ),
     )
     expect_no_transaction("a turn")
-    turn = work.runtime.keyed_locks.setdefault(attempt.name, asyncio.Lock())
+    turn = work.runtime.state(IdempotencyState).lock_of(attempt.name)
     await pending.held.enter_async_context(turn)
     pending.begun = (work, attempt)
     work.keep_in_one_transaction()  # the effect commits with the answer, or not at all

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from gatepost.features.idempotency import repository
 from gatepost.features.idempotency.errors import IdempotencyConflict, IdempotencyKeyReused
+from gatepost.features.idempotency.state import IdempotencyState
 from gatepost.runtime import Runtime
 from gatepost.work import Work
 
@@ -45,8 +46,8 @@ def identify(runtime: Runtime, scope: tuple[str, ...], sent: tuple[bytes, ...]) 
     """
     named = (part.encode("utf-8", "surrogatepass") for part in scope)
     return Attempt(
-        name=_mac(runtime.idempotency_key, b"attempt", *named),
-        fingerprint=_mac(runtime.idempotency_key, b"fingerprint", *sent),
+        name=_mac(runtime.state(IdempotencyState).key, b"attempt", *named),
+        fingerprint=_mac(runtime.state(IdempotencyState).key, b"fingerprint", *sent),
     )
 
 
@@ -63,7 +64,7 @@ async def find(work: Work, attempt: Attempt) -> Answer | None:
         return None
     if not hmac.compare_digest(stored.fingerprint, attempt.fingerprint):
         raise IdempotencyKeyReused("Send the same request again, or give another one a new key.")
-    text = work.runtime.answer_cipher.decrypt(
+    text = work.runtime.state(IdempotencyState).cipher.decrypt(
         stored.encrypted_answer, context=attempt.name.encode()
     )
     return _unpack(text)
@@ -75,7 +76,9 @@ async def keep(work: Work, attempt: Attempt, answer: Answer) -> Answer | None:
     If another request was answered first, nothing of it is written, and that answer returned.
     Raises as `find` does, and `IdempotencyConflict` where no answer is found after all.
     """
-    encrypted = work.runtime.answer_cipher.encrypt(_pack(answer), context=attempt.name.encode())
+    encrypted = work.runtime.state(IdempotencyState).cipher.encrypt(
+        _pack(answer), context=attempt.name.encode()
+    )
     if await repository.put(work.db, attempt.name, attempt.fingerprint, encrypted, work.now):
         await work.commit_and_release()
         return None

@@ -14,10 +14,10 @@ from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
 from gatepost.features.sessions import events, repository, tokens
 from gatepost.features.sessions.errors import RefreshTokenReplayed, SessionNotFound
-from gatepost.features.sessions.ids import SessionIds
 from gatepost.features.sessions.metrics import CHANGES
 from gatepost.features.sessions.models import Session, TokenBasis
 from gatepost.features.sessions.repository import Rotation
+from gatepost.features.sessions.state import SessionsState
 from gatepost.features.sessions.tokens import RefreshClaims, TokenPair
 from gatepost.features.signing_keys import service as signing_keys
 from gatepost.runtime import Runtime
@@ -28,8 +28,6 @@ RETENTION = timedelta(days=1)
 
 _LOGINS_AT_ONCE = 32
 """Of one user, so many may write their sessions at one moment without counting each other's."""
-
-_IDS = SessionIds()
 
 
 async def get_ready(work: Work) -> None:
@@ -262,7 +260,7 @@ def _values_of_new(work: Work, user_id: int, role: str, method: str) -> dict[str
     now, settings = work.now, work.runtime.settings
     absolute_end = now + settings.session_absolute_lifetime
     return {
-        "id": _IDS.next(now),
+        "id": work.runtime.state(SessionsState).ids.next(now),
         "user_id": user_id,
         "role": role,
         "method": method,

@@ -10,7 +10,9 @@ from gatepost.client import jwt
 from gatepost.client.ids import LARGEST_ID, parse_id
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.sessions.models import TokenBasis
+from gatepost.features.sessions.state import SessionsState
 from gatepost.features.signing_keys import service as signing_keys
+from gatepost.features.signing_keys.state import SigningKeysState
 from gatepost.runtime import Runtime
 from gatepost.security import tokens
 from gatepost.security.tokens import Key
@@ -55,7 +57,7 @@ def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
         session.renewed_at + settings.access_token_lifetime, session.absolute_expires_at
     )
     issued, subject = _seconds(session.renewed_at), str(session.user_id)
-    access_id, refresh_id = _token_ids(runtime.token_id_key, session)
+    access_id, refresh_id = _token_ids(runtime.state(SessionsState).token_id_key, session)
     access: dict[str, str | int] = {
         "iss": settings.issuer,
         "aud": settings.audience,
@@ -78,7 +80,9 @@ def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
     }
     return TokenPair(
         access_token=tokens.encode(tokens.ACCESS, access, signing_keys.signing_key(runtime)),
-        refresh_token=tokens.encode(tokens.REFRESH, refresh, runtime.refresh_key),
+        refresh_token=tokens.encode(
+            tokens.REFRESH, refresh, runtime.state(SessionsState).refresh_key
+        ),
         access_lifetime=_seconds(access_expires_at) - issued,
         refresh_lifetime=_seconds(session.expires_at) - issued,
     )
@@ -127,7 +131,7 @@ def _decode_access_token(
     runtime: Runtime, token: str, keys: Mapping[str | None, Key], now: datetime
 ) -> Mapping[str, Any]:
     """What a valid token says; `keys` are those of the ring, as it is now."""
-    settings, verified = runtime.settings, runtime.key_ring.verified
+    settings, verified = runtime.settings, runtime.state(SigningKeysState).ring.verified
     claims = verified.find(token, now)
     if claims is None:
         claims = tokens.decode(
@@ -144,12 +148,12 @@ def _decode_access_token(
 
 def read_refresh_token(work: Work, token: str) -> RefreshClaims:
     """Verify a refresh token; raises `InvalidToken`."""
-    runtime, settings = work.runtime, work.runtime.settings
+    settings, key = work.runtime.settings, work.runtime.state(SessionsState).refresh_key
     try:
         claims = tokens.decode(
             tokens.REFRESH,
             token,
-            {runtime.refresh_key.kid: runtime.refresh_key},
+            {key.kid: key},
             issuer=settings.issuer,
             audience=settings.issuer,
             now=work.now,

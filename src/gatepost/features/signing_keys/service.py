@@ -10,6 +10,7 @@ from gatepost.features.audit import service as audit
 from gatepost.features.signing_keys import events, repository
 from gatepost.features.signing_keys.errors import SigningKeysUnreadable
 from gatepost.features.signing_keys.models import StoredKey
+from gatepost.features.signing_keys.state import SigningKeysState
 from gatepost.holding import expect_no_transaction
 from gatepost.runtime import Runtime
 from gatepost.security import tokens
@@ -36,14 +37,14 @@ async def get_ready_to_sign(work: Work) -> None:
 
 def signing_key(runtime: Runtime) -> Key:
     """The key that signs, as `get_ready_to_sign` has read it: nobody is asked."""
-    signing = runtime.key_ring.signing
+    signing = runtime.state(SigningKeysState).ring.signing
     assert signing is not None  # noqa: S101 - a ring that was read holds a key
     return signing
 
 
 def recall_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | None:
     """The verifying keys, if they were read lately enough; None says that they have to be read."""
-    ring = runtime.key_ring
+    ring = runtime.state(SigningKeysState).ring
     return ring.verifying if ring.is_younger(RING_LIFETIME, now) else None
 
 
@@ -59,7 +60,7 @@ async def reread_verifying_keys(work: Work) -> Mapping[str | None, Key]:
 
 async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, Key]:
     """One reads, and who waited for it need not; the one who reads may wait for a connection."""
-    ring = work.runtime.key_ring
+    ring = work.runtime.state(SigningKeysState).ring
     if not ring.is_younger(age, work.now):
         expect_no_transaction("the key ring")
         async with ring.reading:
@@ -78,7 +79,7 @@ async def read_ring(work: Work) -> None:
     settings = work.runtime.settings
     if settings.algorithm.startswith("HS"):
         key = tokens.secret_key(settings.algorithm, settings.secret_key)
-        work.runtime.key_ring.replace(key, {key.kid: key}, work.now)
+        work.runtime.state(SigningKeysState).ring.replace(key, {key.kid: key}, work.now)
         return
     rows = [k for k in await repository.list_live(work.db, work.now) if _is_ours(work, k)]
     signing = next((row for row in rows if row.retires_at is None), None)
@@ -88,7 +89,7 @@ async def read_ring(work: Work) -> None:
         await work.commit_and_release()  # before anybody signs with it
         rows = [signing, *rows]
     keys: dict[str | None, Key] = {row.kid: _decrypt(work, row) for row in rows}
-    work.runtime.key_ring.replace(keys[signing.kid], keys, work.now)
+    work.runtime.state(SigningKeysState).ring.replace(keys[signing.kid], keys, work.now)
 
 
 async def rotate(work: Work, overlap: timedelta) -> StoredKey:
@@ -102,7 +103,7 @@ async def rotate(work: Work, overlap: timedelta) -> StoredKey:
     key = await _create(work)
     await repository.retire_others(work.db, key.id, work.now + max(overlap, SHORTEST_OVERLAP))
     await audit.record(work, events.SIGNING_KEY_ROTATED, audit.About(details={"kid": key.kid}))
-    work.after_commit(partial(_expire, work.runtime.key_ring))
+    work.after_commit(partial(_expire, work.runtime.state(SigningKeysState).ring))
     return key
 
 
@@ -135,7 +136,7 @@ async def _create(work: Work) -> StoredKey:
     row = StoredKey(
         kid=kid,
         algorithm=algorithm,
-        encrypted_private_key=work.runtime.cipher.encrypt(
+        encrypted_private_key=work.runtime.state(SigningKeysState).cipher.encrypt(
             tokens.dump_private_key(key), context=_context(kid, algorithm)
         ),
         created_at=work.now,
@@ -154,7 +155,9 @@ def _is_ours(work: Work, row: StoredKey) -> bool:
 def _decrypt(work: Work, row: StoredKey) -> Key:
     context = _context(row.kid, row.algorithm)
     try:
-        private = work.runtime.cipher.decrypt(row.encrypted_private_key, context=context)
+        private = work.runtime.state(SigningKeysState).cipher.decrypt(
+            row.encrypted_private_key, context=context
+        )
     except DecryptionFailed:
         log.error("signing_key.unreadable", extra={"kid": row.kid})  # noqa: TRY400 - it says no more
         raise SigningKeysUnreadable from None

@@ -1,0 +1,22 @@
+"""What sessions keep in this process."""
+
+from gatepost.features.sessions.ids import SessionIds
+from gatepost.runtime import Runtime
+from gatepost.security.keys import Purpose
+from gatepost.security.tokens import secret_key
+
+_REFRESH_TOKENS = Purpose("gatepost refresh token")
+_TOKEN_IDS = Purpose("gatepost token id")
+
+
+class SessionsState:
+    """The keys of refresh tokens and of tokens' ids, and the maker of sessions' ids.
+
+    Refresh tokens have a key of their own, given or derived, and never that of access tokens.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        given = runtime.settings.jwt_refresh_secret_key
+        self.refresh_key = secret_key("HS256", given or runtime.keys.derive(_REFRESH_TOKENS))
+        self.token_id_key = runtime.keys.derive(_TOKEN_IDS)
+        self.ids = SessionIds()

@@ -1,0 +1,16 @@
+"""What signing keys keep in this process."""
+
+from gatepost.runtime import Runtime
+from gatepost.security.encryption import Cipher
+from gatepost.security.key_ring import KeyRing
+from gatepost.security.keys import Purpose
+
+_PRIVATE_KEYS = Purpose("gatepost key ring")
+
+
+class SigningKeysState:
+    """The keys as they were read last, and the cipher that private keys are stored under."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.ring = KeyRing()
+        self.cipher = Cipher(runtime.keys.derive(_PRIVATE_KEYS))
