@@ -25,9 +25,9 @@ from gatepost.starting import StartError
 from gatepost.work import Origin, begin_work
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
+from tests.support.jwks_server import JwksServer
 from tests.support.service import Service, bearer, log_in, make_settings, register, sign_up
 from tests.support.tokens import claims_of, header_of
-from tests.unit.client.jwks_server import JwksServer
 
 pytestmark = pytest.mark.anyio
 

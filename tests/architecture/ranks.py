@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import IntEnum
 
-from tests.architecture.source import MODULES, Module
+from tests.support.source import MODULES, Module
 
 
 class Rank(IntEnum):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import ROOT
+from tests.support.source import ROOT
 
 FOLDERS = ("src", "tests", "examples", "scripts", "docs", ".ci")
 TEXTS = {".py", ".md", ".sh", ".js", ".mjs", ".awk", ".html", ".toml", ".css"}

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from tests.architecture.source import ROOT, Module, offences
+from tests.support.source import ROOT, Module, offences
 
 LIBRARIES = {"cryptography", "joserfc", "argon2", "bcrypt"}
 ELSEWHERE = {"OpenSSL", "nacl", "Crypto", "Cryptodome", "jwt", "jose", "jwcrypto", "rsa", "passlib"}

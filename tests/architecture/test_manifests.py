@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gatepost.features import FEATURES
 from gatepost.manifest import PACKAGE, Feature
-from tests.architecture.source import PACKAGE as SOURCE
-from tests.architecture.source import Module, offences
+from tests.support.source import PACKAGE as SOURCE
+from tests.support.source import Module, offences
 
 
 def references(feature: Feature) -> Iterator[str]:

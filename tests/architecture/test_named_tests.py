@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from tests.architecture.source import ROOT
+from tests.support.source import ROOT
 
 PAGES = ("security-model.md", "asvs.md")
 NAMED = re.compile(r"`(?P<file>tests/[\w/]+\.py)::(?P<test>\w+)`")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from tests.architecture.ranks import RANKS, Rank, part_of_feature, rank_of
-from tests.architecture.source import MODULES, Module, offences
+from tests.support.source import MODULES, Module, offences
 
 # Whoever starts a process reads its environment: nobody else builds settings.
 ENTRY_POINTS = ("cli", "asgi", "settings", "migrations.env")

@@ -7,8 +7,8 @@ import pytest
 
 from gatepost.configuration import Settings
 from gatepost.settings.base import names_of
-from tests.cli.running import Gatepost
 from tests.support import patience
+from tests.support.command import Gatepost
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from gatepost.importers.names import SystemName
 from gatepost.importers.registry import SYSTEMS
 from gatepost.settings import DatabaseSettings
-from tests.cli.running import Gatepost
-from tests.cli.transfers import exported, imported, rejected, write_rows
+from tests.support.command import Gatepost
 from tests.support.foreign_hashes import PASSWORD, SIGNER_KEY, TEXTS
 from tests.support.service import make_settings, serving
-from tests.unit.importers.taking_over import EXPORTS, HASH_CONFIG
+from tests.support.taking_over import EXPORTS, HASH_CONFIG
+from tests.support.transfers import exported, imported, rejected, write_rows
 
 ADA, GRACE = "ada@example.com", "grace@example.com"
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from gatepost.configuration import Settings
 from gatepost.features.audit import sealing
 from gatepost.runtime import start_runtime
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 PASSWORD = "correct horse battery staple"
 

@@ -12,7 +12,7 @@ from gatepost.migrations.revisions import head_revision
 from gatepost.purging import purges
 from gatepost.security.argon2 import NATIVE_FOLDER
 from gatepost.settings import DatabaseSettings
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 NAMES = {
     "sqlite": "SQLite file",

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import make_url
 
-from tests.cli.running import Gatepost
 from tests.cli.test_redis_causes import answering
+from tests.support.command import Gatepost
 
 TLS = {
     "postgresql": (b"N", "postgresql://ada:s3cret@127.0.0.1:{}/app?sslmode=require"),

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.engine import open_engine
-from tests.cli.running import Gatepost
-from tests.cli.transfers import a_row, exported, imported, write_rows
+from tests.support.command import Gatepost
 from tests.support.databases import Kind
 from tests.support.deadlocks import CODES, Count, deadlocks
+from tests.support.transfers import a_row, exported, imported, write_rows
 
 pytestmark = pytest.mark.databases("postgresql", "mariadb")
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 
 def test_the_document_needs_no_settings_and_no_database(bare: Gatepost) -> None:

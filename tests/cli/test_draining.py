@@ -17,8 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from gatepost.serving.graceful import GracefulShutdown
 from gatepost.serving.limited_http import LimitedHttpProtocol
-from tests.cli.running import Gatepost, Process
 from tests.support import patience
+from tests.support.command import Gatepost, Process
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 COMMANDS = [
     ("dev",),

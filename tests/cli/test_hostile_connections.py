@@ -17,8 +17,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.serving.limited_http import LARGEST_HEAD, MOST_FIELDS, LimitedHttpProtocol
-from tests.cli.running import Gatepost
 from tests.support import patience
+from tests.support.command import Gatepost
 
 pytestmark = pytest.mark.slow
 

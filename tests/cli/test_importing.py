@@ -15,9 +15,9 @@ from typing import Any
 import bcrypt
 import pytest
 
-from tests.cli.running import Gatepost
-from tests.cli.transfers import HASH, a_row, exported, imported, rejected, write_rows
+from tests.support.command import Gatepost
 from tests.support.service import PASSWORD, log_in, make_settings, serving
+from tests.support.transfers import HASH, a_row, exported, imported, rejected, write_rows
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "'=1", "''=1", "'", "\uff1d1"]
 

@@ -1,6 +1,6 @@
 """The key ring at the command line."""
 
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 
 def test_a_shared_secret_has_no_key_pairs_and_cannot_be_rotated(gatepost: Gatepost) -> None:

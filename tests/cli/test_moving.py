@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.migrations.models import metadata
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 
 @pytest.fixture

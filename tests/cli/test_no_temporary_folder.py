@@ -14,8 +14,8 @@ from gatepost.db.engine import open_engine
 from gatepost.db.temporary_map import TemporaryDiskMap
 from gatepost.files import temporary
 from gatepost.observability.sharing import VARIABLE, shared_metrics
-from tests.cli.running import Gatepost
 from tests.support import patience
+from tests.support.command import Gatepost
 from tests.support.service import make_settings
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from sqlalchemy import make_url, text
 from gatepost.db.engine import open_engine
 from gatepost.migrations.revisions import head_revision
 from gatepost.settings import DatabaseSettings
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 from tests.support.databases import Kind, _execute
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.running import Gatepost, Process
 from tests.support import patience
+from tests.support.command import Gatepost, Process
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import valkey
 
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 from tests.support.redis_process import OwnRedis
 
 PASSWORD = "s3cret-of-redis"

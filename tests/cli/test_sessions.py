@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Gatepost
-from tests.faults.processes import gatepost_on
+from tests.support.command import Gatepost
+from tests.support.processes import gatepost_on
 from tests.support.service import PASSWORD
 
 EVE = "eve@example.com"

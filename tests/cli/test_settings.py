@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 NEEDS_ALL_SETTINGS = [
     ("serve",),

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from gatepost.db.engine import open_engine
 from gatepost.starting import DatabaseUnreachable, await_database
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 from tests.support.service import make_settings
 
 pytestmark = pytest.mark.slow

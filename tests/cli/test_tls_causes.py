@@ -13,11 +13,11 @@ import pytest
 import redis
 
 from gatepost.tls_failures import NO_TLS, explain_tls_failure
-from tests.cli.running import Gatepost
 from tests.cli.test_database_causes import cause_of as cause_of_database
 from tests.cli.test_redis_causes import cause_of as cause_of_redis
 from tests.support import patience
 from tests.support.certificates import Authority, Certificate
+from tests.support.command import Gatepost
 from tests.support.servers import Daemon, start_installed_postgresql
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 
-from tests.cli.running import Gatepost
 from tests.support import patience
+from tests.support.command import Gatepost
 
 pytestmark = pytest.mark.slow
 

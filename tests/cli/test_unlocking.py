@@ -1,6 +1,6 @@
 """Letting somebody in again from the command line."""
 
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 PASSWORD = "correct horse battery staple"
 

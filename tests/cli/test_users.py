@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Gatepost
 from tests.support import patience
+from tests.support.command import Gatepost
 
 PASSWORD = "correct horse battery staple"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from tests.docs.pages import ROOT, Block, blocks_of, commands_and_output, name_of, pages_with
 from tests.support import patience
+from tests.support.pages import ROOT, Block, blocks_of, commands_and_output, name_of, pages_with
 from tests.support.uvicorn import listening
 
 pytestmark = pytest.mark.slow

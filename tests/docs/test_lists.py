@@ -9,7 +9,7 @@ from gatepost.features import FEATURES
 from gatepost.manifest import events_of
 from gatepost.migrations.models import metadata
 from gatepost.migrations.revisions import VERSION_TABLE
-from tests.docs.pages import ROOT
+from tests.support.pages import ROOT
 
 
 def names_in(page: str, heading: str = "") -> set[str]:

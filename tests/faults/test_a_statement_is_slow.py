@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.engine import open_engine
 from gatepost.settings import DatabaseSettings
-from tests.faults.processes import events_of, gatepost_on, serving, sign_up_over
 from tests.support.load import open_client
+from tests.support.processes import events_of, gatepost_on, serving, sign_up_over
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

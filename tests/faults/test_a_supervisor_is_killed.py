@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import COMMAND
-from tests.faults.processes import gatepost_on
 from tests.support import patience
+from tests.support.command import COMMAND
+from tests.support.processes import gatepost_on
 
 pytestmark = pytest.mark.faults
 

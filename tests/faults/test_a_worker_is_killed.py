@@ -9,14 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.running import Process
-from tests.faults.processes import (
+from tests.support.command import Process
+from tests.support.load import Load, open_client, until
+from tests.support.processes import (
     gatepost_on,
     serving,
     sign_up_over,
     titles_of_items,
 )
-from tests.support.load import Load, open_client, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

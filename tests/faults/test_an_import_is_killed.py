@@ -20,12 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.engine import open_engine
 from gatepost.features.accounts.models import User
-from tests.cli.running import COMMAND, Gatepost
-from tests.cli.transfers import a_row, exported, imported, rejected, write_rows
-from tests.faults.processes import gatepost_on, serving
 from tests.support import patience
+from tests.support.command import COMMAND, Gatepost
 from tests.support.load import open_client
+from tests.support.processes import gatepost_on, serving
 from tests.support.service import PASSWORD, make_settings
+from tests.support.transfers import a_row, exported, imported, rejected, write_rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

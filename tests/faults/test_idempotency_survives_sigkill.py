@@ -25,8 +25,8 @@ from gatepost.features.accounts.models import User
 from gatepost.features.audit.models import AuditEvent
 from gatepost.features.idempotency.models import StoredAnswer
 from gatepost.features.items.models import Item
-from tests.cli.running import Gatepost, Process
 from tests.support import patience
+from tests.support.command import Gatepost, Process
 from tests.support.service import PASSWORD, make_settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.processes import events_of, gatepost_on, log_in_over, serving, sign_up_over
 from tests.support import patience
 from tests.support.load import Load, open_client, until
+from tests.support.processes import events_of, gatepost_on, log_in_over, serving, sign_up_over
 from tests.support.redis_process import OwnRedis
 from tests.support.service import PASSWORD
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.running import Gatepost
-from tests.faults.processes import gatepost_on, log_in_over, serving, sign_up_over
 from tests.support import patience
+from tests.support.command import Gatepost
 from tests.support.load import open_client, until
+from tests.support.processes import gatepost_on, log_in_over, serving, sign_up_over
 from tests.support.redis_process import OwnRedis
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.running import COMMAND, Gatepost, Process
-from tests.faults.processes import events_of, gatepost_on, log_in_over, serving, sign_up_over
 from tests.support import patience
+from tests.support.command import COMMAND, Gatepost, Process
 from tests.support.load import Act, Load, open_client
+from tests.support.processes import events_of, gatepost_on, log_in_over, serving, sign_up_over
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

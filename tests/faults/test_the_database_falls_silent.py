@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.processes import events_of, gatepost_on, serving, sign_up_over
 from tests.support.load import Load, open_client, until
+from tests.support.processes import events_of, gatepost_on, serving, sign_up_over
 from tests.support.relay import Relay
 
 pytestmark = [

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import URL, make_url
 
-from tests.faults.processes import events_of, gatepost_on, serving, sign_up_over
 from tests.support.databases import Databases, Kind
 from tests.support.load import open_client, until
+from tests.support.processes import events_of, gatepost_on, serving, sign_up_over
 from tests.support.servers import MissingServerError, start_own_server
 
 pytestmark = [

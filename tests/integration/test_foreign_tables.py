@@ -19,7 +19,7 @@ from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.settings import DatabaseSettings
 from tests.support.databases import Kind
 from tests.support.foreign_hashes import TEXTS
-from tests.unit.importers.taking_over import Taken, begin, take
+from tests.support.taking_over import Taken, begin, take
 
 pytestmark = pytest.mark.every_database
 

@@ -32,8 +32,8 @@ from gatepost.features.accounts.models import PublicUser, User
 from gatepost.migrations.revisions import current_revision, head_revision
 from gatepost.migrations.runner import downgrade, upgrade
 from gatepost.settings import DatabaseSettings
-from tests.docs.pages import ROOT
 from tests.integration.test_migrations import a_user
+from tests.support.pages import ROOT
 from tests.support.service import make_settings, serving, sign_up, sign_up_as
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cli.running import Gatepost, Process
 from tests.support import patience
+from tests.support.command import Gatepost, Process
 from tests.support.redis_process import OwnRedis
 from tests.support.service import PASSWORD, Service, make_settings, register, serving
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.jwks_server import JwksServer
 from tests.unit.client.forge import EPOCH, key_of
-from tests.unit.client.jwks_server import JwksServer
 
 
 class SetClock:

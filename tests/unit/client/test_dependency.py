@@ -10,9 +10,9 @@ from fastapi import Depends, FastAPI, WebSocket
 from gatepost.client import Claims, TokenVerifier
 from gatepost.security import tokens
 from tests.support.asgi import open_websocket
+from tests.support.jwks_server import JwksServer
 from tests.unit.client.conftest import SetClock
 from tests.unit.client.forge import AUDIENCE, ISSUER, claims, key_of
-from tests.unit.client.jwks_server import JwksServer
 
 pytestmark = pytest.mark.anyio
 

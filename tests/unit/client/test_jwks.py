@@ -14,9 +14,9 @@ from gatepost.client import InvalidToken, KeysUnavailable, TokenVerifier, Unknow
 from gatepost.security import tokens
 from gatepost.security.tokens import ASYMMETRIC_ALGORITHMS, Algorithm, Key
 from tests.support import patience
+from tests.support.jwks_server import JwksServer
 from tests.unit.client.conftest import SetClock
 from tests.unit.client.forge import AUDIENCE, EPOCH, HEADER, ISSUER, SECRET, claims, forge, key_of
-from tests.unit.client.jwks_server import JwksServer
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,8 @@ import pytest
 from gatepost.security import tokens
 from gatepost.security.tokens import Algorithm
 from tests.support import patience
+from tests.support.jwks_server import JwksServer
 from tests.unit.client.forge import AUDIENCE, ISSUER, SECRET, claims, key_of
-from tests.unit.client.jwks_server import JwksServer
 
 pytestmark = pytest.mark.slow
 

@@ -16,9 +16,9 @@ from gatepost.files.rows import BrokenFile, UnreadableRow
 from gatepost.importers.registry import SYSTEMS
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.passwords import Passwords
+from tests.support.cheap_hashes import cheap_settings
 from tests.support.foreign_hashes import PASSWORD, SIGNER_KEY
-from tests.unit.importers.taking_over import EXPORTS, HASH_CONFIG, Taken, begin, take, take_over
-from tests.unit.security.cheap import cheap_settings
+from tests.support.taking_over import EXPORTS, HASH_CONFIG, Taken, begin, take, take_over
 
 NO_ADDRESS = ("field_missing", "email")
 

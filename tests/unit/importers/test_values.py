@@ -12,9 +12,9 @@ from gatepost.files.times import INFINITE_FUTURE, INFINITE_PAST
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.legacy_hashes import phc
 from gatepost.security.passwords import Passwords
+from tests.support.cheap_hashes import cheap_settings
 from tests.support.foreign_hashes import PASSWORD, STORED
-from tests.unit.importers.taking_over import begin
-from tests.unit.security.cheap import cheap_settings
+from tests.support.taking_over import begin
 
 # As asyncpg gives infinity.
 FOREVER, LONG_AGO = (moment.replace(tzinfo=None) for moment in (INFINITE_FUTURE, INFINITE_PAST))

@@ -16,6 +16,7 @@ from gatepost.security.legacy_hashes import argon2, pbkdf2, phc, scrypt, yescryp
 from gatepost.security.legacy_hashes.foreign import stored_form
 from gatepost.security.passwords import Passwords, Verification
 from tests.support import foreign_hashes
+from tests.support.cheap_hashes import cheap_settings
 from tests.support.foreign_hashes import (
     PASSWORD,
     SIGNER_KEY,
@@ -23,7 +24,6 @@ from tests.support.foreign_hashes import (
     STORED_OF_DECOMPOSED,
     TEXTS,
 )
-from tests.unit.security.cheap import cheap_settings
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 from gatepost.security import password_policy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.settings.passwords import PasswordSettings
-from tests.unit.security.cheap import cheap_settings
+from tests.support.cheap_hashes import cheap_settings
 
 SETTINGS = cheap_settings()
 STRICT = cheap_settings(password_require={"upper", "lower", "digit", "special"})

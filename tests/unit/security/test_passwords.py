@@ -17,7 +17,7 @@ from gatepost.security.argon2 import Argon2, Cost
 from gatepost.security.hash_pool import HashPool, ServerBusy
 from gatepost.security.passwords import Passwords, UnusablePassword, Verification
 from tests.support import patience
-from tests.unit.security.cheap import cheap_settings
+from tests.support.cheap_hashes import cheap_settings
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 from uvicorn.supervisors.multiprocess import Process
 
-from tests.architecture.source import Module, offences
+from tests.support.source import Module, offences
 
 PROTOCOL = ("cycle", "pipeline", "url", "headers", "client", "server_state", "transport", "loop")
 CALLBACKS = ("on_message_begin", "on_headers_complete", "on_body", "on_message_complete")

@@ -12,7 +12,7 @@ from gatepost.features.imports import batches
 from gatepost.features.imports.batches import Batch, RowSource
 from gatepost.features.imports.native_format import COLUMNS, read_native_rows
 from gatepost.files.rows import Row, RowFault, UnreadableRow
-from tests.cli.transfers import HASH
+from tests.support.transfers import HASH
 from tests.unit.features.imports.test_columns import VALIDATOR
 
 PASSWORD = {"password": "a password, plain"}

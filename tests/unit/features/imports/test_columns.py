@@ -14,8 +14,8 @@ from gatepost.features.imports.native_format import read_native_rows
 from gatepost.features.imports.validation import NewUserRow, RowValidator
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.passwords import Passwords
-from tests.cli.transfers import HASH, a_row
-from tests.unit.security.cheap import cheap_settings
+from tests.support.cheap_hashes import cheap_settings
+from tests.support.transfers import HASH, a_row
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 PASSWORDS = Passwords(cheap_settings(), HashPool(threads=1, queue_limit=0))  # which hashes none

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.cli.running import Gatepost
+from tests.support.command import Gatepost
 
 HASH = (
     "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$EvSBmmPBK0M/gSZ6wPnRmVWrHFDAYh2lcnWtfuMCVwQ"

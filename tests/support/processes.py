@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.cli.running import Gatepost, Process
 from tests.support import patience
+from tests.support.command import Gatepost, Process
 from tests.support.service import PASSWORD
 
 

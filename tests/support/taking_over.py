@@ -13,8 +13,8 @@ from gatepost.importers.options import SourceOptions
 from gatepost.importers.source import ImportSource
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.passwords import Passwords
+from tests.support.cheap_hashes import cheap_settings
 from tests.support.foreign_hashes import SIGNER_KEY
-from tests.unit.security.cheap import cheap_settings
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 EXPORTS = Path(__file__).with_name("exports")
