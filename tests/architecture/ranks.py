@@ -25,6 +25,7 @@ HTTP_NAMES = {
     "shortcuts",
     "transports",
 }
+DATA_NAMES = {"models", "repository", "schemas"}
 WORD_NAMES = {"errors", "events", "filters", "metrics", "principal", "roles", "settings"}
 
 
@@ -41,7 +42,9 @@ def _rank(module: Module, part: str) -> Rank:
         return Rank.HTTP
     if part in WORD_NAMES:
         return Rank.WORDS
-    takes_work = module.imported & {"gatepost.work", "gatepost.runtime"}
+    if part in DATA_NAMES:
+        return Rank.DATA
+    takes_work = module.imported & {"gatepost.work", "gatepost.unit_of_work", "gatepost.runtime"}
     return Rank.STORIES if part == "service" or takes_work else Rank.DATA
 
 

@@ -42,7 +42,7 @@ def test_a_feature_imports_only_features_below_it_in_the_tuple() -> None:
         match module.name.split("."):
             case ["features", name, *_]:
                 above = {f"{PACKAGE}.{each}" for each in ranked[: ranked.index(name)]}
-                return sorted(above & module.imported)
+                return [each for each in module.imported if ".".join(each.split(".")[:3]) in above]
         return []
 
     assert not offences(upward), "what both need belongs lower, or wants an event"
