@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 from bench.subjects.gatepost import Gatepost, GatepostOnSqlite
-from bench.subjects.host import Host
 from bench.support.errors import BenchError
 
 
@@ -13,8 +12,8 @@ class Former(Gatepost):
 
     def __init__(self, checkout: Path) -> None:
         """Take the folder; raises `BenchError` where no Gatepost is installed in its `.venv`."""
-        self.programs = _programs_of(checkout)
-        self.name = f"Gatepost at {_commit_of(checkout)}"
+        self.programs = programs_of(checkout)
+        self.name = f"Gatepost at {commit_of(checkout)}"
 
 
 class FormerOnSqlite(GatepostOnSqlite):
@@ -22,20 +21,11 @@ class FormerOnSqlite(GatepostOnSqlite):
 
     def __init__(self, checkout: Path) -> None:
         """Take the folder, as `Former` does."""
-        self.programs = _programs_of(checkout)
-        self.name = f"Gatepost at {_commit_of(checkout)}, on SQLite"
+        self.programs = programs_of(checkout)
+        self.name = f"Gatepost at {commit_of(checkout)}, on SQLite"
 
 
-class FormerHost(Host):
-    """A host application with that Gatepost."""
-
-    def __init__(self, checkout: Path) -> None:
-        """Take the folder, as `Former` does."""
-        self.programs = _programs_of(checkout)
-        self.name = f"{Host.name}, Gatepost at {_commit_of(checkout)}"
-
-
-def _programs_of(checkout: Path) -> Path:
+def programs_of(checkout: Path) -> Path:
     """Return where a checkout's programs are; raises `BenchError` if it has no `.venv`."""
     programs = checkout.absolute() / ".venv" / "bin"
     if not (programs / "gatepost").exists():
@@ -43,7 +33,7 @@ def _programs_of(checkout: Path) -> Path:
     return programs
 
 
-def _commit_of(checkout: Path) -> str:
+def commit_of(checkout: Path) -> str:
     command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
