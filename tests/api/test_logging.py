@@ -194,7 +194,13 @@ def test_only_what_is_grave_enough_is_told() -> None:
 
 def test_other_libraries_tell_of_warnings_only_even_at_debug() -> None:
     with logged(settings_of(log_level="DEBUG")) as log:
-        for name in ("aiosqlite", "sqlalchemy.engine", "httpx", "asyncio", "gatepost.db.pool.X"):
+        for name in (
+            "aiosqlite",
+            "sqlalchemy.engine",
+            "httpx",
+            "asyncio",
+            "gatepost.db.sqlalchemy_parts.X",
+        ):
             logging.getLogger(name).info("a statement with its values")
             logging.getLogger(name).warning("trouble")
         logging.getLogger("gatepost").debug("ours")

@@ -31,8 +31,12 @@ class Module:
         return any(f"{self.name}.".startswith(f"{package}.") for package in packages)
 
     @cached_property
+    def source(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.path.read_text(encoding="utf-8"))
+        return ast.parse(self.source)
 
     @cached_property
     def nodes(self) -> list[ast.AST]:

@@ -13,8 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gatepost.db.diagnosis import invalidates_connection
-from gatepost.db.pool import MeasuredPool
-from gatepost.db.sqlalchemy_parts import wrap_errors_of_connecting
+from gatepost.db.sqlalchemy_parts import MeasuredPool, wrap_errors_of_connecting
 from gatepost.db.sqlite_cursors import CursorClosingConnection
 from gatepost.files.temporary import has_temporary_folder
 from gatepost.settings import DatabaseSettings

@@ -1,12 +1,24 @@
-"""The differences between SQLAlchemy 2.0 and 2.1."""
+"""What is private to SQLAlchemy, or differs between 2.0 and 2.1.
 
+`pyproject.toml` allows the minor versions that were tested with it.
+"""
+
+import time
 from typing import Any
 
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+
+from gatepost.clock import seconds_since_epoch
+
+_TRUSTED_SECONDS = 1.0
+"""A ping is one round trip more, and most requests need few for all else that they ask."""
+
+_RETURNED_AT = "gatepost_returned_at"
 
 
 def wrap_errors_of_connecting(engine: Engine) -> None:
@@ -27,3 +39,46 @@ def wrap_errors_of_connecting(engine: Engine) -> None:
             raise OperationalError(None, None, error) from error
 
     event.listen(engine, "do_connect", connect)
+
+
+class MeasuredPool(AsyncAdaptedQueuePool):
+    """Counts the connections that were checked out, and the seconds that they were waited for.
+
+    With pre-ping on, connections used within the last second are not pinged. Once a connection
+    turns out to be broken, every idle one is pinged again; once one has fallen silent, which takes
+    long to find out, every idle one is replaced.
+    """
+
+    checkouts = 0
+    timeouts = 0
+    seconds_waited = 0.0
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        super().__init__(*args, **options)
+        self._broken_at = 0.0
+        event.listen(self, "invalidate", self._distrust)
+
+    def _distrust(self, _connection: object, _record: object, error: object) -> None:
+        self._broken_at = time.monotonic()
+        if isinstance(error, TimeoutError):
+            self._invalidate_time = seconds_since_epoch()
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        began = time.monotonic()
+        try:
+            record: Any = super()._do_get()
+        except PoolTimeout:
+            self.timeouts += 1
+            raise
+        finally:
+            self.seconds_waited += time.monotonic() - began
+        self.checkouts += 1
+        trusted_since = max(began - _TRUSTED_SECONDS, self._broken_at)
+        if record.info.get(_RETURNED_AT, 0.0) > trusted_since:
+            record.fresh = True  # SQLAlchemy's word for what needs no ping
+        entry: ConnectionPoolEntry = record
+        return entry
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        record.info[_RETURNED_AT] = time.monotonic()
+        super()._do_return_conn(record)

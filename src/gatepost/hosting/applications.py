@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from starlette.routing import BaseRoute, Host, Mount
 
-from gatepost.web.fastapi_parts import route_contexts
+from gatepost.web.fastapi_parts import Dependant, route_contexts
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,11 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fastapi.dependencies.models import Dependant
-from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 
 from gatepost.client.callers import CALLER
 from gatepost.hosting.applications import routes_of
+from gatepost.web.fastapi_parts import Dependant, core_schema_of
 
 _REMEDY = """\
 Whoever sends the request would say there who is calling. Annotate the parameter with
@@ -60,11 +59,7 @@ def _fields(dependant: Dependant) -> Iterator[Any]:
 
 
 def _callers_in(field: Any) -> Iterator[str]:  # noqa: ANN401 - FastAPI keeps its type to itself
-    # Read the validator's public schema: FastAPI's own attribute is private, and may be renamed.
-    adapter = getattr(field, "_type_adapter", None)
-    if adapter is None:
-        adapter = TypeAdapter(field.field_info.annotation)
-    yield from dict.fromkeys(_marks(adapter.core_schema))
+    yield from dict.fromkeys(_marks(core_schema_of(field)))
 
 
 def _marks(schema: object) -> Iterator[str]:

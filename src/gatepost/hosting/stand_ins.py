@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, WebSocket
-from fastapi.dependencies.utils import get_dependant, solve_dependencies
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import HTTPConnection
 
@@ -20,6 +19,7 @@ from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
 from gatepost.runtime import Runtime
 from gatepost.stores.session_cache import Mark
+from gatepost.web.fastapi_parts import get_dependant, solve_dependencies
 from gatepost.work import Origin, begin_work
 
 Dependency = Callable[..., Any]

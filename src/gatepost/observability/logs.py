@@ -24,7 +24,7 @@ would write whole statements, values included."""
 
 _SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "gunicorn.error")
 _ACCESS_LOGS = ("uvicorn.access", "gunicorn.access")
-_TALKATIVE = ("gatepost.db.pool",)
+_TALKATIVE = ("gatepost.db.sqlalchemy_parts",)
 """A library's log under our name."""
 
 _LEFT_OUT = frozenset({"color_message", "taskName", "event"})

@@ -171,7 +171,7 @@ class Metrics:
     """One runtime's metrics. Everything may be called from the event loop at any time."""
 
     def __init__(self, version: str) -> None:
-        self.is_shared = bool(getattr(values.ValueClass, "_multiprocess", False))
+        self.is_shared = values.ValueClass is not values.MutexValue
         """Whether several processes count together, through files."""
         self._registry = CollectorRegistry(auto_describe=False)
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}

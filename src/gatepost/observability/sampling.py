@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatepost.db.pool import MeasuredPool
 from gatepost.db.replica import Replica
+from gatepost.db.sqlalchemy_parts import MeasuredPool
 from gatepost.observability.metrics import Metrics
 from gatepost.security.hash_pool import HashPool
 from gatepost.stores.announcements import Announcements

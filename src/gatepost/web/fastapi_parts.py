@@ -1,15 +1,31 @@
-"""The parts of FastAPI that not every supported version has, or that are not its public API."""
+"""What is private to FastAPI and Starlette, or differs between the versions that are supported."""
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI, routing
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant, solve_dependencies
 from fastapi.routing import APIRoute
+from fastapi.utils import generate_unique_id
+from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from gatepost.settings import ObservabilitySettings
+
+__all__ = [
+    "Dependant",
+    "api_routes",
+    "core_schema_of",
+    "generate_unique_id",
+    "get_dependant",
+    "is_traced",
+    "route_contexts",
+    "solve_dependencies",
+    "telemetry_options",
+]
 
 
 def telemetry_options(settings: ObservabilitySettings) -> dict[str, Any]:
@@ -32,6 +48,12 @@ def telemetry_options(settings: ObservabilitySettings) -> dict[str, Any]:
 
         config["tracer_provider"] = DiscreetProvider()
     return {"telemetry": config}
+
+
+def core_schema_of(field: Any) -> object:  # noqa: ANN401 - FastAPI keeps its type to itself
+    """The core schema by which pydantic validates a field of a route."""
+    adapter = getattr(field, "_type_adapter", None)
+    return (adapter or TypeAdapter(field.field_info.annotation)).core_schema
 
 
 def is_traced(scope: Scope) -> bool:

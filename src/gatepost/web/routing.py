@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
-from fastapi.utils import generate_unique_id
 from starlette.routing import compile_path
 
 from gatepost.errors import ValidationFailed
+from gatepost.web.fastapi_parts import generate_unique_id, get_dependant
 from gatepost.web.request_json import read_json
 from gatepost.web.strict_query import query_errors, query_names, refuse_long_query
 
@@ -107,6 +106,6 @@ class _StrictRequest(Request):
         return {}
 
     async def json(self) -> Any:  # noqa: ANN401 - Starlette's own signature
-        if not hasattr(self, "_json"):
-            self._json = read_json(await self.body())
-        return self._json
+        if not hasattr(self, "_value"):
+            self._value = read_json(await self.body())
+        return self._value

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from fastapi.dependencies.models import Dependant
 from starlette.datastructures import QueryParams
 
 from gatepost.errors import ValidationFailed
+from gatepost.web.fastapi_parts import Dependant
 from gatepost.web.problems import field_error
 
 LONGEST_QUERY = 8192
