@@ -8,7 +8,9 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gatepost.features import FEATURES
 from gatepost.features.callers.dependencies import SCHEME_NAME
+from gatepost.manifest import interface_of
 from gatepost.settings import CoreSettings
 from gatepost.web.addresses import mount_of
 from gatepost.web.openapi import ACCESS_BY_COOKIE
@@ -61,7 +63,8 @@ class _Description:
         is_at_the_root: bool,
     ) -> None:
         self._describe = describe
-        self._path = f"{prefix.rstrip('/')}/login"
+        _, _, login = interface_of(FEATURES).login_path.rpartition("/")
+        self._path = f"{prefix.rstrip('/')}/{login}"
         self._takes_bearer = "bearer" in settings.auth_transports
         self._is_at_the_root = is_at_the_root
 
