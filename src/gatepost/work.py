@@ -1,4 +1,4 @@
-"""One request or command: a unit of work, and the process that it runs in."""
+"""One request or command: a transaction, and the process that it runs in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from gatepost.db.database import Database
 from gatepost.db.replica import FAILURES
 from gatepost.errors import Problem
 from gatepost.runtime import Runtime
-from gatepost.unit_of_work import Origin, UnitOfWork
+from gatepost.transaction import Origin, Transaction
 
 __all__ = ["Origin", "Work", "begin_work"]
 
@@ -17,8 +17,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Work(UnitOfWork):
-    """The unit of work of one request or command, and the process's `runtime`."""
+class Work(Transaction):
+    """The transaction of one request or command, and the `runtime` of its process."""
 
     def __init__(
         self,
@@ -81,8 +81,3 @@ async def begin_work(
     finally:
         holding.current.set(work.outer)
         await work.close()
-
-
-async def write(work: Work, story: Callable[[], Awaitable[T]]) -> T:
-    """Deprecated form of `work.write`, while call sites move."""
-    return await work.write(lambda _: story())

@@ -170,7 +170,7 @@ async def test_what_stays_in_the_way_is_a_503(
     database_kind: Kind,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gatepost.unit_of_work._PATIENCE", 0.05)
+    monkeypatch.setattr("gatepost.transaction._PATIENCE", 0.05)
     for code in CODES[database_kind]:
         with deadlocks(service.runtime.engine, code, times=1000):
             answer = await client.post("/auth/register", json=EVE)

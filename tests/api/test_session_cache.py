@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gatepost.db.unit_of_work import UnitOfWork
 from gatepost.features.accounts.models import User
 from gatepost.features.sessions import repository
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.models import LiveSession, Session
-from gatepost.unit_of_work import UnitOfWork
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
 from tests.support.queries import counting_queries

@@ -55,7 +55,7 @@ def test_only_work_begins_and_ends_transactions() -> None:
     def ending(module: Module) -> list[str]:
         return matching(r".+\.(commit|rollback|begin)", module.spoken)
 
-    own = ("unit_of_work", "stores.database", "migrations")
+    own = ("transaction", "stores.database", "migrations")
     assert not offences(ending, but=own), "ask for a Work, or commit_and_release() of it"
 
 
@@ -66,7 +66,7 @@ def test_only_work_sends_statements_past_the_session() -> None:
         spoken = matching(r".+\.(raw_connection|driver_connection|autocommit)", module.spoken)
         return spoken + matching(r"gatepost\.db\.autocommit\..+", module.imported)
 
-    own = ("db", "unit_of_work", "runtime", "migrations", "transfer")
+    own = ("db", "transaction", "runtime", "migrations", "transfer")
     assert not offences(sending, but=own), "ask for work.fetch_one, or work.insert_all"
 
 
@@ -77,7 +77,7 @@ def test_only_repositories_and_the_database_layer_build_queries() -> None:
         built = matching(r"sqlalchemy\.(select|insert|update|delete|text|func)", module.imported)
         return built + matching(r"(.+\.)?db\.\w+", module.called)
 
-    own = ("unit_of_work", "stores.database", "db", "migrations", "transfer")
+    own = ("transaction", "stores.database", "db", "migrations", "transfer")
     assert not offences(building, but=own), "a repository does that"
 
 

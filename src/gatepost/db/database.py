@@ -1,4 +1,4 @@
-"""A database as a `UnitOfWork` reaches it."""
+"""A database as a transaction reaches it."""
 
 from dataclasses import dataclass
 

@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from gatepost.client.ids import LARGEST_ID
 from gatepost.db.statements import Values
+from gatepost.db.unit_of_work import UnitOfWork
 from gatepost.errors import ValidationFailed
 
 Row = TypeVar("Row")
@@ -32,12 +33,6 @@ class PageRequest:
 
     limit: int = 50
     cursor: str | None = None
-
-
-class FetchesRows(Protocol):
-    """The part of a `UnitOfWork` that reads."""
-
-    async def fetch_all(self, statement: Executable, values: Values) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ class PageStatement(Generic[Row]):
         self._first = query.order_by(key).limit(bindparam("page_limit"))
         self._next = self._first.where(key > bindparam("page_after"))
 
-    async def fetch(self, work: FetchesRows, values: Values, page: PageRequest) -> Page[Row]:
+    async def fetch(self, work: UnitOfWork, values: Values, page: PageRequest) -> Page[Row]:
         """Fetch one page; refuses a cursor that is not one of ours."""
         statement, limits = self._first, {"page_limit": page.limit + 1}
         if page.cursor is not None:

@@ -11,11 +11,11 @@ from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, fetch_beginning_with, fetch_page
 from gatepost.db.savepoints import add_unless_taken, unless_taken
 from gatepost.db.statements import Condition, columns_of
+from gatepost.db.unit_of_work import UnitOfWork
 from gatepost.features.accounts.errors import UserReferenced
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.models import Credentials, PublicUser, User
 from gatepost.features.callers.roles import Role
-from gatepost.unit_of_work import UnitOfWork
 
 # Made once, so that a login only fills in the values.
 _CREDENTIALS = select(*columns_of(User, Credentials))

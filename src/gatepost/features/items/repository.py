@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, PageStatement
 from gatepost.db.statements import columns_of, lookup, new_row
+from gatepost.db.unit_of_work import UnitOfWork
 from gatepost.features.items.models import Item, ItemRow
-from gatepost.unit_of_work import UnitOfWork
 
 # Made once for the process: a request only fills in the values.
 _ITEM = lookup(Item, ItemRow, "id", "owner_id")

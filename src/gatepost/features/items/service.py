@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatepost.db.paging import Page, PageRequest
+from gatepost.db.unit_of_work import UnitOfWork
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.items import repository
 from gatepost.features.items.errors import ItemNotFound
 from gatepost.features.items.models import ItemRow
-from gatepost.unit_of_work import UnitOfWork
 
 
 async def create(work: UnitOfWork, owner_id: int, title: str, description: str | None) -> ItemRow:

@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gatepost.db.counts import rows_changed
 from gatepost.db.paging import Page, PageRequest, fetch_oldest
 from gatepost.db.statements import Batched, Clause, Row, columns_of
+from gatepost.db.unit_of_work import UnitOfWork
 from gatepost.features.sessions.models import LiveSession, Session, TokenBasis
-from gatepost.unit_of_work import UnitOfWork
 
 _PURGE_BATCH = 1000
 

@@ -20,6 +20,7 @@ from gatepost.db.database import Database
 from gatepost.db.diagnosis import explain_failure, is_transaction_conflict
 from gatepost.db.savepoints import unless_taken
 from gatepost.db.statements import Batched, Condition, Row, Values
+from gatepost.db.unit_of_work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,10 @@ class Origin:
     user_agent: str | None = None
 
 
-class UnitOfWork:
-    """One transaction, the time, and what follows the commit.
+class Transaction(UnitOfWork):
+    """The one place that begins and ends transactions, and decides what goes past the session.
 
-    A story asks for rows by `fetch_one` and `fetch_all`, writes rows by `insert` and `insert_all`,
-    and uses the session `db` for everything else. Outside a transaction the former go straight to
-    the driver where that is possible, and are committed at once; within one they are part of it.
-    So a write by one of them is the only write of its story.
+    A public method without a docstring promises what it does in `UnitOfWork`.
     """
 
     def __init__(
@@ -78,14 +76,12 @@ class UnitOfWork:
 
     @property
     def db(self) -> AsyncSession:
-        """The session of the transaction, which its first query begins."""
         if self._session is None:
             self._session = self._database.open_session()
         return self._session
 
     @property
     def updates_return_rows(self) -> bool:
-        """Whether the database has `UPDATE ... RETURNING`; MariaDB has not."""
         return self._database.updates_return_rows
 
     @property
@@ -94,11 +90,6 @@ class UnitOfWork:
         return self._session is not None and self._session.in_transaction()
 
     async def fetch_one(self, statement: Executable | Batched, values: Values) -> Any:  # noqa: ANN401 - a row of any columns
-        """Return the first row of a statement that is made once for the process, or None.
-
-        The statement selects columns, or updates a row and returns columns. It has to be harmless
-        when executed twice, which happens where the connection breaks.
-        """
         if isinstance(statement, Batched):
             if self._goes_direct:
                 row = await self._database.autocommit.fetch_batched(statement, values)
@@ -109,7 +100,6 @@ class UnitOfWork:
         return rows[0] if rows else None
 
     async def fetch_all(self, statement: Executable, values: Values) -> Sequence[Any]:
-        """Return all rows of a statement as in `fetch_one`."""
         if self._goes_direct:
             rows = await self._database.autocommit.fetch(statement, values)
             if rows is not None:
@@ -117,7 +107,6 @@ class UnitOfWork:
         return (await self.db.execute(statement, values)).all()
 
     async def insert(self, row: Row) -> int:
-        """Insert a row and return its id; raises `IntegrityError`."""
         if self._goes_direct:
             row_id = await self._database.autocommit.insert(row)
             if row_id is not None:
@@ -131,12 +120,6 @@ class UnitOfWork:
     async def insert_all(
         self, rows: Sequence[Row], *, if_unchanged: Condition | None = None
     ) -> bool:
-        """Insert the rows, in their order, or none of them.
-
-        False if the condition does not hold or a unique key is taken. The row that the condition
-        finds is locked, on SQLite by there being one writer. Each row has a unique key, so that
-        inserting it twice, which is tried where the connection breaks, does no harm.
-        """
         if self._goes_direct and if_unchanged is not None:
             is_inserted = await self._database.autocommit.insert_all(rows, if_unchanged)
             if is_inserted is not None:
@@ -146,10 +129,6 @@ class UnitOfWork:
         return await unless_taken(self.db, lambda: self._insert_within(rows))
 
     async def hold(self, condition: Condition) -> bool:
-        """Lock the row that the condition finds until the transaction ends.
-
-        False if the condition does not hold.
-        """
         found = await self.db.execute(condition.query, condition.values)
         return found.first() is not None
 
@@ -188,14 +167,9 @@ class UnitOfWork:
         self._is_direct = False
 
     def invalidate(self, user_id: int) -> None:
-        """Invalidate every process's cached sessions of this user.
-
-        It happens after the commit, before the queued actions and before the answer is sent.
-        """
         self._invalidated.add(user_id)
 
     def after_commit(self, action: FollowUp) -> None:
-        """Queue an action to run after the commit; a rollback drops it."""
         self._follow_ups.append(action)
 
     async def flush(self) -> None:
