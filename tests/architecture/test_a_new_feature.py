@@ -33,12 +33,10 @@ def add_notes(package: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text.strip().replace("{head}", head) + "\n", encoding="utf-8")
     features = package / TUPLE
-    line = "from gatepost.features.notes import FEATURE as NOTES\n"
-    manifest = "from gatepost.manifest"
-    text = features.read_text(encoding="utf-8").replace(manifest, line + manifest)
-    opening = "FEATURES: Final[tuple[Feature, ...]] = (\n"
+    text = features.read_text(encoding="utf-8")
+    opening = "RANKING: Final = (\n"
     assert opening in text
-    features.write_text(text.replace(opening, f"{opening}    NOTES,\n"), encoding="utf-8")
+    features.write_text(text.replace(opening, f'{opening}    "notes",\n'), encoding="utf-8")
 
 
 def test_a_feature_with_a_table_routes_an_event_a_limit_and_a_purge_works(tmp_path: Path) -> None:
