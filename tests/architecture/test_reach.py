@@ -1,6 +1,6 @@
 """How much of the package stands behind a module that features are copied from."""
 
-from tests.architecture.source import MODULES, Module
+from tests.support.source import MODULES, Module
 
 MOST = 25
 
