@@ -38,12 +38,13 @@ class User(Base):
 
 
 class Credentials(NamedTuple):
-    """What a password is compared with, and whom it would let in, if anybody."""
+    """The columns of a user's row that a login goes by."""
 
     id: int
     password_hash: str
     role: str
     is_active: bool
+    password_changed_at: datetime
 
 
 class PublicUser(NamedTuple):

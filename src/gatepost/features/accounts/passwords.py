@@ -7,6 +7,7 @@ from gatepost.features.accounts import events, lockout
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import EmailTaken, WrongPassword
 from gatepost.features.accounts.models import User
+from gatepost.features.accounts.proof import PASSWORD, prove_password
 from gatepost.features.accounts.service import NewUser
 from gatepost.features.audit import service as audit
 from gatepost.features.callers.errors import InvalidToken
@@ -73,22 +74,18 @@ async def change_own_profile(
 async def confirm(work: Work, principal: Principal, password: str) -> User:
     """Let the caller prove the password once more; returns them, locked until it is used.
 
-    Raises `WrongPassword`, and remembers it; it counts like a failed login, and after several of
-    them this raises `LoginLocked`.
+    Raises `WrongPassword`, and records it; it counts like a failed login, and after several of
+    them this raises `LoginLocked`. Raises `InvalidToken` for a user who is disabled.
     """
-    user = await accounts.find(work, principal.user_id)
-    hashed = None if user is None else user.password_hash
-    await work.commit_and_release()
+    known = await accounts.find_credentials_of(work, principal.user_id)
+    if known is not None and not known.is_active:
+        raise InvalidToken
     account = lockout.account_of(principal.user_id, "")
-    async with work.runtime.lockout.attempt(account, work.origin.address) as attempt:
-        verification = await work.runtime.passwords.verify(password, hashed)
-        attempt.succeeded = verification.matches
-    if attempt.succeeded:
-        return await _lock_unchanged(work, principal, hashed)
-    about = audit.About(
-        user_id=principal.user_id, session_id=principal.session_id, method="password"
-    )
-    if attempt.locked:
+    check = await prove_password(work, known, password, account)
+    if check.proof is not None and known is not None:
+        return await _lock_unchanged(work, principal, known.password_hash)
+    about = audit.About(user_id=principal.user_id, session_id=principal.session_id, method=PASSWORD)
+    if check.has_locked:
         await audit.record_apart(work, events.LOGIN_LOCKED, about)
     await audit.record_apart(work, events.PASSWORD_CHANGE_FAILED, about)
     raise WrongPassword

@@ -20,6 +20,7 @@ from gatepost.features.callers.roles import Role
 # Made once, so that a login only fills in the values.
 _CREDENTIALS = select(*columns_of(User, Credentials))
 _CREDENTIALS_BY_EMAIL = _CREDENTIALS.where(User.email_key == bindparam("key"))
+_CREDENTIALS_BY_ID = _CREDENTIALS.where(User.id == bindparam("of_user"))
 _CREDENTIALS_BY_USERNAME = _CREDENTIALS.where(User.username_key == bindparam("key"))
 _LOCKED = (
     select(User)
@@ -65,6 +66,11 @@ async def find_by_username_key(db: AsyncSession, key: str) -> User | None:
 async def find_credentials(work: UnitOfWork, key: str, *, is_email: bool) -> Credentials | None:
     query = _CREDENTIALS_BY_EMAIL if is_email else _CREDENTIALS_BY_USERNAME
     row = await work.fetch_one(query, {"key": key})
+    return None if row is None else Credentials(*row)
+
+
+async def find_credentials_of(work: UnitOfWork, user_id: int) -> Credentials | None:
+    row = await work.fetch_one(_CREDENTIALS_BY_ID, {"of_user": user_id})
     return None if row is None else Credentials(*row)
 
 

@@ -82,6 +82,11 @@ async def find_credentials(work: Work, login: str) -> Credentials | None:
     return await repository.find_credentials(work, key_of_login(login), is_email="@" in login)
 
 
+async def find_credentials_of(work: Work, user_id: int) -> Credentials | None:
+    """What a password of this user is compared with; None if there is no such user."""
+    return await repository.find_credentials_of(work, user_id)
+
+
 def is_unchanged(known: Credentials) -> Condition:
     """The condition that what was known of an active user still holds; it locks the user's row."""
     return repository.is_unchanged(known)

@@ -1,15 +1,18 @@
-"""Logging in by password: read, release the connection, hash, write."""
+"""Logging in: by a first proof, which is a password, and the steps after it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from gatepost.features.accounts import lockout
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.models import Credentials, User
+from gatepost.features.accounts.proof import PASSWORD, prove_password
 from gatepost.features.audit import service as audit
-from gatepost.features.auth import events
+from gatepost.features.auth import events, pending_logins, steps
 from gatepost.features.auth.errors import InvalidCredentials
+from gatepost.features.auth.steps import UnfinishedLogin
+from gatepost.features.callers.authentication import Authentication, Proof
+from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.sessions import service as sessions
 from gatepost.features.sessions.tokens import TokenPair
 from gatepost.security.hash_pool import ServerBusy
@@ -18,23 +21,41 @@ from gatepost.work import Work
 
 T = TypeVar("T")
 
-PASSWORD = "password"  # noqa: S105 - the name of the method
-
 _ATTEMPTS = 3
 """How often a hash may be replaced under a login's hands before the login is refused."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Proof:
-    """The credentials that a password was verified against; they are compared once more."""
-
-    known: Credentials
-    rehashed: str | None
+Prove = Callable[[Work, UnfinishedLogin], Awaitable[Proof]]
 
 
 async def log_in(work: Work, login: str, password: str) -> TokenPair:
-    """Start a session for whom the credentials name; raises as `authenticate` does."""
+    """Start a session for the user whom the credentials name; raises as `authenticate` does.
+
+    Raises the refusal of a step that asks for more; by the token in it `resume` goes on.
+    """
     return await _with_proof(work, login, password, _start)
+
+
+async def resume(work: Work, token: str, prove: Prove) -> TokenPair:
+    """Go on with a login that a step has stopped, and start the session; each token does once.
+
+    `prove` raises the problem of a wrong proof, which counts: five of them end the login. Raises
+    `InvalidToken` for a token that is used, too old or of a user who has changed since, and the
+    refusal of the next step that asks for more. Raises `StoreUnavailable`.
+    """
+    pending = pending_logins.open_token(work, token)
+    await pending_logins.begin_attempt(work, pending)
+    user = await accounts.find_credentials_of(work, pending.user_id)
+    await work.commit_and_release()
+    if user is None or not pending.is_of(user):
+        raise InvalidToken
+    proof = await prove(work, UnfinishedLogin(user, pending.authentication))
+    await work.commit_and_release()
+    await pending_logins.use(work, pending)
+    finished = UnfinishedLogin(user, pending.authentication.with_proof(proof))
+    pair = await work.write(_start, finished, None)
+    if pair is None:
+        raise InvalidToken
+    return pair
 
 
 async def authenticate(work: Work, login: str, password: str) -> User:
@@ -51,74 +72,70 @@ async def _with_proof(
     work: Work,
     login: str,
     password: str,
-    story: Callable[[Work, _Proof], Awaitable[T | None]],
+    story: Callable[[Work, UnfinishedLogin, str | None], Awaitable[T | None]],
 ) -> T:
-    """Verify the password and run a story, which returns None if the user has changed since."""
+    """Verify the password and run a story, which returns None if the user has changed since.
+
+    The story takes the hash to store, if the present one is not of today's cost.
+    """
     for _ in range(_ATTEMPTS):
-        proof = await _verify(work, login, password)
-        answer = await work.write(story, proof)
+        proved, new_hash = await _prove(work, login, password)
+        answer = await work.write(story, proved, new_hash)
         if answer is not None:
             return answer
-        user = await accounts.find(work, proof.known.id)
+        user = await accounts.find(work, proved.user.id)
         if user is None or not user.is_active:
             break
-    raise await _refusal(work, login, proof.known.id)
+    raise await _refusal(work, login, proved.user.id)
 
 
-async def _start(work: Work, proof: _Proof) -> TokenPair | None:
-    """Write the session and what the audit log says of it, all at once."""
+async def _start(work: Work, login: UnfinishedLogin, new_hash: str | None) -> TokenPair | None:
+    """Write the session and its audit events at once, if no step asks for more."""
     await sessions.get_ready(work)
-    known = await _rehashed(work, proof)
-    if known is None:
+    user = await _rehashed(work, login.user, new_hash)
+    if user is None:
         return None
-    about = audit.About(user_id=known.id, method=PASSWORD)
+    await steps.require_all(work, login)
+    about = audit.About(user_id=user.id, method=login.authentication.method)
     success = audit.prepare(work, events.LOGIN_SUCCEEDED, about)
     pair = await sessions.start(
         work,
-        known.id,
-        known.role,
-        PASSWORD,
+        user,
+        login.authentication,
         also=[audit.row_of(success)],
-        if_unchanged=accounts.is_unchanged(known),
+        if_unchanged=accounts.is_unchanged(user),
     )
     if pair is not None:
         audit.publish_after_commit(work, success)
     return pair
 
 
-async def _lock(work: Work, proof: _Proof) -> User | None:
-    known = await _rehashed(work, proof)
-    if known is None or not await work.hold(accounts.is_unchanged(known)):
+async def _lock(work: Work, login: UnfinishedLogin, new_hash: str | None) -> User | None:
+    user = await _rehashed(work, login.user, new_hash)
+    if user is None or not await work.hold(accounts.is_unchanged(user)):
         return None
-    return await accounts.find(work, known.id)
+    return await accounts.find(work, user.id)
 
 
-async def _rehashed(work: Work, proof: _Proof) -> Credentials | None:
+async def _rehashed(work: Work, user: Credentials, new_hash: str | None) -> Credentials | None:
     """The credentials under today's hash; None if they have changed since they were proved."""
-    if proof.rehashed is None:
-        return proof.known
-    return await accounts.replace_hash(work, proof.known, proof.rehashed)
+    return user if new_hash is None else await accounts.replace_hash(work, user, new_hash)
 
 
-async def _verify(work: Work, login: str, password: str) -> _Proof:
+async def _prove(work: Work, login: str, password: str) -> tuple[UnfinishedLogin, str | None]:
+    """The user whose password this is, and today's hash of it where it needs another one."""
     known = await accounts.find_credentials(work, login)
     user_id = None if known is None else known.id
-    password_hash = None if known is None else known.password_hash
-    may_log_in = known is not None and known.is_active
-    await work.commit_and_release()
-    account = lockout.account_of(user_id, login)
-    async with work.runtime.lockout.attempt(account, work.origin.address) as attempt:
-        verification = await work.runtime.passwords.verify(password, password_hash)
-        attempt.succeeded = verification.matches and may_log_in
-    if attempt.locked:
+    check = await prove_password(work, known, password, lockout.account_of(user_id, login))
+    if check.has_locked:
         await lockout.record_lock(work, user_id)
-    if not attempt.succeeded or known is None:
+    if check.proof is None or known is None:
         raise await _refusal(work, login, user_id)
-    rehashed = await _rehash(work, password) if verification.needs_rehash else None
-    return _Proof(known, rehashed)
+    new_hash = await _hash_anew(work, password) if check.needs_rehash else None
+    return UnfinishedLogin(known, Authentication((check.proof,))), new_hash
 
 
-async def _rehash(work: Work, password: str) -> str | None:
+async def _hash_anew(work: Work, password: str) -> str | None:
     """Today's hash of a password that was right; None where there can be none, or none now."""
     try:
         return await work.runtime.passwords.hash(password)
@@ -127,7 +144,7 @@ async def _rehash(work: Work, password: str) -> str | None:
 
 
 async def _refusal(work: Work, login: str, user_id: int | None) -> InvalidCredentials:
-    """The refusal to raise, remembered: it keeps what was written, but never what was typed."""
+    """Record the failed login, without what was typed, and return the refusal to raise."""
     key = audit.fingerprint(work, accounts.key_of_login(login))
     details = {"login": key} if user_id is None else {}
     about = audit.About(user_id=user_id, method=PASSWORD, details=details)

@@ -13,7 +13,8 @@ class Session(Base):
     """One login on one device. Its refresh tokens are not stored: `generation` tells which is good.
 
     `role` is the user's, kept here so that who is calling is one row; `accounts` changes both in
-    one transaction.
+    one transaction. `amr` holds the methods of RFC 8176 that its user was authenticated by, with
+    spaces between; `client_id` is the OAuth client that it was begun for, if any.
     """
 
     __tablename__ = "gatepost_sessions"
@@ -34,6 +35,9 @@ class Session(Base):
     expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    amr: Mapped[str | None] = mapped_column(String(128))
+    acr: Mapped[str | None] = mapped_column(String(32))
+    client_id: Mapped[str | None] = mapped_column(String(255))
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(255))
 
@@ -61,4 +65,7 @@ class LiveSession(NamedTuple):
     role: str
     method: str
     authenticated_at: datetime
+    amr: str | None
+    acr: str | None
+    client_id: str | None
     expires_at: datetime

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from gatepost.db.paging import Page, PageRequest
 from gatepost.db.statements import Condition, Row
 from gatepost.features.audit import service as audit
 from gatepost.features.audit.models import Entry
+from gatepost.features.callers.authentication import Authentication
 from gatepost.features.callers.cache import CachedCaller, cache_of
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.callers.principal import Principal
@@ -35,30 +36,38 @@ async def get_ready(work: Work) -> None:
     await signing_keys.get_ready_to_sign(work)
 
 
+class SessionUser(Protocol):
+    """The user whose session is to begin."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def role(self) -> str: ...
+
+
 async def start(
     work: Work,
-    user_id: int,
-    role: str,
-    method: str,
+    user: SessionUser,
+    authentication: Authentication,
     *,
     also: Sequence[Row],
     if_unchanged: Condition,
 ) -> TokenPair | None:
-    """Open a session for a user who has just proved who they are, by `method`.
+    """Open a session for a user who has just authenticated.
 
     Its row, its audit event and the rows `also` are inserted together, if the user's row is as the
     condition says; None if it is not. A user who has `SESSIONS_PER_USER` loses the oldest session.
     The caller calls `get_ready` before.
     """
-    new = _prepare(work, user_id, role, method)
+    new = _prepare(work, user, authentication)
     most = work.runtime.settings.sessions_per_user - _LOGINS_AT_ONCE - 1
-    has_room = repository.has_room(user_id, most, work.now)
+    has_room = repository.has_room(user.id, most, work.now)
     if await work.insert_all([*new.rows, *also], if_unchanged=if_unchanged.also(has_room)):
         return _issue(work, new)
     if not await work.hold(if_unchanged):
         return None
-    await _make_room(work, user_id)
-    new = _prepare(work, user_id, role, method)  # the id may have been taken
+    await _make_room(work, user.id)
+    new = _prepare(work, user, authentication)  # the id may have been taken
     return _issue(work, new) if await work.insert_all([*new.rows, *also]) else None
 
 
@@ -71,10 +80,10 @@ class _New:
     basis: TokenBasis
 
 
-def _prepare(work: Work, user_id: int, role: str, method: str) -> _New:
-    values = _values_of_new(work, user_id, role, method)
+def _prepare(work: Work, user: SessionUser, authentication: Authentication) -> _New:
+    values = _values_of_new(work, user, authentication)
     basis = TokenBasis(*(values[name] for name in TokenBasis._fields))
-    about = audit.About(user_id=user_id, session_id=basis.id, method=method)
+    about = audit.About(user_id=user.id, session_id=basis.id, method=authentication.method)
     event = audit.prepare(work, events.SESSION_STARTED, about)
     return _New((repository.row_of(values), audit.row_of(event)), event, basis)
 
@@ -144,6 +153,9 @@ async def load(work: Work, access_token: str) -> CachedCaller:
         role=live.role,
         method=live.method,
         auth_time=live.authenticated_at,
+        amr=tuple((live.amr or "").split()),
+        acr=live.acr,
+        client_id=live.client_id,
     )
     return CachedCaller(session_id, live.user_id, live.expires_at, mark, principal)
 
@@ -256,17 +268,20 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
     raise RefreshTokenReplayed
 
 
-def _values_of_new(work: Work, user_id: int, role: str, method: str) -> dict[str, Any]:
+def _values_of_new(work: Work, user: SessionUser, authentication: Authentication) -> dict[str, Any]:
     now, settings = work.now, work.runtime.settings
     absolute_end = now + settings.session_absolute_lifetime
     return {
         "id": work.runtime.state(SessionsState).ids.next(now),
-        "user_id": user_id,
-        "role": role,
-        "method": method,
+        "user_id": user.id,
+        "role": user.role,
+        "method": authentication.method,
         "generation": 0,
         "created_at": now,
-        "authenticated_at": now,
+        "authenticated_at": authentication.at,
+        "amr": " ".join(authentication.amr),
+        "acr": authentication.acr,
+        "client_id": None,
         "renewed_at": now,
         "expires_at": min(_idle_end(work, now), absolute_end),
         "absolute_expires_at": absolute_end,
