@@ -570,7 +570,7 @@ async def insider(service: Service, client: httpx.AsyncClient, role: Role) -> Ac
     """Somebody with an account, where nobody may register."""
     email = f"{role}@example.com"
     async with service.work() as work:
-        wanted = passwords.Wanted(email, PASSWORD, role=role)
+        wanted = passwords.NewAccount(email, PASSWORD, role=role)
         user = await passwords.create(work, wanted)
     tokens = await log_in(client, email)
     return Account(user.id, email, PASSWORD, tokens["access_token"], tokens["refresh_token"])

@@ -21,6 +21,7 @@ HTTP_NAMES = {
     "authenticators",
     "dependencies",
     "login_form",
+    "registration_form",
     "routing",
     "shortcuts",
     "transports",

@@ -128,6 +128,17 @@ def test_stories_and_data_know_no_http() -> None:
     assert not offences(speaks_http)
 
 
+def test_stories_take_values_and_no_wire_schemas() -> None:
+    """Pages, the console and the command line are faces on the same stories."""
+
+    def knows_the_wire(module: Module) -> list[str]:
+        if rank_of(module) in {None, Rank.HTTP} or module.last_name == "schemas":
+            return []
+        return matching(r"gatepost\.features\.\w+\.schemas\..+", module.imported)
+
+    assert not offences(knows_the_wire)
+
+
 def test_imports_are_absolute() -> None:
     def relative(module: Module) -> Iterator[str]:
         for node in module.nodes:

@@ -85,10 +85,10 @@ def create(wish: Wish, source: Source, json: bool) -> None:
     name = _read_or_none(FullNameInput, wish.full_name, "--full-name")
     username = _read_or_none(UsernameInput, wish.username, "--username")
     password = _password_or_none(source, f"Password of {email}")
-    wanted = passwords.Wanted(email, password, username, name, wish.role)
+    new = passwords.NewAccount(email, password, username, name, wish.role)
 
     async def story(work: Work) -> UserRead:
-        return _read(await passwords.create(work, wanted))
+        return _read(await passwords.create(work, new))
 
     user = run_work(story)
     shown = password if source.generate else None

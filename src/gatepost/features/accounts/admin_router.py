@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response, status
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from gatepost.features.accounts import lockout, passwords
+from gatepost.features.accounts import administration, lockout, passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.dependencies import RequestedUsers
 from gatepost.features.accounts.errors import (
@@ -13,7 +13,6 @@ from gatepost.features.accounts.errors import (
     UserNotFound,
     UserReferenced,
 )
-from gatepost.features.accounts.models import User
 from gatepost.features.accounts.schemas import UserCreate, UserRead, UserUpdate
 from gatepost.features.callers.dependencies import (
     AdminPrincipal,
@@ -21,8 +20,6 @@ from gatepost.features.callers.dependencies import (
     ModeratorPrincipal,
 )
 from gatepost.features.callers.errors import PermissionDenied
-from gatepost.features.callers.permissions import ADMINS, MODERATORS, deny, is_allowed, require
-from gatepost.features.callers.principal import Principal
 from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
@@ -31,7 +28,6 @@ from gatepost.web.addresses import path_of
 from gatepost.web.dependencies import RequestedPage, RequestWork, RowId
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
-from gatepost.work import Work
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=OnceRoute)
 
@@ -43,8 +39,6 @@ class _OtherThanMe(StringConvertor):
 
 
 register_url_convertor("other_than_me", _OtherThanMe())
-
-_ADMINS_FIELDS = frozenset({"email", "role", "is_active"})
 
 
 @router.get("", responses=problems(PermissionDenied))
@@ -79,8 +73,8 @@ async def create_user(
     body: UserCreate,
 ) -> UserRead:
     """Make an account, whether or not registration is open; its address is in `Location`."""
-    wanted = passwords.Wanted(**body.model_dump())
-    user = await passwords.create(work, wanted, actor_id=principal.user_id)
+    new = passwords.NewAccount(**body.model_dump())
+    user = await passwords.create(work, new, actor_id=principal.user_id)
     response.headers["Location"] = f"{path_of(request)}/{user.id}"
     return UserRead.model_validate(user)
 
@@ -88,9 +82,7 @@ async def create_user(
 @router.get("/{user_id:other_than_me}", responses=problems(PermissionDenied, UserNotFound))
 async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: RowId) -> UserRead:
     """One user: oneself, or anybody for moderators and admins."""
-    if user_id != principal.user_id:
-        await require(work, principal, MODERATORS)
-    return UserRead.model_validate(await accounts.get_public(work, user_id))
+    return UserRead.model_validate(await administration.read(work, principal, user_id))
 
 
 @router.patch(
@@ -102,20 +94,8 @@ async def update_user(
     work: RequestWork, principal: CurrentPrincipal, user_id: RowId, body: UserUpdate
 ) -> UserRead:
     """Change a user: oneself, or anybody for admins. Email, role and activity by admins only."""
-    if not _may_update(principal, user_id, body):
-        await deny(work, principal)
-    user = await work.write(_update, user_id, body, principal.user_id)
-    return UserRead.model_validate(user)
-
-
-async def _update(work: Work, user_id: int, body: UserUpdate, actor_id: int) -> User:
-    if body.role is not None:
-        await accounts.set_role(work, user_id, body.role, actor_id=actor_id)
-    if body.is_active is not None:
-        act = accounts.enable if body.is_active else accounts.disable
-        await act(work, user_id, actor_id=actor_id)
-    changes = body.model_dump(exclude_unset=True, exclude={"role", "is_active"})
-    return await accounts.change_profile(work, user_id, changes, actor_id=actor_id)
+    changes = body.model_dump(exclude_unset=True)
+    return UserRead.model_validate(await administration.update(work, principal, user_id, changes))
 
 
 @router.delete(
@@ -136,9 +116,3 @@ async def unlock_user(work: RequestWork, principal: AdminPrincipal, user_id: Row
     """Let a user log in again whom wrong passwords have locked out."""
     user = await lockout.unlock(work, user_id, actor_id=principal.user_id)
     return UserRead.model_validate(user)
-
-
-def _may_update(principal: Principal, user_id: int, body: UserUpdate) -> bool:
-    if is_allowed(principal, ADMINS):
-        return True
-    return user_id == principal.user_id and not body.model_fields_set & _ADMINS_FIELDS

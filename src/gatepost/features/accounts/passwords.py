@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import events, lockout
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import EmailTaken, WrongPassword
@@ -16,6 +17,12 @@ from gatepost.features.callers.roles import Role
 from gatepost.features.sessions import service as sessions
 from gatepost.security import password_policy
 from gatepost.work import Work
+
+_NEEDS_PASSWORD = {
+    "loc": ["body", "current_password"],
+    "msg": "Give the current password to change the email address.",
+    "type": "missing",
+}
 
 
 async def hash_new(
@@ -58,13 +65,18 @@ async def change_own_profile(
 ) -> User:
     """Change the caller's profile, as `accounts.change_profile` does.
 
-    With their `current` password, only if it is that: raises as `confirm` does too.
+    A new email address takes the current password, which is compared as `confirm` does: raises as
+    that does, too, and `ValidationFailed` without it.
     """
-    user_id = principal.user_id
-    hashed = None if current is None else (await confirm(work, principal, current)).password_hash
+    user_id, hashed = principal.user_id, None
+    is_confirmed = "email" in changes
+    if is_confirmed:
+        if current is None:
+            raise ValidationFailed(errors=[_NEEDS_PASSWORD])
+        hashed = (await confirm(work, principal, current)).password_hash
 
     async def change_it(work: Work) -> User:
-        if current is not None:
+        if is_confirmed:
             await _lock_unchanged(work, principal, hashed)
         return await accounts.change_profile(work, user_id, changes, actor_id=user_id)
 
@@ -118,8 +130,8 @@ async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = No
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """An account that somebody else makes. Without a password nobody can log in to it by one."""
+class NewAccount:
+    """An account to be made. Without a password no password logs in to it."""
 
     email: str
     password: str | None = None
@@ -129,32 +141,40 @@ class Wanted:
     email_verified: bool = False
 
 
-async def create(work: Work, wanted: Wanted, *, actor_id: int | None = None) -> User:
+async def create(work: Work, new: NewAccount, *, actor_id: int | None = None) -> User:
     """Add an account; raises `WeakPassword`, `EmailTaken` or `UsernameTaken`.
 
     Raises `ValidationFailed` as `accounts.create` does.
     """
-    accounts.refuse_special_domain(work, wanted.email)
     await work.commit_and_release()
+    prepared = await prepare(work, new)
+    return await work.write(accounts.create, prepared, actor_id=actor_id)
+
+
+async def prepare(work: Work, new: NewAccount) -> NewUser:
+    """Hash the password; raises `WeakPassword`. The caller holds no transaction.
+
+    Raises `ValidationFailed` for an address at a domain that this service does not take.
+    """
+    accounts.refuse_special_domain(work, new.email)
     password_hash = None
-    if wanted.password is not None:
-        identities = (wanted.email, wanted.username, wanted.full_name)
-        password_hash = await hash_new(work, wanted.password, identities)
-    new = NewUser(
-        wanted.email,
+    if new.password is not None:
+        identities = (new.email, new.username, new.full_name)
+        password_hash = await hash_new(work, new.password, identities)
+    return NewUser(
+        new.email,
         password_hash,
-        username=wanted.username,
-        full_name=wanted.full_name,
-        role=wanted.role,
-        email_verified=wanted.email_verified,
+        username=new.username,
+        full_name=new.full_name,
+        role=new.role,
+        email_verified=new.email_verified,
     )
-    return await work.write(accounts.create, new, actor_id=actor_id)
 
 
 async def create_admin(work: Work, email: str, password: str, full_name: str | None = None) -> User:
     """Add an admin; raises `WeakPassword` or `EmailTaken`."""
-    wanted = Wanted(email, password, full_name=full_name, role=Role.ADMIN, email_verified=True)
-    return await create(work, wanted)
+    new = NewAccount(email, password, full_name=full_name, role=Role.ADMIN, email_verified=True)
+    return await create(work, new)
 
 
 async def create_first_admin(

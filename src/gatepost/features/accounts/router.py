@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter
 
-from gatepost.errors import ValidationFailed
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts.dependencies import CurrentUser
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken, WrongPassword
@@ -44,18 +43,7 @@ async def update_me(
 ) -> UserRead:
     """Change the caller's profile. A new email address takes the current password."""
     changes = body.model_dump(exclude_unset=True, exclude={"current_password"})
-    if "email" in changes and body.current_password is None:
-        raise ValidationFailed(
-            errors=[
-                {
-                    "loc": ["body", "current_password"],
-                    "msg": "Give the current password to change the email address.",
-                    "type": "missing",
-                }
-            ]
-        )
-    current = body.current_password if "email" in changes else None
-    user = await passwords.change_own_profile(work, principal, changes, current)
+    user = await passwords.change_own_profile(work, principal, changes, body.current_password)
     return UserRead.model_validate(user)
 
 

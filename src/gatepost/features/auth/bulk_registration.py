@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from pydantic import ValidationError
-
 from gatepost.errors import Problem, ValidationFailed
+from gatepost.features.accounts import passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.identity import canonical_email, canonical_username
 from gatepost.features.accounts.models import User
+from gatepost.features.accounts.passwords import NewAccount
 from gatepost.features.accounts.service import NewUser
-from gatepost.features.auth.registration import prepare, refuse_if_closed
-from gatepost.features.auth.schemas import Registration
+from gatepost.features.auth.registration import refuse_if_closed
 from gatepost.features.callers.principal import Principal
 from gatepost.security.password_policy import WeakPassword
 from gatepost.work import Work
@@ -24,65 +23,49 @@ _TRIES_BY_ADDRESS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A row that did not become an account, and why."""
-
-    index: int
-    email: str | None
-    problem: Problem
-
-
-@dataclass(frozen=True, slots=True)
 class BulkOutcome:
-    """Both in the order of the request."""
+    """The accounts made, in the order asked for, and by place why the others were not."""
 
     created: Sequence[User]
-    refused: Sequence[Refused]
+    refused: Sequence[tuple[int, Problem]]
 
 
 async def register_many(
-    work: Work, rows: Sequence[object], registrar: Principal | None = None
+    work: Work, wanted: Sequence[NewAccount | Problem], registrar: Principal | None = None
 ) -> BulkOutcome:
-    """Make as many accounts as can be.
+    """Make as many accounts as can be; a problem among those wanted is refused as it is.
 
     Raises `RegistrationClosed`; and `ServerBusy`, before any account is made. All passwords are
     hashed first, so that the accounts are written in one short transaction.
     """
     actor_id = refuse_if_closed(work, registrar)
     await work.commit_and_release()
-    prepared = await _prepare_all(work, rows)
-    tries = count()
-    outcomes = await work.write(_create_all, prepared, tries, actor_id)
+    prepared = await _prepare_all(work, wanted)
+    outcomes = sorted((await work.write(_create_all, prepared, count(), actor_id)).items())
     return BulkOutcome(
-        created=[made for _, made in sorted(outcomes.items()) if isinstance(made, User)],
-        refused=[
-            Refused(index, _address_in(rows[index]), problem)
-            for index, problem in sorted(outcomes.items())
-            if isinstance(problem, Problem)
-        ],
+        created=[made for _, made in outcomes if isinstance(made, User)],
+        refused=[(index, problem) for index, problem in outcomes if isinstance(problem, Problem)],
     )
 
 
-async def _prepare_all(work: Work, rows: Sequence[object]) -> list[NewUser | Problem]:
+async def _prepare_all(
+    work: Work, wanted: Sequence[NewAccount | Problem]
+) -> list[NewUser | Problem]:
     """Hash a core's worth at a time, so that other logins find room in the pool."""
     prepared: list[NewUser | Problem] = []
-    for start in range(0, len(rows), work.runtime.hash_pool.threads):
-        some = rows[start : start + work.runtime.hash_pool.threads]
-        prepared += await asyncio.gather(*(_prepare(work, row) for row in some))
+    for start in range(0, len(wanted), work.runtime.hash_pool.threads):
+        some = wanted[start : start + work.runtime.hash_pool.threads]
+        prepared += await asyncio.gather(*(_prepare(work, new) for new in some))
     return prepared
 
 
-async def _prepare(work: Work, row: object) -> NewUser | Problem:
+async def _prepare(work: Work, new: NewAccount | Problem) -> NewUser | Problem:
+    if isinstance(new, Problem):
+        return new
     try:
-        return await prepare(work, Registration.model_validate(row))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part in Registration.model_fields)
-        return ValidationFailed(f"{place}: {first['msg']}" if place else first["msg"])
-    except ValidationFailed as failed:
-        return ValidationFailed(f"email: {failed.extensions['errors'][0]['msg']}")
-    except WeakPassword as weak:
-        return WeakPassword(" ".join(unmet["msg"] for unmet in weak.extensions["errors"]))
+        return await passwords.prepare(work, new)
+    except (ValidationFailed, WeakPassword) as problem:
+        return problem
 
 
 async def _create_all(
@@ -123,11 +106,3 @@ def _order_of_writing(
         places[index] = (wanted[other], first, address)
         wanted[other] += 1
     return sorted(places, key=places.__getitem__)
-
-
-def _address_in(row: object) -> str | None:
-    """The row's address to name it by, where it has one that can be written down."""
-    address = row.get("email") if isinstance(row, dict) else None
-    if not isinstance(address, str) or not address.isprintable():
-        return None
-    return address[:320]

@@ -1,43 +1,24 @@
-"""Making an account."""
+"""Making an account of one's own, or for others where registration is closed."""
 
 from gatepost.features.accounts import passwords
-from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.models import User
-from gatepost.features.accounts.service import NewUser
+from gatepost.features.accounts.passwords import NewAccount
 from gatepost.features.auth.errors import RegistrationClosed
-from gatepost.features.auth.schemas import Registration
 from gatepost.features.callers.permissions import ADMINS, is_allowed
 from gatepost.features.callers.principal import Principal
 from gatepost.work import Work
 
 
-async def register(
-    work: Work, registration: Registration, registrar: Principal | None = None
-) -> User:
-    """Make an account with the role `user`.
+async def register(work: Work, new: NewAccount, registrar: Principal | None = None) -> User:
+    """Make an account.
 
-    Raises `RegistrationClosed`, `WeakPassword`, `EmailTaken` or `UsernameTaken`, and
-    `ValidationFailed` as `prepare` does.
+    Raises `RegistrationClosed`, and as `passwords.create` does.
     """
-    actor_id = refuse_if_closed(work, registrar)
-    await work.commit_and_release()
-    new = await prepare(work, registration)
-    return await work.write(accounts.create, new, actor_id=actor_id)
-
-
-async def prepare(work: Work, registration: Registration) -> NewUser:
-    """Hash the password; raises `WeakPassword`. The caller holds no transaction.
-
-    Raises `ValidationFailed` for an address at a domain that this service does not take.
-    """
-    accounts.refuse_special_domain(work, registration.email)
-    email, username, name = registration.email, registration.username, registration.full_name
-    password_hash = await passwords.hash_new(work, registration.password, (email, username, name))
-    return NewUser(email, password_hash, username=username, full_name=name)
+    return await passwords.create(work, new, actor_id=refuse_if_closed(work, registrar))
 
 
 def refuse_if_closed(work: Work, registrar: Principal | None) -> int | None:
-    """Return who makes the account, if it is an admin who does it for somebody else.
+    """Return the id of the admin who makes the account for somebody else; None if nobody does.
 
     Raises `RegistrationClosed` for all others where registration is closed.
     """

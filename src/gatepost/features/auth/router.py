@@ -1,17 +1,19 @@
 """Registering, logging in, staying logged in, logging out."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response, status
 
 from gatepost.features.accounts.errors import EmailTaken, UsernameTaken
 from gatepost.features.accounts.schemas import Message, UserRead
-from gatepost.features.auth import bulk_registration, login, registration
+from gatepost.features.auth import bulk_registration, login, logout, registration
 from gatepost.features.auth.dependencies import MayRegister, Registrar
 from gatepost.features.auth.errors import InvalidCredentials, RegistrationClosed
 from gatepost.features.auth.login_form import SentLogin, either_form
+from gatepost.features.auth.registration_form import account_of, failed_row, read_row
 from gatepost.features.auth.schemas import (
     BulkRegistration,
     BulkResult,
-    FailedRow,
     LoginRequest,
     RefreshRequest,
     Registration,
@@ -22,26 +24,25 @@ from gatepost.features.auth.transports import (
     LeavingRoute,
     clear_cookies,
     deliver,
+    find_own_credential,
+    find_refresh_cookie,
+    find_refresh_token,
     refused_for_good,
     transports_for,
 )
-from gatepost.features.callers.authenticators import find_credential
 from gatepost.features.callers.dependencies import CurrentPrincipal, SendsCredential
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.idempotency.routing import Once, OnceRoute
 from gatepost.features.sessions import service as sessions
-from gatepost.features.sessions.authenticators.token_cookie import find_token_cookie
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.lockout import LoginLocked
-from gatepost.web.cookies import REFRESH_COOKIE
 from gatepost.web.csrf import CsrfRejected, refuse_cross_site
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.openapi import FOR_ADMINS_WHERE_CLOSED
 from gatepost.web.problems import problems
 from gatepost.web.rate_limits import limited, spend
 from gatepost.web.shortcuts import with_shortcut
-from gatepost.work import Work
 
 router = APIRouter(tags=["auth"], route_class=OnceRoute)
 
@@ -65,7 +66,7 @@ GOODBYE = "Logged out successfully"
 )
 async def register(work: RequestWork, body: Registration, registrar: Registrar) -> UserRead:
     """Make an account. Where registration is closed, admins can, with their token."""
-    return UserRead.model_validate(await registration.register(work, body, registrar))
+    return UserRead.model_validate(await registration.register(work, account_of(body), registrar))
 
 
 @router.post(
@@ -80,18 +81,11 @@ async def register_bulk(
 ) -> BulkResult:
     """Make up to a hundred accounts; a bad row fails alone, and says why."""
     await spend(request.scope, "registration", len(body.users))
-    outcome = await bulk_registration.register_many(work, body.users, registrar)
+    wanted = [read_row(row) for row in body.users]
+    outcome = await bulk_registration.register_many(work, wanted, registrar)
     return BulkResult(
         created=[UserRead.model_validate(user) for user in outcome.created],
-        failed=[
-            FailedRow(
-                index=row.index,
-                email=row.email,
-                code=row.problem.code,
-                detail=row.problem.detail,
-            )
-            for row in outcome.refused
-        ],
+        failed=[failed_row(at, body.users[at], problem) for at, problem in outcome.refused],
     )
 
 
@@ -122,22 +116,15 @@ async def refresh(
     never be good again is cleared.
     """
     settings = work.runtime.settings
-    sent = body.refresh_token if body and "bearer" in settings.auth_transports else None
+    in_body = body.refresh_token if body and "bearer" in settings.auth_transports else None
     try:
-        cookie = _refresh_cookie(request, work)
-        if sent is None and cookie is None:
-            raise NotAuthenticated
-        if cookie is not None:
-            refuse_cross_site(request, settings)
-        pair = await work.write(sessions.renew, sent or cookie or "")
+        sent = find_refresh_token(request, settings, in_body)
+        pair = await work.write(sessions.renew, sent.token)
     except InvalidToken as problem:
-        if sent is not None or not problem.is_final:
+        if in_body is not None or not problem.is_final:
             raise
         return refused_for_good(request, settings, problem)
-    answered_by = {"bearer"} if sent else set()
-    if cookie is not None:
-        answered_by.add("cookie")
-    return deliver(request, response, settings, pair, frozenset(answered_by))
+    return deliver(request, response, settings, pair, sent.transports)
 
 
 router.add_api_route(
@@ -157,8 +144,10 @@ async def log_out(request: Request, response: Response, work: RequestWork) -> Me
 
     The cookies are cleared even where it is refused, for it is over then.
     """
-    clear_cookies(request, response, work.runtime.settings)
-    await _end_session(request, work)
+    settings = work.runtime.settings
+    clear_cookies(request, response, settings)
+    credential = find_own_credential(request, work.runtime)
+    await logout.log_out(work, credential, partial(find_refresh_cookie, request, settings))
     return Message(message=GOODBYE)
 
 
@@ -184,31 +173,3 @@ async def log_out_everywhere(
 router.add_api_route(
     "/logout-all", log_out_everywhere, methods=["POST"], route_class_override=LeavingRoute
 )
-
-
-async def _end_session(request: Request, work: Work) -> None:
-    """A browser whose access token has run out can still log out: it holds the refresh cookie."""
-    try:
-        credential = find_credential(request.scope, work.runtime)
-    except NotAuthenticated:
-        cookie = _refresh_cookie(request, work)
-        if cookie is None:
-            raise
-        refuse_cross_site(request, work.runtime.settings)
-        await work.write(sessions.end_by_refresh_token, cookie)
-        return
-    if credential.is_ambient:
-        refuse_cross_site(request, work.runtime.settings)
-    try:
-        caller = await credential.load(work)
-    except InvalidToken:
-        cookie = _refresh_cookie(request, work) if credential.is_ambient else None
-        if cookie is None:
-            raise
-        await work.write(sessions.end_by_refresh_token, cookie)
-        return
-    await work.write(sessions.end, caller.principal)
-
-
-def _refresh_cookie(request: Request, work: Work) -> str | None:
-    return find_token_cookie(request.scope, REFRESH_COOKIE, work.runtime.settings)

@@ -1,12 +1,17 @@
 """How a pair of tokens travels: in the body, in cookies, or in both."""
 
+from dataclasses import dataclass
+
 from fastapi import Request, Response
 
 from gatepost.errors import Problem, ValidationFailed
 from gatepost.features.auth.schemas import TokenRead, Transport
+from gatepost.features.callers.authenticators import Credential, find_credential
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
 from gatepost.features.idempotency.routing import OnceRoute
+from gatepost.features.sessions.authenticators.token_cookie import find_token_cookie
 from gatepost.features.sessions.tokens import TokenPair
+from gatepost.runtime import Runtime
 from gatepost.settings import CoreSettings
 from gatepost.web.cookies import ACCESS_COOKIE, REFRESH_COOKIE, refresh_cookie_paths, set_cookie
 from gatepost.web.csrf import CsrfRejected, refuse_cross_site
@@ -58,6 +63,55 @@ def tokens_in_body(pair: TokenPair) -> TokenRead:
         refresh_token=pair.refresh_token,
         expires_in=pair.access_lifetime,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SentRefreshToken:
+    """The refresh token that counts, and how its successor travels."""
+
+    token: str
+    transports: frozenset[str]
+
+
+def find_refresh_token(
+    request: Request, settings: CoreSettings, in_body: str | None
+) -> SentRefreshToken:
+    """The refresh token of a request: that in the body, if there is one, else that in the cookie.
+
+    A token in the body is answered in the body, and one in the cookie by cookie. Raises
+    `NotAuthenticated` for none, and as `find_refresh_cookie` does.
+    """
+    in_cookie = find_refresh_cookie(request, settings)
+    sent = {"bearer": in_body, "cookie": in_cookie}
+    token = in_body or in_cookie
+    if token is None:
+        raise NotAuthenticated
+    return SentRefreshToken(token, frozenset(by for by, value in sent.items() if value))
+
+
+def find_refresh_cookie(request: Request, settings: CoreSettings) -> str | None:
+    """The refresh token in its cookie; None if there is none.
+
+    Raises `CsrfRejected` for one that another site had sent, and `InvalidToken` for two.
+    """
+    token = find_token_cookie(request.scope, REFRESH_COOKIE, settings)
+    if token is not None:
+        refuse_cross_site(request, settings)
+    return token
+
+
+def find_own_credential(request: Request, runtime: Runtime) -> Credential | None:
+    """The credential that a request shows, not yet verified; None if it shows none.
+
+    Raises `CsrfRejected` for one that another site had sent, and `InvalidToken` for several.
+    """
+    try:
+        credential = find_credential(request.scope, runtime)
+    except NotAuthenticated:
+        return None
+    if credential.is_ambient:
+        refuse_cross_site(request, runtime.settings)
+    return credential
 
 
 def clear_cookies(request: Request, response: Response, settings: CoreSettings) -> None:
