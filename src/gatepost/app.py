@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
 
 from gatepost.clock import Clock
 from gatepost.configuration import Settings
@@ -28,8 +27,7 @@ from gatepost.web.metrics import router as metrics
 from gatepost.web.middleware import middleware_stack
 from gatepost.web.openapi import describe
 from gatepost.web.problems import install_problem_handlers
-from gatepost.web.route_index import RouteIndex
-from gatepost.web.routing import placed
+from gatepost.web.route_table import RouteTable
 from gatepost.web.static_files import router as static_files
 from gatepost.web.telemetry import TracedService
 from gatepost.web.unix_sockets import tell_of_unknown_clients
@@ -107,8 +105,12 @@ def authenticators() -> tuple[Any, ...]:
     return tuple(kind() for kind in load_all(FEATURES, "authenticators"))
 
 
-def assemble(settings: Settings) -> FastAPI:
-    """The application without its lifespan: `app.state.gatepost` has to be set before it serves."""
+def assemble(settings: Settings, *, for_mount: bool = False) -> FastAPI:
+    """The application without its lifespan: `app.state.gatepost` has to be set before it serves.
+
+    With `for_mount`, what is below `/auth` is there without it, too: for hosts that mount the
+    service at a path like that.
+    """
     interface = interface_of(FEATURES)
     kind = TracedService if settings.tracing_enabled else FastAPI
     app = kind(
@@ -121,8 +123,8 @@ def assemble(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         **telemetry_options(settings),
     )
-    app.router.routes.extend((RouteIndex(app.router.routes), *_routes(settings.api_v1_str)))
-    app.state.auth_folders = tuple(_folders(settings.api_v1_str))
+    _add_routes(RouteTable(app.router.routes), settings.api_v1_str, for_mount=for_mount)
+    app.state.auth_folders = tuple(_folders(settings.api_v1_str, for_mount=for_mount))
     app.state.links = interface.links
     app.state.readiness_checks = {"schema": schema_is_current}
     install_problem_handlers(app, settings.auth_schemes)
@@ -130,18 +132,13 @@ def assemble(settings: Settings) -> FastAPI:
     return app
 
 
-def routes_at_mount() -> Iterator[APIRoute]:
-    """What is below `/auth`, without it: for hosts that mount the service at a path like that."""
-    for mount, router in _routers():
-        if mount.is_at_mount:
-            yield from placed(router, in_schema=False)
-
-
-def _folders(prefix: str) -> Iterator[str]:
+def _folders(prefix: str, *, for_mount: bool) -> Iterator[str]:
     """The paths below which clients log in, refresh and log out."""
     paths = dict.fromkeys(mount.path for mount, _ in _routers() if mount.is_at_mount)
     for start in (prefix, ""):
         yield from (f"{start}{path}" for path in paths)
+    if for_mount:
+        yield ""
 
 
 def _routers() -> Iterator[tuple[Mount, APIRouter]]:
@@ -151,17 +148,20 @@ def _routers() -> Iterator[tuple[Mount, APIRouter]]:
             yield mount, feature.load(mount.router)
 
 
-def _routes(prefix: str) -> Iterator[APIRoute]:
+def _add_routes(table: RouteTable, prefix: str, *, for_mount: bool) -> None:
     """Every route; those of the API below its prefix, which is documented, and without it."""
     api = [(mount.path, router) for mount, router in _routers() if mount.is_api]
     for path, router in api:
-        yield from placed(router, f"{prefix}{path}")
+        table.add(router, f"{prefix}{path}")
     for path, router in api:
-        yield from placed(router, path, in_schema=False)
-    yield from placed(document, prefix)
-    yield from placed(document)
+        table.add(router, path, in_schema=False)
+    table.add(document, prefix)
+    table.add(document)
     for mount, router in _routers():
         if not mount.is_api:
-            yield from placed(router, mount.path)
+            table.add(router, mount.path)
     for router in (health, metrics, front_page, documentation, static_files):
-        yield from placed(router)
+        table.add(router)
+    for mount, router in _routers():
+        if for_mount and mount.is_at_mount:
+            table.add(router, in_schema=False)

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
-from gatepost.app import assemble, routes_at_mount, running
+from gatepost.app import assemble, running
 from gatepost.client.cookies import READS_COOKIES_SLOWLY, DropQuotedCookies
 from gatepost.clock import Clock
 from gatepost.configuration import Settings
@@ -234,9 +234,7 @@ def install(
             above = route.path or "/"
             raise ValueError(f"what is mounted at {above} answers {prefix} already: mount it later")
     gatepost = Gatepost(settings=settings, prefix=prefix, _host=app, _refusal=refusal)
-    service = assemble(settings)
-    service.router.routes.extend(routes_at_mount())
-    service.state.auth_folders = (*service.state.auth_folders, "")
+    service = assemble(settings, for_mount=True)
     mount = _ServiceMount if path else _AmongTheHosts
     app.router.routes.append(mount(path, service, gatepost))
     if READS_COOKIES_SLOWLY:

@@ -1,42 +1,21 @@
-"""The route class of every router, strict about bodies and queries; and where routes are placed."""
+"""The route class of every router, strict about bodies and queries."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.routing import compile_path
 
 from gatepost.errors import ValidationFailed
-from gatepost.web.fastapi_parts import generate_unique_id, get_dependant
+from gatepost.web.fastapi_parts import get_dependant
 from gatepost.web.request_json import read_json
 from gatepost.web.strict_query import query_errors, query_names, refuse_long_query
 
 _WRONG_QUERY = "gatepost.wrong_query"
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-def placed(router: APIRouter, prefix: str = "", *, in_schema: bool = True) -> Iterator[APIRoute]:
-    """The router's routes below a prefix, for an application's own list of routes.
-
-    What a route takes and gives was found out when its module was imported. `include_router` would
-    find it out once more for each place and application; a copy that differs in its path need not.
-    """
-    for route in router.routes:
-        assert isinstance(route, APIRoute)  # noqa: S101 - nothing else is ever on a router of ours
-        yield _at(prefix + route.path, route, in_schema=in_schema)
-
-
-def _at(path: str, route: APIRoute, *, in_schema: bool) -> APIRoute:
-    here = copy(route)
-    here.path = path
-    here.path_regex, here.path_format, here.param_convertors = compile_path(path)
-    here.unique_id = generate_unique_id(here)
-    here.include_in_schema = route.include_in_schema and in_schema
-    return here
 
 
 class BoundedRoute(APIRoute):

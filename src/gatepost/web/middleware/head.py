@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatepost.web.route_templates import LEFT_BY_ROUTING
+from gatepost.web.route_table import MATCHED_ROUTE
 
 
 class HeadAsGet:
@@ -26,5 +26,5 @@ class HeadAsGet:
         try:
             await self.app(as_get, receive, send_headers)
         finally:
-            if LEFT_BY_ROUTING in as_get:
-                scope[LEFT_BY_ROUTING] = as_get[LEFT_BY_ROUTING]
+            if MATCHED_ROUTE in as_get:
+                scope[MATCHED_ROUTE] = as_get[MATCHED_ROUTE]

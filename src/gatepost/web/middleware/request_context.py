@@ -16,7 +16,7 @@ from gatepost.web.headers import all_of
 from gatepost.web.middleware.cors import Cors
 from gatepost.web.middleware.security_headers import SecurityHeaders
 from gatepost.web.problems import REQUEST_ID, InternalError, problem_response, request_id_of
-from gatepost.web.route_templates import LEFT_BY_ROUTING, route_template
+from gatepost.web.route_table import MATCHED_ROUTE, route_template
 from gatepost.web.runtimes import enter_application
 
 CLIENT_GONE = 499
@@ -84,8 +84,8 @@ class RequestContext:
         finally:
             seconds, status = time.perf_counter() - began, answer.status or CLIENT_GONE
             method, route = scope["method"], route_template(scope)
-            if scope is not given and LEFT_BY_ROUTING in scope:
-                given[LEFT_BY_ROUTING] = scope[LEFT_BY_ROUTING]
+            if scope is not given and MATCHED_ROUTE in scope:
+                given[MATCHED_ROUTE] = scope[MATCHED_ROUTE]
             if metrics is not None:
                 metrics.end_request(method, route, status, seconds)
             if self.log_requests:

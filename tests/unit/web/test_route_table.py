@@ -8,9 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from starlette.routing import NoMatchFound
 
-from gatepost.web.route_index import RouteIndex
-from gatepost.web.route_templates import route_template
-from gatepost.web.routing import placed
+from gatepost.web.route_table import RouteTable, route_template
 
 pytestmark = pytest.mark.anyio
 
@@ -46,9 +44,11 @@ def application(*, indexed: bool, mount: bool = False) -> FastAPI:
     files.add_api_route("/files/{path:path}", echo("file"))
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     routes = app.router.routes
-    if indexed:
-        routes.append(RouteIndex(routes))
-    routes.extend((*placed(users, "/api"), *placed(users), *placed(files)))
+    table = RouteTable(routes)
+    for router, prefix in ((users, "/api"), (users, ""), (files, "")):
+        table.add(router, prefix)
+    if not indexed:
+        routes.remove(table)
     app.add_api_route("/own", echo("own"), methods=["GET", "PUT"])
     app.add_api_route("/own/{number:int}", echo("numbered"))
     app.add_api_route("/own", echo("never"))
