@@ -34,7 +34,7 @@ from gatepost.web.unix_sockets import tell_of_unknown_clients
 
 log = logging.getLogger(__name__)
 
-_SECONDS_FOR_CHORES = 5.0
+SECONDS_FOR_CHORES = 5.0
 """How long what is under way in the background may take to end when the service stops."""
 
 
@@ -88,7 +88,7 @@ async def running(
                 sampling.cancel()
             # Not cancelled while they write: SQLite would keep the lock of a broken connection.
             runtime.stopping.set()
-            _, late = await asyncio.wait(chores, timeout=_SECONDS_FOR_CHORES)
+            _, late = await asyncio.wait(chores, timeout=SECONDS_FOR_CHORES)
             for chore in late:
                 chore.cancel()
 

@@ -11,7 +11,15 @@ import pytest
 from gatepost import Settings
 from gatepost.db.engine import open_engine
 from tests.support.clock import SetClock
-from tests.support.service import Service, make_settings, serving, wipe
+from tests.support.service import (
+    Account,
+    Service,
+    make_settings,
+    serving,
+    sign_up,
+    sign_up_as,
+    wipe,
+)
 
 MakeService = Callable[..., AbstractAsyncContextManager[Service]]
 
@@ -60,3 +68,19 @@ async def service(settings: Settings, clock: SetClock) -> AsyncIterator[Service]
 async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with service.open_client() as client:
         yield client
+
+
+@pytest.fixture
+async def account(client: httpx.AsyncClient) -> Account:
+    """Somebody who has just logged in."""
+    return await sign_up(client)
+
+
+@pytest.fixture
+async def moderator(service: Service, client: httpx.AsyncClient) -> Account:
+    return await sign_up_as(service, client, "moderator")
+
+
+@pytest.fixture
+async def admin(service: Service, client: httpx.AsyncClient) -> Account:
+    return await sign_up_as(service, client, "admin")

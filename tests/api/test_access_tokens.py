@@ -28,11 +28,6 @@ LONG_SECRET = "s3cr3t-of-the-t3sts-9f8e7d6c5b4a-0123456789-and-long-enough-for-H
 KEY_PAIRS = sorted(ASYMMETRIC_ALGORITHMS)
 
 
-@pytest.fixture
-async def account(client: httpx.AsyncClient) -> Account:
-    return await sign_up(client)
-
-
 async def ask(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.get("/api/v1/users/me", headers=bearer(token))
 

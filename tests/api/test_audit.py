@@ -31,11 +31,6 @@ FIELDS = {
 }
 
 
-@pytest.fixture
-async def admin(service: Service, client: httpx.AsyncClient) -> Account:
-    return await sign_up_as(service, client, Role.ADMIN)
-
-
 async def events(
     client: httpx.AsyncClient, admin: Account, path: str = "/api/v1/audit", **query: Any
 ) -> list[dict[str, Any]]:

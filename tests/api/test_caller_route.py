@@ -16,7 +16,15 @@ from gatepost.features.signing_keys.state import SigningKeysState
 from gatepost.security.tokens import encode
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
-from tests.support.service import PASSWORD, Account, Service, bearer, make_settings, sign_up
+from tests.support.service import (
+    PASSWORD,
+    Account,
+    Service,
+    bearer,
+    make_settings,
+    sign_up,
+    status_of,
+)
 from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
@@ -134,10 +142,6 @@ async def test_whoever_logs_out_is_refused_at_once(client: httpx.AsyncClient) ->
 
 
 # --- Tokens that were verified before -------------------------------------------------------------
-
-
-async def status_of(client: httpx.AsyncClient, token: str) -> int:
-    return (await client.get("/users/me", headers=bearer(token))).status_code
 
 
 async def test_a_token_that_was_good_is_refused_once_it_has_expired(

@@ -44,11 +44,6 @@ async def log_in_by_cookie(
 
 
 @pytest.fixture
-async def account(client: httpx.AsyncClient) -> Account:
-    return await sign_up(client)
-
-
-@pytest.fixture
 def cookie(account: Account) -> dict[str, str]:
     return sent(access_token=account.access_token)
 

@@ -13,12 +13,11 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from gatepost.features.audit.models import AuditEvent
-from gatepost.features.callers.roles import Role
 from gatepost.features.sessions.models import Session
 from tests.support.asgi import chunk, speak
 from tests.support.hostile_text import HOSTILE_TEXTS
 from tests.support.routes import routes_of
-from tests.support.service import PASSWORD, Account, Service, log_in, sign_up, sign_up_as
+from tests.support.service import PASSWORD, Account, Service, log_in, sign_up
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -92,12 +91,6 @@ async def ask(
 ) -> httpx.Response:
     body: dict[str, Any] = {} if method in {"GET", "HEAD", "DELETE"} else {"json": {}}
     return await client.request(method, path, headers=caller.headers, **(body | options))
-
-
-@pytest.fixture
-async def admin(service: Service, client: httpx.AsyncClient) -> Account:
-    """Somebody who gets to see what is behind every door, and whom no route may delete."""
-    return await sign_up_as(service, client, Role.ADMIN)
 
 
 async def test_no_hostile_word_in_a_path_breaks_a_route(

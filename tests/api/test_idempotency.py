@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from gatepost import Happening, Hooks
@@ -22,14 +22,7 @@ from gatepost.purging import purge_all
 from gatepost.web.routing import StrictRoute
 from tests.api.conftest import MakeService
 from tests.support.routes import routes_of
-from tests.support.service import (
-    PASSWORD,
-    Account,
-    Service,
-    log_in,
-    sign_up,
-    sign_up_as,
-)
+from tests.support.service import PASSWORD, Account, Service, count, log_in, sign_up, sign_up_as
 
 pytestmark = pytest.mark.anyio
 
@@ -60,20 +53,10 @@ def is_replay(answer: httpx.Response) -> bool:
     return bool(answer.headers.get("idempotency-replayed") == "true")
 
 
-async def count(service: Service, column: Any, *conditions: Any) -> int:
-    async with service.work() as work:
-        return await work.db.scalar(select(func.count(column)).where(*conditions)) or 0
-
-
-@pytest.fixture
-async def ada(client: httpx.AsyncClient) -> Account:
-    return await sign_up(client)
-
-
 async def test_the_same_request_gets_the_same_answer_and_adds_nothing(
-    service: Service, client: httpx.AsyncClient, ada: Account
+    service: Service, client: httpx.AsyncClient, account: Account
 ) -> None:
-    answers = [await add(client, ada) for _ in range(3)]
+    answers = [await add(client, account) for _ in range(3)]
 
     assert [is_replay(answer) for answer in answers] == [False, True, True]
     assert answers[0].status_code == 201
@@ -82,10 +65,10 @@ async def test_the_same_request_gets_the_same_answer_and_adds_nothing(
 
 
 async def test_without_a_key_each_request_is_another(
-    service: Service, client: httpx.AsyncClient, ada: Account
+    service: Service, client: httpx.AsyncClient, account: Account
 ) -> None:
     for _ in range(2):
-        answer = await client.post("/items/", json=ITEM, headers=ada.headers)
+        answer = await client.post("/items/", json=ITEM, headers=account.headers)
         assert "idempotency-replayed" not in answer.headers
 
     assert await count(service, Item.id) == 2
@@ -93,18 +76,18 @@ async def test_without_a_key_each_request_is_another(
 
 
 async def test_another_body_under_the_same_key_is_refused(
-    service: Service, client: httpx.AsyncClient, ada: Account
+    service: Service, client: httpx.AsyncClient, account: Account
 ) -> None:
-    await add(client, ada)
+    await add(client, account)
 
-    answer = await add(client, ada, title="Another item")
+    answer = await add(client, account, title="Another item")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
     assert await count(service, Item.id) == 1
 
 
 async def test_a_body_is_the_same_byte_by_byte_and_of_the_same_type(
-    client: httpx.AsyncClient, ada: Account
+    client: httpx.AsyncClient, account: Account
 ) -> None:
     sent = [
         (b'{"title":"x"}', "application/json", "/items/"),
@@ -113,7 +96,7 @@ async def test_a_body_is_the_same_byte_by_byte_and_of_the_same_type(
         (b'{"title":"x"}', "application/json", "/items/?again=1"),
     ]
     answers = [
-        await client.post(path, content=body, headers=keyed(ada, **{"content-type": kind}))
+        await client.post(path, content=body, headers=keyed(account, **{"content-type": kind}))
         for body, kind, path in sent
     ]
 
@@ -121,18 +104,20 @@ async def test_a_body_is_the_same_byte_by_byte_and_of_the_same_type(
 
 
 async def test_another_body_is_refused_though_it_is_no_good_either(
-    client: httpx.AsyncClient, ada: Account
+    client: httpx.AsyncClient, account: Account
 ) -> None:
-    await add(client, ada)
+    await add(client, account)
 
-    answer = await client.post("/items/", json={"title": ""}, headers=keyed(ada))
+    answer = await client.post("/items/", json={"title": ""}, headers=keyed(account))
 
     assert answer.json()["code"] == "idempotency_key_reused"
 
 
-async def test_another_callers_key_is_another_key(client: httpx.AsyncClient, ada: Account) -> None:
+async def test_another_callers_key_is_another_key(
+    client: httpx.AsyncClient, account: Account
+) -> None:
     eve = await sign_up(client, "eve@example.com")
-    hers = await add(client, ada)
+    hers = await add(client, account)
 
     answer = await add(client, eve)
 
@@ -143,12 +128,12 @@ async def test_another_callers_key_is_another_key(client: httpx.AsyncClient, ada
 
 
 async def test_a_key_is_of_one_method_and_one_address(
-    client: httpx.AsyncClient, ada: Account
+    client: httpx.AsyncClient, account: Account
 ) -> None:
-    item = (await add(client, ada)).json()
+    item = (await add(client, account)).json()
 
     answers = [
-        await client.request(method, path, json=ITEM, headers=keyed(ada))
+        await client.request(method, path, json=ITEM, headers=keyed(account))
         for method, path in [
             ("POST", "/api/v1/items/"),
             ("PUT", f"/items/{item['id']}"),
@@ -160,21 +145,21 @@ async def test_a_key_is_of_one_method_and_one_address(
     assert not any(is_replay(answer) for answer in answers)
 
 
-async def test_a_replay_needs_a_live_session(client: httpx.AsyncClient, ada: Account) -> None:
-    await add(client, ada)
+async def test_a_replay_needs_a_live_session(client: httpx.AsyncClient, account: Account) -> None:
+    await add(client, account)
     nobody = await client.post("/items/", json=ITEM, headers=keyed())
-    await client.post("/auth/logout", headers=ada.headers)
+    await client.post("/auth/logout", headers=account.headers)
 
-    over = await add(client, ada)
+    over = await add(client, account)
 
     assert (nobody.status_code, nobody.json()["code"]) == (401, "not_authenticated")
     assert (over.status_code, over.json()["code"]) == (401, "invalid_token")
 
 
 async def test_another_session_of_the_caller_gets_the_answer(
-    client: httpx.AsyncClient, ada: Account
+    client: httpx.AsyncClient, account: Account
 ) -> None:
-    first = await add(client, ada)
+    first = await add(client, account)
     tokens = await log_in(client)
 
     again = await client.post(
@@ -190,39 +175,39 @@ async def test_an_answer_survives_a_restart(make_service: MakeService) -> None:
         # The first service is left running only because what it wrote goes when it stops.
         one = await until_the_end.enter_async_context(make_service())
         async with one.open_client() as client:
-            ada = await sign_up(client)
-            first = await add(client, ada)
+            account = await sign_up(client)
+            first = await add(client, account)
         another = await until_the_end.enter_async_context(make_service())
         async with another.open_client() as client:
-            again = await add(client, ada)
+            again = await add(client, account)
 
     assert is_replay(again)
     assert told(again) == told(first)
 
 
 async def test_an_answer_lasts_a_day(
-    service: Service, client: httpx.AsyncClient, ada: Account
+    service: Service, client: httpx.AsyncClient, account: Account
 ) -> None:
-    first = await add(client, ada)
+    first = await add(client, account)
     service.clock.advance(timedelta(hours=24) - timedelta(seconds=1))
-    ada = await _again(client, ada)
-    assert told(await add(client, ada)) == told(first)
+    account = await _again(client, account)
+    assert told(await add(client, account)) == told(first)
 
     service.clock.advance(timedelta(seconds=1))
-    later = await add(client, ada)
+    later = await add(client, account)
 
     assert later.status_code == 201
     assert not is_replay(later)
-    assert is_replay(await add(client, ada))
+    assert is_replay(await add(client, account))
     assert await count(service, Item.id) == 2
 
 
 async def test_answers_are_deleted_after_a_day(
-    service: Service, client: httpx.AsyncClient, ada: Account
+    service: Service, client: httpx.AsyncClient, account: Account
 ) -> None:
-    await add(client, ada)
+    await add(client, account)
     service.clock.advance(timedelta(hours=23))
-    await add(client, await _again(client, ada), key="another")
+    await add(client, await _again(client, account), key="another")
     assert (await purge_all(service.runtime))["idempotent_answers"] == 0
 
     service.clock.advance(timedelta(hours=1))
@@ -238,11 +223,11 @@ async def _again(client: httpx.AsyncClient, account: Account) -> Account:
     )
 
 
-async def test_a_refusal_is_not_kept(client: httpx.AsyncClient, ada: Account) -> None:
-    refused = await client.post("/items/", json={"title": ""}, headers=keyed(ada))
+async def test_a_refusal_is_not_kept(client: httpx.AsyncClient, account: Account) -> None:
+    refused = await client.post("/items/", json={"title": ""}, headers=keyed(account))
     assert refused.status_code == 422
 
-    answer = await add(client, ada)
+    answer = await add(client, account)
 
     assert answer.status_code == 201
     assert not is_replay(answer)
@@ -274,22 +259,22 @@ async def test_the_table_tells_neither_key_nor_address_nor_body(
 async def _each_route(
     service: Service, client: httpx.AsyncClient
 ) -> AsyncIterator[tuple[str, str, dict[str, Any], Account | None]]:
-    ada = await sign_up(client)
+    account = await sign_up(client)
     admin = await sign_up_as(service, client, "admin")
-    item = (await client.post("/items/", json=ITEM, headers=ada.headers)).json()
+    item = (await client.post("/items/", json=ITEM, headers=account.headers)).json()
     row = {"email": "row@example.com", "password": PASSWORD}
     yield "POST", "/auth/register", {"email": "bob@example.com", "password": PASSWORD}, None
     yield "POST", "/register", {"email": "kim@example.com", "password": PASSWORD}, None
     yield "POST", "/auth/register/bulk", {"users": [row, row]}, None
-    yield "PATCH", "/users/me", {"full_name": "Ada"}, ada
-    yield "PUT", "/update", {"full_name": "Ada L."}, ada
-    yield "PATCH", f"/users/{ada.id}", {"full_name": "Ada Lovelace"}, admin
+    yield "PATCH", "/users/me", {"full_name": "Ada"}, account
+    yield "PUT", "/update", {"full_name": "Ada L."}, account
+    yield "PATCH", f"/users/{account.id}", {"full_name": "Ada Lovelace"}, admin
     for path in ("/items", "/items/"):
-        yield "POST", path, ITEM, ada
-    yield "PUT", f"/items/{item['id']}", ITEM, ada
-    yield "PATCH", f"/items/{item['id']}", ITEM, ada
+        yield "POST", path, ITEM, account
+    yield "PUT", f"/items/{item['id']}", ITEM, account
+    yield "PATCH", f"/items/{item['id']}", ITEM, account
     new = {"current_password": PASSWORD, "new_password": "another horse battery staple"}
-    yield "POST", "/users/me/password", new, ada
+    yield "POST", "/users/me/password", new, account
 
 
 async def test_every_route_that_creates_or_changes_does_so_once(
@@ -330,13 +315,13 @@ async def test_every_route_with_a_body_is_strict_and_does_its_work_once_or_says_
 
 @pytest.mark.parametrize("path", ["/auth/login", "/login", "/auth/refresh"])
 async def test_an_answer_with_tokens_is_never_kept(
-    service: Service, client: httpx.AsyncClient, ada: Account, path: str
+    service: Service, client: httpx.AsyncClient, account: Account, path: str
 ) -> None:
     body = (
-        {"refresh_token": ada.refresh_token}
+        {"refresh_token": account.refresh_token}
         if "refresh" in path
         else {
-            "email": ada.email,
+            "email": account.email,
             "password": PASSWORD,
         }
     )
@@ -397,18 +382,18 @@ def test_what_is_no_key_is_refused(values: Sequence[str]) -> None:
 
 
 async def test_a_key_that_is_none_is_refused_before_anything_is_done(
-    service: Service, client: httpx.AsyncClient, ada: Account
+    service: Service, client: httpx.AsyncClient, account: Account
 ) -> None:
-    answer = await add(client, ada, key="two words")
+    answer = await add(client, account, key="two words")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_invalid")
     assert await count(service, Item.id) == 0
 
 
-async def test_quotes_are_not_part_of_a_key(client: httpx.AsyncClient, ada: Account) -> None:
-    await add(client, ada)
+async def test_quotes_are_not_part_of_a_key(client: httpx.AsyncClient, account: Account) -> None:
+    await add(client, account)
 
-    assert is_replay(await add(client, ada, key=f'"{KEY}"'))
+    assert is_replay(await add(client, account, key=f'"{KEY}"'))
 
 
 # At once: in one process, and in several, where only the database can decide.
@@ -447,9 +432,9 @@ async def test_items_at_once_under_one_key_are_one_item(
 ) -> None:
     processes = processes if several else processes[:1]
     async with processes[0].open_client() as client:
-        ada = await sign_up(client)
+        account = await sign_up(client)
 
-    answers = await send_at_once(processes, "POST", "/items/", ITEM, keyed(ada))
+    answers = await send_at_once(processes, "POST", "/items/", ITEM, keyed(account))
 
     assert_one_answer(answers, 201)
     assert await count(processes[0], Item.id) == 1
@@ -492,10 +477,10 @@ async def test_changes_of_a_password_at_once_under_one_key_are_one(
     processes: list[Service],
 ) -> None:
     async with processes[0].open_client() as client:
-        ada = await sign_up(client)
+        account = await sign_up(client)
     body = {"current_password": PASSWORD, "new_password": "another horse battery staple"}
 
-    answers = await send_at_once(processes[:1], "POST", "/users/me/password", body, keyed(ada))
+    answers = await send_at_once(processes[:1], "POST", "/users/me/password", body, keyed(account))
 
     assert_one_answer(answers, 200)
     events = AuditEvent.event.like("user.password_change%")
@@ -507,10 +492,12 @@ async def test_other_bodies_at_once_under_one_key_are_one_item_and_refusals(
     processes: list[Service],
 ) -> None:
     async with processes[0].open_client() as client, processes[1].open_client() as other:
-        ada = await sign_up(client)
+        account = await sign_up(client)
         answers = await asyncio.gather(
             *(
-                (client, other)[n % 2].post("/items/", json={"title": f"{n}"}, headers=keyed(ada))
+                (client, other)[n % 2].post(
+                    "/items/", json={"title": f"{n}"}, headers=keyed(account)
+                )
                 for n in range(8)
             )
         )
@@ -545,18 +532,18 @@ async def test_a_hosts_callback_is_called_once_however_many_race(
 
 
 async def test_an_effect_whose_answer_cannot_be_kept_is_not_kept_either(
-    service: Service, client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
+    service: Service, client: httpx.AsyncClient, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> bool:
         raise OperationalError("INSERT", {}, Exception("disk full"))
 
     with monkeypatch.context() as broken:
         broken.setattr("gatepost.features.idempotency.repository.put", fail)
-        answer = await add(client, ada)
+        answer = await add(client, account)
     assert answer.status_code >= 500
     assert await count(service, Item.id) == 0
 
-    again = await add(client, ada)
+    again = await add(client, account)
 
     assert again.status_code == 201
     assert await count(service, Item.id) == 1

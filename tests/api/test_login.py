@@ -12,12 +12,11 @@ from sqlalchemy import select, update
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.models import User
-from gatepost.features.audit.models import AuditEvent
 from gatepost.work import Work
 from tests.api.conftest import MakeService
 from tests.support.connections import break_every_connection
 from tests.support.hashing import held_up, until
-from tests.support.service import PASSWORD, Service, bearer, log_in, register
+from tests.support.service import PASSWORD, Service, bearer, events_of, log_in, register
 from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
@@ -58,9 +57,7 @@ async def stored_hash(service: Service) -> str:
 
 
 async def events(service: Service) -> list[tuple[str, str, int | None]]:
-    async with service.work() as work:
-        rows = await work.db.scalars(select(AuditEvent).order_by(AuditEvent.id))
-        return [(row.event, row.outcome, row.user_id) for row in rows]
+    return [(each.event, each.outcome, each.user_id) for each in await events_of(service)]
 
 
 # As whom.

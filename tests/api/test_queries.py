@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.support.service import PASSWORD, Account, Service, sign_up_as
+from tests.support.service import PASSWORD, Account
 
 pytestmark = pytest.mark.anyio
 
@@ -15,11 +15,6 @@ UNKNOWN = (
     *("external_id=x", "rol=admin", "Limit=1", "limit[]=1", "q[]=x", "offset=1", "page=2", "_=17"),
     *("access_token=x", "=x", "x", "%00=1", "\u00fc=1", "limit=1&rol=admin", "limit%20=1"),
 )
-
-
-@pytest.fixture
-async def admin(service: Service, client: httpx.AsyncClient) -> Account:
-    return await sign_up_as(service, client, "admin")
 
 
 def refusal(answer: httpx.Response) -> list[tuple[str, str]]:

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.anyio
 ME = "/api/v1/users/me"
 
 
-@pytest.fixture
-async def account(client: httpx.AsyncClient) -> Account:
-    return await sign_up(client)
-
-
 async def end_behind_its_back(service: Service, account: Account) -> None:
     """End the sessions as somebody with another way into the database would."""
     async with service.work() as work:

@@ -18,24 +18,17 @@ from tests.support.service import (
     Account,
     Service,
     bearer,
+    event_names,
     log_in,
     make_settings,
     serving,
     sign_up,
     sign_up_as,
+    status_of,
 )
 from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def account(client: httpx.AsyncClient) -> Account:
-    return await sign_up(client)
-
-
-async def status_of(client: httpx.AsyncClient, access_token: str) -> int:
-    return (await client.get("/api/v1/users/me", headers=bearer(access_token))).status_code
 
 
 async def refresh_status(client: httpx.AsyncClient, refresh_token: str) -> int:
@@ -48,11 +41,6 @@ async def list_sessions(client: httpx.AsyncClient, access_token: str) -> list[di
     assert answer.status_code == 200, answer.text
     sessions: list[dict[str, Any]] = answer.json()
     return sessions
-
-
-async def events_of(service: Service) -> list[str]:
-    async with service.work() as work:
-        return list(await work.db.scalars(select(AuditEvent.event).order_by(AuditEvent.id)))
 
 
 def cookies_cleared_by(answer: httpx.Response) -> set[str]:
@@ -146,7 +134,7 @@ async def test_one_device_is_logged_out_at_once_and_no_other(
     assert await refresh_status(client, phone["refresh_token"]) == 401
     assert await status_of(client, account.access_token) == 200
     assert await status_of(client, laptop["access_token"]) == 200
-    assert (await events_of(service))[-1] == "session.ended"
+    assert (await event_names(service))[-1] == "session.ended"
 
 
 async def test_a_device_is_logged_out_once(client: httpx.AsyncClient, account: Account) -> None:
@@ -206,7 +194,7 @@ async def test_a_logout_ends_this_session_only_and_at_once(
     assert await status_of(client, account.access_token) == 401
     assert await refresh_status(client, account.refresh_token) == 401
     assert await status_of(client, other["access_token"]) == 200
-    assert (await events_of(service))[-1] == "session.ended"
+    assert (await event_names(service))[-1] == "session.ended"
 
 
 async def test_a_second_logout_is_refused(client: httpx.AsyncClient, account: Account) -> None:
@@ -237,7 +225,7 @@ async def test_a_logout_everywhere_ends_every_session_of_this_user(
         assert await status_of(client, tokens["access_token"]) == 401
     assert await refresh_status(client, other["refresh_token"]) == 401
     assert await status_of(client, stranger.access_token) == 200
-    assert (await events_of(service))[-1] == "session.all_ended"
+    assert (await event_names(service))[-1] == "session.all_ended"
 
 
 async def test_the_refresh_cookie_alone_logs_out(
@@ -275,7 +263,7 @@ async def test_a_refresh_token_just_spent_still_logs_out(
 
     assert answer.status_code == 200
     assert await status_of(client, pair.json()["access_token"]) == 401
-    assert "session.replayed" not in await events_of(service)
+    assert "session.replayed" not in await event_names(service)
 
 
 async def test_a_refresh_token_long_spent_ends_the_session_as_theft(
@@ -290,7 +278,7 @@ async def test_a_refresh_token_long_spent_ends_the_session_as_theft(
 
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
     assert await status_of(client, pair.json()["access_token"]) == 401
-    assert (await events_of(service))[-1] == "session.replayed"
+    assert (await event_names(service))[-1] == "session.replayed"
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c"])

@@ -26,7 +26,14 @@ from gatepost.work import Origin, begin_work
 from tests.api.conftest import MakeService
 from tests.support.clock import SetClock
 from tests.support.jwks_server import JwksServer
-from tests.support.service import Service, bearer, log_in, make_settings, register, sign_up
+from tests.support.service import (
+    Service,
+    log_in,
+    make_settings,
+    register,
+    sign_up,
+    status_of,
+)
 from tests.support.tokens import claims_of, header_of
 
 pytestmark = pytest.mark.anyio
@@ -55,10 +62,6 @@ async def key_set(client: httpx.AsyncClient) -> list[dict[str, Any]]:
 async def rotate(service: Service, overlap: timedelta = OVERLAP) -> str:
     async with service.work() as work:
         return (await signing_keys.rotate(work, overlap)).kid
-
-
-async def status_of(client: httpx.AsyncClient, token: str) -> int:
-    return (await client.get("/users/me", headers=bearer(token))).status_code
 
 
 async def stored_keys(service: Service) -> list[StoredKey]:

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gatepost.features.callers.roles import Role
-from tests.support.service import Account, Service, register, sign_up_as
+from tests.support.service import Account, Service, register
 
 pytestmark = [pytest.mark.anyio, pytest.mark.every_database]
 
@@ -45,11 +44,6 @@ _SHAPES = {
     ),
     "mariadb": (*_ANYWHERE, *(f"at = '{at}'" for at in ("0000-00-00", "2020-00-00"))),
 }
-
-
-@pytest.fixture
-async def admin(service: Service, client: httpx.AsyncClient) -> Account:
-    return await sign_up_as(service, client, Role.ADMIN)
 
 
 async def tamper(service: Service, kind: str, assignment: str, of_rows: str) -> bool:

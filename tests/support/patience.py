@@ -33,8 +33,8 @@ ENVIRON: Final = {name.upper(): str(value) for name, value in SETTINGS.items()}
 
 _CONSTANTS: Final[dict[str, float]] = {
     "gatepost.web.health.PATIENCE_SECONDS": 60.0,
-    "gatepost.stores.lockout._LONGEST_WAIT_SECONDS": 120.0,
-    "gatepost.app._SECONDS_FOR_CHORES": 60.0,
+    "gatepost.stores.lockout.LONGEST_WAIT_SECONDS": 120.0,
+    "gatepost.app.SECONDS_FOR_CHORES": 60.0,
 }
 
 

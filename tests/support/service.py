@@ -7,12 +7,14 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import Receive, Scope, Send
 
 from gatepost import Hooks, Settings, create_app, holding
 from gatepost.db.engine import open_engine
 from gatepost.features.accounts import service as accounts
+from gatepost.features.audit.models import AuditEvent
 from gatepost.features.callers.roles import Role
 from gatepost.migrations.models import metadata
 from gatepost.migrations.runner import upgrade
@@ -181,3 +183,26 @@ async def sign_up_as(
     account = await sign_up(client, email or f"{role}@example.com")
     await service.give_role(account.id, role)
     return account
+
+
+async def status_of(client: httpx.AsyncClient, access_token: str) -> int:
+    """How a token is answered that asks who its user is."""
+    answer = await client.get("/api/v1/users/me", headers=bearer(access_token))
+    return answer.status_code
+
+
+async def count(service: Service, column: Any, *conditions: Any) -> int:
+    """How many rows of a column's table there are, under these conditions."""
+    async with service.work() as work:
+        return await work.db.scalar(select(func.count(column)).where(*conditions)) or 0
+
+
+async def events_of(service: Service) -> list[AuditEvent]:
+    """What the audit log holds, from the first to the last."""
+    async with service.work() as work:
+        return list(await work.db.scalars(select(AuditEvent).order_by(AuditEvent.id)))
+
+
+async def event_names(service: Service) -> list[str]:
+    """The names of the same."""
+    return [each.event for each in await events_of(service)]

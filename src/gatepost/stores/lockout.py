@@ -20,7 +20,7 @@ from gatepost.stores.entries import delete, put, take
 PATIENCE = timedelta(seconds=30)
 """After so long the attempts of a process that died no longer count."""
 
-_LONGEST_WAIT_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.1
 """How soon to look for a place that an attempt in another process may have given back."""
 
@@ -134,7 +134,7 @@ class Lockout:
 
     async def _begin(self, key: str, client: str) -> Store:
         """Wait until an attempt may begin; returns the store that holds the reservation."""
-        give_up_at = time.monotonic() + _LONGEST_WAIT_SECONDS
+        give_up_at = time.monotonic() + LONGEST_WAIT_SECONDS
         while True:
             ended = self._ended
             store, attempt = await self._try_to_begin(key, client)
