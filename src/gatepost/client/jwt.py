@@ -216,7 +216,7 @@ def verify(
     if not key.verifies(signature, signing_input):
         raise InvalidToken("bad_signature")
     claims = parse_object(_decode(payload))
-    check_times(claims, now)
+    validity_of(claims).check(now)
     _check_parties(claims, issuer, audience)
     return claims
 
@@ -293,15 +293,26 @@ def _decode(segment: str) -> bytes:
     return a2b_base64(segment.encode().translate(_STANDARD_ALPHABET) + _PADDING[remainder])
 
 
-def check_times(claims: Mapping[str, Any], now: float) -> None:
-    """Raise `InvalidToken` unless a token with these claims is valid at `now`, in seconds."""
+class Validity(NamedTuple):
+    """When a token is valid, in seconds: from `since` on, and before `until`."""
+
+    since: int
+    until: int
+
+    def check(self, now: float) -> None:
+        """Raise `InvalidToken` unless the token is valid at this time."""
+        if now >= self.until:
+            raise InvalidToken("expired")
+        if now < self.since:
+            raise InvalidToken("not_yet_valid")
+
+
+def validity_of(claims: Mapping[str, Any]) -> Validity:
+    """When a token with these claims is valid, the leeway included; raises `InvalidToken`."""
     if "exp" not in claims:
         raise InvalidToken("bad_claims")
-    if now >= _date(claims["exp"]) + LEEWAY:
-        raise InvalidToken("expired")
-    for name in ("nbf", "iat"):
-        if name in claims and now < _date(claims[name]) - LEEWAY:
-            raise InvalidToken("not_yet_valid")
+    since = max((_date(claims[name]) for name in ("nbf", "iat") if name in claims), default=0)
+    return Validity(since - LEEWAY, _date(claims["exp"]) + LEEWAY)
 
 
 def _date(value: object) -> int:

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from gatepost.security.tokens import Key
 from gatepost.security.verified_tokens import VerifiedTokens
-
-_NO_TIME = timedelta(0)
 
 
 @dataclass(slots=True)
@@ -20,8 +19,9 @@ class KeyRing:
     read_at: datetime | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the ring is read to verify, so that of many who miss a key one reads."""
-    verified: VerifiedTokens = field(default_factory=VerifiedTokens, repr=False)
-    """The tokens that were verified by these keys, and by no others."""
+    verified: VerifiedTokens[Any] = field(default_factory=VerifiedTokens, repr=False)
+    """The tokens that were verified by these keys, and by no others; `features.sessions` says with
+    which claims."""
 
     def replace(self, signing: Key, verifying: Mapping[str | None, Key], read_at: datetime) -> None:
         self.signing, self.verifying, self.read_at = signing, verifying, read_at
@@ -29,4 +29,5 @@ class KeyRing:
 
     def is_younger(self, age: timedelta, now: datetime) -> bool:
         """Whether it was filled within this time; a clock that was set back makes it old."""
-        return self.read_at is not None and _NO_TIME <= now - self.read_at < age
+        read_at = self.read_at
+        return read_at is not None and read_at <= now < read_at + age

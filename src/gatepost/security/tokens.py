@@ -31,9 +31,10 @@ from gatepost.client.jwt import (
     Key,
     OneShotHmac,
     UnknownKey,
-    check_times,
+    Validity,
     import_public_key,
     secret_key,
+    validity_of,
     verify,
 )
 
@@ -46,7 +47,7 @@ __all__ = [
     "Algorithm",
     "Key",
     "UnknownKey",
-    "check_times",
+    "Validity",
     "decode",
     "dump_private_key",
     "encode",
@@ -55,6 +56,7 @@ __all__ = [
     "load_private_key",
     "public_jwk",
     "secret_key",
+    "validity_of",
 ]
 
 REFRESH: Final = "rt+jwt"

@@ -1,32 +1,38 @@
-"""Tokens whose signature was checked already: a second look costs a digest."""
+"""Tokens whose signature was verified before: finding one again costs a digest."""
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Generic, NamedTuple, TypeVar
 
-from gatepost.security.tokens import MAX_TOKEN_LENGTH, check_times
+from gatepost.security.tokens import MAX_TOKEN_LENGTH, Validity
 
 MOST_TOKENS = 10_000
-"""Past it the one goes that was verified longest ago. Only who can log in adds any."""
+"""The token verified longest ago makes room for another. Only those who can log in add any."""
+
+T = TypeVar("T")
 
 
-class VerifiedTokens:
-    """What good tokens say, by their digest: no token is kept, and nothing of a bad one.
+class _Verified(NamedTuple, Generic[T]):
+    validity: Validity
+    claims: T
 
-    It holds for the keys, issuer and audience that they were verified with: whoever changes one of
-    these calls `clear`. Times are judged anew at every look.
+
+class VerifiedTokens(Generic[T]):
+    """The claims of verified tokens by the token's digest: no token is kept, and no bad one's.
+
+    They hold for the keys, issuer and audience that the tokens were verified with: call `clear`
+    when one of these changes. The times of a token are checked at every look.
     """
 
     def __init__(self, most: int = MOST_TOKENS) -> None:
         self._most = most
-        self._claims: OrderedDict[bytes, Mapping[str, Any]] = OrderedDict()
+        self._verified: OrderedDict[bytes, _Verified[T]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._claims)
+        return len(self._verified)
 
-    def find(self, token: str, now: datetime) -> Mapping[str, Any] | None:
+    def find(self, token: str, now: datetime) -> T | None:
         """The claims of a token that was verified before, else None.
 
         Raises `InvalidToken` for one that has expired meanwhile, or is not valid yet by a clock
@@ -34,19 +40,21 @@ class VerifiedTokens:
         """
         if len(token) > MAX_TOKEN_LENGTH:
             return None
-        claims = self._claims.get(_digest(token))
-        if claims is not None:
-            check_times(claims, now.timestamp())
-        return claims
+        found = self._verified.get(_digest(token))
+        if found is None:
+            return None
+        found.validity.check(now.timestamp())
+        return found.claims
 
-    def keep(self, token: str, claims: Mapping[str, Any]) -> None:
-        """Remember what a token says that has just been verified."""
-        self._claims[_digest(token)] = claims
-        if len(self._claims) > self._most:
-            self._claims.popitem(last=False)
+    def keep(self, token: str, validity: Validity, claims: T) -> None:
+        """Keep what a token says that has just been verified."""
+        self._verified[_digest(token)] = _Verified(validity, claims)
+        if len(self._verified) > self._most:
+            self._verified.popitem(last=False)
 
     def clear(self) -> None:
-        self._claims.clear()
+        """Forget every token."""
+        self._verified.clear()
 
 
 def _digest(token: str) -> bytes:

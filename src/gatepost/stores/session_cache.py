@@ -74,9 +74,10 @@ class SessionCache(Generic[S]):
         That is said before it ages too, until somebody does: it serves all others meanwhile.
         """
         entry = self._entries.get(session_id)
-        if entry is None or entry.expires_at <= now or not self._is_good(entry):
+        at = self._clock.monotonic()
+        if entry is None or entry.expires_at <= now or not self._is_good(entry, at):
             return None
-        if not entry.is_read_again and self._age(entry.mark) >= self._seconds * _FRESH_SHARE:
+        if not entry.is_read_again and at - entry.mark.at >= self._seconds * _FRESH_SHARE:
             return None
         self.hits += 1
         return entry
@@ -90,7 +91,7 @@ class SessionCache(Generic[S]):
 
     def keep(self, entry: S) -> None:
         """Remember what was read, unless it was forgotten meanwhile; the oldest makes room."""
-        if not self._is_good(entry):
+        if not self._is_good(entry, self._clock.monotonic()):
             return
         self._entries.pop(entry.session_id, None)
         self._entries[entry.session_id] = entry
@@ -118,19 +119,15 @@ class SessionCache(Generic[S]):
     def _mark(self) -> Mark:
         return Mark(self._turn, self._clock.monotonic())
 
-    def _is_good(self, entry: S) -> bool:
+    def _is_good(self, entry: S, now: float) -> bool:
         turn, read_at = entry.mark
-        now = self._clock.monotonic()
         if now >= self.trusted_until or now - read_at >= self._seconds:
             return False
         forgotten = self._forgotten.get(entry.user_id)
         return turn >= self._cleared_at_turn and (forgotten is None or turn >= forgotten.turn)
 
     def _is_aged(self, mark: Mark) -> bool:
-        return self._age(mark) >= self._seconds
-
-    def _age(self, mark: Mark) -> float:
-        return self._clock.monotonic() - mark.at
+        return self._clock.monotonic() - mark.at >= self._seconds
 
     def _sweep(self) -> None:
         for _ in range(_SWEPT):

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gatepost.client import jwt
 from gatepost.client.ids import LARGEST_ID, parse_id
@@ -97,53 +97,45 @@ def recall_access_token(runtime: Runtime, token: str, now: datetime) -> AccessCl
     if keys is None:
         return None
     try:
-        claims = _decode_access_token(runtime, token, keys, now)
+        return _verify_access_token(runtime, token, keys, now)
     except tokens.UnknownKey:
         return None  # another process may have rotated the keys
     except jwt.InvalidToken as error:
         raise InvalidToken from error
-    return _access_claims(claims)
 
 
 async def read_access_token(work: Work, token: str) -> AccessClaims:
     """Verify an access token (RFC 9068 section 4); raises `InvalidToken`."""
     try:
-        claims = await _decode_by_newest_keys(work, token)
+        return await _verify_by_newest_keys(work, token)
     except jwt.InvalidToken as error:
         raise InvalidToken from error
-    return _access_claims(claims)
 
 
-async def _decode_by_newest_keys(work: Work, token: str) -> Mapping[str, Any]:
+async def _verify_by_newest_keys(work: Work, token: str) -> AccessClaims:
     try:
         keys = await signing_keys.verifying_keys(work)
-        return _decode_access_token(work.runtime, token, keys, work.now)
+        return _verify_access_token(work.runtime, token, keys, work.now)
     except tokens.UnknownKey:  # another process may have rotated the keys
         keys = await signing_keys.reread_verifying_keys(work)
-    return _decode_access_token(work.runtime, token, keys, work.now)
+    return _verify_access_token(work.runtime, token, keys, work.now)
 
 
-def _access_claims(claims: Mapping[str, Any]) -> AccessClaims:
-    return AccessClaims(session_id=_number(claims.get("sid")), subject=claims["sub"])
-
-
-def _decode_access_token(
+def _verify_access_token(
     runtime: Runtime, token: str, keys: Mapping[str | None, Key], now: datetime
-) -> Mapping[str, Any]:
-    """What a valid token says; `keys` are those of the ring, as it is now."""
-    settings, verified = runtime.settings, runtime.state(SigningKeysState).ring.verified
-    claims = verified.find(token, now)
-    if claims is None:
-        claims = tokens.decode(
-            tokens.ACCESS,
-            token,
-            keys,
-            issuer=settings.issuer,
-            audience=settings.audience,
-            now=now,
-        )
-        verified.keep(token, claims)
-    return claims
+) -> AccessClaims:
+    """The claims of a valid token; `keys` are those of the ring, as it is now."""
+    verified = runtime.state(SigningKeysState).ring.verified
+    found: AccessClaims | None = verified.find(token, now)
+    if found is not None:
+        return found
+    settings = runtime.settings
+    claims = tokens.decode(
+        tokens.ACCESS, token, keys, issuer=settings.issuer, audience=settings.audience, now=now
+    )
+    read = AccessClaims(session_id=_number(claims.get("sid")), subject=claims["sub"])
+    verified.keep(token, tokens.validity_of(claims), read)
+    return read
 
 
 def read_refresh_token(work: Work, token: str) -> RefreshClaims:
