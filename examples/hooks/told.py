@@ -2,20 +2,20 @@
 
 from fastapi import FastAPI
 
-from gatepost import Happening, Hooks, Settings, install
+from gatepost import HookEvent, Hooks, Settings, install
 
 hooks = Hooks()
 
 
-async def welcome(happening: Happening) -> None:
+async def welcome(happening: HookEvent) -> None:
     print(f"welcome, user {happening.user_id}", flush=True)
 
 
-async def write_down(happening: Happening) -> None:
+async def write_down(happening: HookEvent) -> None:
     print(f"{happening.event} in request {happening.request_id}", flush=True)
 
 
-async def alarm(_: Happening) -> None:
+async def alarm(_: HookEvent) -> None:
     raise RuntimeError("the pager is broken")  # the log tells; the request succeeds all the same
 
 

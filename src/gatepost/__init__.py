@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from gatepost.errors import Problem
     from gatepost.features.accounts.schemas import User
     from gatepost.features.callers.principal import Principal
-    from gatepost.hooks import Happening, Hooks
+    from gatepost.hooks import HookEvent, Hooks
     from gatepost.settings import SettingsError
 
 __all__ = [
     "CurrentPrincipal",
     "CurrentUser",
     "Gatepost",
-    "Happening",
+    "HookEvent",
     "Hooks",
     "OptionalPrincipal",
     "OptionalUser",
@@ -47,7 +47,7 @@ _HOMES = {
     "CurrentPrincipal": ("gatepost.embedding", "CurrentPrincipal"),
     "CurrentUser": ("gatepost.embedding", "CurrentUser"),
     "Gatepost": ("gatepost.embedding", "Gatepost"),
-    "Happening": ("gatepost.hooks", "Happening"),
+    "HookEvent": ("gatepost.hooks", "HookEvent"),
     "Hooks": ("gatepost.hooks", "Hooks"),
     "OptionalPrincipal": ("gatepost.embedding", "OptionalPrincipal"),
     "OptionalUser": ("gatepost.embedding", "OptionalUser"),

@@ -30,7 +30,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class HookEvent:
     """One committed audit event, as a callback receives it."""
 
     event: str
@@ -40,7 +40,7 @@ class Happening:
     details: Mapping[str, object]
 
 
-Callback = Callable[[Happening], Awaitable[None]]
+Callback = Callable[[HookEvent], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

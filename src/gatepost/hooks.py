@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from gatepost.events import EVERY_EVENT, Callback, Callbacks, Happening
+from gatepost.events import EVERY_EVENT, Callback, Callbacks, HookEvent
 from gatepost.features import FEATURES
 from gatepost.manifest import events_of
 
-__all__ = ["Happening", "Hooks"]
+__all__ = ["HookEvent", "Hooks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Hooks(Callbacks):
         """Call `callback` after each commit that holds an event of this name.
 
         Raises `ValueError` for a name that is no event's, and `TypeError` for a callback that is
-        not async or does not take one `Happening`.
+        not async or does not take one `HookEvent`.
         """
         _check(event, callback)
         self.callbacks.setdefault(event, []).append(callback)
@@ -58,7 +58,7 @@ def _check_callback(callback: object) -> None:
     try:
         inspect.signature(callback).bind(None)
     except TypeError as error:
-        raise TypeError(f"{name} has to take one argument, the Happening: {error}") from error
+        raise TypeError(f"{name} has to take one argument, the HookEvent: {error}") from error
 
 
 def _is_async(callback: Callable[..., object]) -> bool:

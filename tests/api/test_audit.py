@@ -274,7 +274,7 @@ async def test_following_the_links_visits_every_event_once_the_newest_first(
         service.clock.advance(timedelta(minutes=minutes))
         async with service.work() as work:
             for _ in range(3):
-                await audit.record(work, LOGIN_FAILED, audit.About(user_id=admin.id))
+                await audit.record(work, LOGIN_FAILED, audit.EventContext(user_id=admin.id))
     everything = await events(client, admin)
     seen: list[dict[str, Any]] = []
     page = "/api/v1/audit?limit=4"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from gatepost import Happening, Hooks
+from gatepost import HookEvent, Hooks
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts.models import User
 from gatepost.features.audit.models import AuditHead
@@ -56,7 +56,7 @@ async def heard() -> list[str]:
 async def service(make_service: MakeService, heard: list[str]) -> AsyncIterator[Service]:
     hooks = Hooks()
 
-    async def hear(happening: Happening) -> None:
+    async def hear(happening: HookEvent) -> None:
         heard.append(happening.event)
 
     hooks.on("*", hear)

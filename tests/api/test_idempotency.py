@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from gatepost import Happening, Hooks
+from gatepost import HookEvent, Hooks
 from gatepost.features.accounts.models import User
 from gatepost.features.audit.models import AuditEvent
 from gatepost.features.idempotency.errors import IdempotencyKeyInvalid
 from gatepost.features.idempotency.models import StoredAnswer
-from gatepost.features.idempotency.routing import OnceRoute, once, once_per_caller, read_key
+from gatepost.features.idempotency.routing import IdempotentRoute, once, once_per_caller, read_key
 from gatepost.features.items.models import Item
 from gatepost.purging import purge_all
 from gatepost.web.routing import StrictRoute
@@ -309,7 +309,7 @@ async def test_every_route_with_a_body_is_strict_and_does_its_work_once_or_says_
         if ONCE.isdisjoint(each.dependency for each in route.dependencies):
             without.add(route.name)
         else:
-            assert isinstance(route, OnceRoute), route.path
+            assert isinstance(route, IdempotentRoute), route.path
     assert without == carries_tokens | changes_nothing
 
 
@@ -513,7 +513,7 @@ async def test_a_hosts_callback_is_called_once_however_many_race(
 ) -> None:
     called = []
 
-    async def note(happening: Happening) -> None:
+    async def note(happening: HookEvent) -> None:
         called.append(happening.user_id)
 
     async with AsyncExitStack() as stack:

@@ -121,7 +121,7 @@ async def write(work: Work, owner_id: int, text: str) -> Note:
         raise NoteIsEmpty
     note = Note(owner_id=owner_id, text=text, written_at=work.now)
     repository.add(work.db, note)
-    await audit.record(work, events.NOTE_WRITTEN, audit.About(user_id=owner_id))
+    await audit.record(work, events.NOTE_WRITTEN, audit.EventContext(user_id=owner_id))
     return note
 
 

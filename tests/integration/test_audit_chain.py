@@ -65,7 +65,7 @@ class Log:
             async with self.work() as work:
                 details = {"number": number, "text": "\u00fc\U0001f600"}
                 values = {"user_id": number + 1, "details": details, **about}
-                await audit.record(work, events.LOGIN_FAILED, audit.About(**values))
+                await audit.record(work, events.LOGIN_FAILED, audit.EventContext(**values))
 
     async def seal(self) -> int:
         return await sealing.seal_all(self.runtime)
@@ -831,7 +831,7 @@ async def test_several_sealers_make_the_first_head_together(log: Log) -> None:
 
 async def test_what_is_rolled_back_takes_no_place(sealed: Log) -> None:
     async with sealed.work() as work:
-        await audit.record(work, events.LOGIN_FAILED, audit.About())
+        await audit.record(work, events.LOGIN_FAILED, audit.EventContext())
         await work.db.flush()
         await work.rollback_and_release()
     await sealed.write(1)
@@ -847,9 +847,7 @@ async def test_logins_on_two_services_make_one_chain(fresh_database_url: str) ->
     await migrate(fresh_database_url)
     async with serving(settings) as one, serving(settings) as two:
         chores = [
-            asyncio.create_task(
-                sealing.keep_sealing(each.runtime, every=timedelta(milliseconds=20))
-            )
+            asyncio.create_task(sealing.run_sealer(each.runtime, every=timedelta(milliseconds=20)))
             for each in (one, two)
         ]
         async with one.open_client() as first, two.open_client() as second:
@@ -886,7 +884,7 @@ async def write(runtime):
     while True:
         async with begin_work(runtime, Origin("child")) as work:
             for _ in range(20):
-                await audit.record(work, events.LOGIN_FAILED, audit.About())
+                await audit.record(work, events.LOGIN_FAILED, audit.EventContext())
 
 async def seal(runtime):
     while True:

@@ -20,7 +20,7 @@ from gatepost import (
     CurrentPrincipal,
     CurrentUser,
     Gatepost,
-    Happening,
+    HookEvent,
     Hooks,
     OptionalUser,
     Principal,
@@ -469,7 +469,7 @@ async def test_hooks_are_told_after_the_commit(fresh_database_url: str) -> None:
     app, hooks = FastAPI(), Hooks()
     told: list[tuple[str, str]] = []
 
-    async def greet(happening: Happening) -> None:
+    async def greet(happening: HookEvent) -> None:
         assert happening.user_id is not None
         async with begin_work(gatepost.runtime, Origin("hook"), writes=False) as work:
             user = await accounts.get(work, happening.user_id)
@@ -490,10 +490,10 @@ async def test_a_hook_that_fails_breaks_nothing_and_is_told(
     app, hooks = FastAPI(), Hooks()
     heard: list[str] = []
 
-    async def fail(_: Happening) -> None:
+    async def fail(_: HookEvent) -> None:
         raise OSError("the letterbox is full")
 
-    async def listen(happening: Happening) -> None:
+    async def listen(happening: HookEvent) -> None:
         heard.append(happening.event)
 
     hooks.on("user.created", fail)

@@ -51,7 +51,7 @@ def patient_service() -> Iterator[None]:
             patch.setattr(name, seconds)
         patch.setattr(
             sealing,
-            "keep_sealing",
-            partial(sealing.keep_sealing, every=_NEVER),
+            "run_sealer",
+            partial(sealing.run_sealer, every=_NEVER),
         )
         yield

@@ -7,16 +7,16 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from gatepost import Happening, Hooks
+from gatepost import HookEvent, Hooks
 from gatepost.features import FEATURES
 from gatepost.manifest import events_of
 
 
-async def hear(_: Happening) -> None:
+async def hear(_: HookEvent) -> None:
     pass
 
 
-async def hear_with(_: str, __: Happening | None) -> None:
+async def hear_with(_: str, __: HookEvent | None) -> None:
     pass
 
 
@@ -24,29 +24,29 @@ async def hear_nothing() -> None:
     pass
 
 
-async def hear_by_name(_: Happening, *, name: str) -> None:
+async def hear_by_name(_: HookEvent, *, name: str) -> None:
     pass
 
 
-def hear_now(_: Happening) -> None:
+def hear_now(_: HookEvent) -> None:
     pass
 
 
 @functools.wraps(hear)
-def hear_wrapped(happening: Happening) -> Awaitable[None]:
+def hear_wrapped(happening: HookEvent) -> Awaitable[None]:
     return hear(happening)
 
 
 class Listener:
-    async def __call__(self, _: Happening) -> None:
+    async def __call__(self, _: HookEvent) -> None:
         pass
 
-    async def hear(self, _: Happening) -> None:
+    async def hear(self, _: HookEvent) -> None:
         pass
 
 
 class PromptListener:
-    def __call__(self, _: Happening) -> None:
+    def __call__(self, _: HookEvent) -> None:
         pass
 
 
@@ -64,7 +64,7 @@ class PromptListener:
     ],
 )
 def test_whatever_can_be_awaited_with_a_happening_is_a_callback(
-    callback: Callable[[Happening], Awaitable[None]],
+    callback: Callable[[HookEvent], Awaitable[None]],
 ) -> None:
     hooks = Hooks()
     hooks.on("user.created", callback)

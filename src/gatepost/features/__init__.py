@@ -6,7 +6,7 @@ from typing import Final
 from gatepost.manifest import Feature, register
 
 RANKING: Final = (
-    "short_paths",
+    "compat",
     "items",
     "activity",
     "auth",

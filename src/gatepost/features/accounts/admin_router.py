@@ -20,7 +20,7 @@ from gatepost.features.callers.dependencies import (
     ModeratorPrincipal,
 )
 from gatepost.features.callers.errors import PermissionDenied
-from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
+from gatepost.features.idempotency.routing import IdempotentPerCaller, IdempotentRoute
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.base import StoreUnavailable
@@ -29,7 +29,7 @@ from gatepost.web.dependencies import RequestedPage, RequestWork, RowId
 from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 
-router = APIRouter(prefix="/users", tags=["users"], route_class=OnceRoute)
+router = APIRouter(prefix="/users", tags=["users"], route_class=IdempotentRoute)
 
 
 class _OtherThanMe(StringConvertor):
@@ -62,7 +62,7 @@ async def list_users(
 @router.post(
     "",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[OncePerCaller],
+    dependencies=[IdempotentPerCaller],
     responses=problems(PermissionDenied, EmailTaken, UsernameTaken, WeakPassword, ServerBusy),
 )
 async def create_user(
@@ -87,7 +87,7 @@ async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: Row
 
 @router.patch(
     "/{user_id:other_than_me}",
-    dependencies=[OncePerCaller],
+    dependencies=[IdempotentPerCaller],
     responses=problems(PermissionDenied, UserNotFound, EmailTaken, UsernameTaken, LastAdmin),
 )
 async def update_user(

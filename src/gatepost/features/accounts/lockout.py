@@ -19,7 +19,7 @@ def account_of(user_id: int | None, login: str) -> str:
 
 async def record_lock(work: Work, user_id: int | None) -> None:
     """Remember that this request's failure was the one that locked."""
-    await audit.record(work, events.LOGIN_LOCKED, audit.About(user_id=user_id))
+    await audit.record(work, events.LOGIN_LOCKED, audit.EventContext(user_id=user_id))
 
 
 async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
@@ -27,7 +27,9 @@ async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
     user = await accounts.get(work, user_id)
     await work.commit_and_release()
     await work.runtime.lockout.unlock(account_of(user.id, ""))
-    await audit.record(work, events.LOGIN_UNLOCKED, audit.About(user_id=user_id, actor_id=actor_id))
+    await audit.record(
+        work, events.LOGIN_UNLOCKED, audit.EventContext(user_id=user_id, actor_id=actor_id)
+    )
     return user
 
 
@@ -36,5 +38,5 @@ async def unlock_elsewhere(work: Work, user_id: int) -> User:
     user = await accounts.get(work, user_id)
     await work.commit_and_release()
     await work.runtime.lockout.unlock_elsewhere(account_of(user.id, ""))
-    await audit.record(work, events.LOGIN_UNLOCKED, audit.About(user_id=user_id))
+    await audit.record(work, events.LOGIN_UNLOCKED, audit.EventContext(user_id=user_id))
     return user

@@ -54,7 +54,7 @@ async def change(work: Work, principal: Principal, current: str, new: str) -> No
         await _lock_unchanged(work, principal, confirmed_hash)
         await accounts.store_new_password(work, principal.user_id, new_hash)
         await sessions.end_all(work, principal.user_id, but=principal.session_id)
-        about = audit.About(user_id=principal.user_id, session_id=principal.session_id)
+        about = audit.EventContext(user_id=principal.user_id, session_id=principal.session_id)
         await audit.record(work, events.PASSWORD_CHANGED, about)
 
     await work.write(store)
@@ -96,10 +96,12 @@ async def confirm(work: Work, principal: Principal, password: str) -> User:
     check = await prove_password(work, known, password, account)
     if check.proof is not None and known is not None:
         return await _lock_unchanged(work, principal, known.password_hash)
-    about = audit.About(user_id=principal.user_id, session_id=principal.session_id, method=PASSWORD)
+    about = audit.EventContext(
+        user_id=principal.user_id, session_id=principal.session_id, method=PASSWORD
+    )
     if check.has_locked:
-        await audit.record_apart(work, events.LOGIN_LOCKED, about)
-    await audit.record_apart(work, events.PASSWORD_CHANGE_FAILED, about)
+        await audit.record_in_own_transaction(work, events.LOGIN_LOCKED, about)
+    await audit.record_in_own_transaction(work, events.PASSWORD_CHANGE_FAILED, about)
     raise WrongPassword
 
 
@@ -123,7 +125,7 @@ async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = No
         await accounts.get_for_update(work, user_id)
         await accounts.store_new_password(work, user_id, new_hash)
         await sessions.end_all(work, user_id, actor_id=actor_id)
-        about = audit.About(user_id=user_id, actor_id=actor_id)
+        about = audit.EventContext(user_id=user_id, actor_id=actor_id)
         await audit.record(work, events.PASSWORD_CHANGED, about)
 
     await work.write(store)

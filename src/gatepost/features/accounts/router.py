@@ -8,14 +8,14 @@ from gatepost.features.accounts.errors import EmailTaken, UsernameTaken, WrongPa
 from gatepost.features.accounts.schemas import Message, PasswordChange, ProfileUpdate, UserRead
 from gatepost.features.accounts.shortcuts import cached_profile
 from gatepost.features.callers.dependencies import CurrentPrincipal
-from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
+from gatepost.features.idempotency.routing import IdempotentPerCaller, IdempotentRoute
 from gatepost.security.password_policy import WeakPassword
 from gatepost.stores.lockout import LoginLocked
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.problems import problems
 from gatepost.web.shortcuts import with_shortcut
 
-router = APIRouter(tags=["profile"], route_class=OnceRoute)
+router = APIRouter(tags=["profile"], route_class=IdempotentRoute)
 by_auth = APIRouter(tags=["profile"], route_class=with_shortcut(cached_profile))
 
 
@@ -35,7 +35,7 @@ by_auth.add_api_route("/me", read_me_by_its_other_name)
 
 @router.patch(
     "/users/me",
-    dependencies=[OncePerCaller],
+    dependencies=[IdempotentPerCaller],
     responses=problems(EmailTaken, UsernameTaken, WrongPassword, LoginLocked),
 )
 async def update_me(
@@ -49,7 +49,7 @@ async def update_me(
 
 @router.post(
     "/users/me/password",
-    dependencies=[OncePerCaller],
+    dependencies=[IdempotentPerCaller],
     responses=problems(WrongPassword, WeakPassword, LoginLocked),
 )
 async def change_password(

@@ -58,7 +58,7 @@ async def create(work: Work, new: NewUser, *, actor_id: int | None = None) -> Us
     )
     if not await repository.insert(work.db, user):
         raise await _which_is_taken(work, user.email_key)
-    about = audit.About(user_id=user.id, actor_id=actor_id, details={"role": user.role})
+    about = audit.EventContext(user_id=user.id, actor_id=actor_id, details={"role": user.role})
     await audit.record(work, events.USER_CREATED, about)
     return user
 
@@ -177,7 +177,9 @@ async def change_profile(
         values["username_key"] = None if name is None else canonical_username(name)
     if values:
         await _change(work, user_id, values)
-        about = audit.About(user_id=user_id, actor_id=actor_id, details={"fields": sorted(changes)})
+        about = audit.EventContext(
+            user_id=user_id, actor_id=actor_id, details={"fields": sorted(changes)}
+        )
         await audit.record(work, events.USER_UPDATED, about)
     return await get_for_update(work, user_id)
 
@@ -190,7 +192,7 @@ async def set_role(work: Work, user_id: int, role: Role, *, actor_id: int | None
         return
     await _change(work, user_id, {"role": role.value})
     await sessions.change_role(work, user_id, role.value)
-    about = audit.About(
+    about = audit.EventContext(
         user_id=user_id, actor_id=actor_id, details={"from": user.role, "to": role.value}
     )
     await audit.record(work, events.ROLE_CHANGED, about)
@@ -204,7 +206,9 @@ async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> N
         return
     await _change(work, user_id, {"is_active": False})
     await sessions.end_all(work, user_id, actor_id=actor_id)
-    await audit.record(work, events.USER_DISABLED, audit.About(user_id=user_id, actor_id=actor_id))
+    await audit.record(
+        work, events.USER_DISABLED, audit.EventContext(user_id=user_id, actor_id=actor_id)
+    )
 
 
 async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
@@ -213,7 +217,9 @@ async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> No
     if user.is_active:
         return
     await _change(work, user_id, {"is_active": True})
-    await audit.record(work, events.USER_ENABLED, audit.About(user_id=user_id, actor_id=actor_id))
+    await audit.record(
+        work, events.USER_ENABLED, audit.EventContext(user_id=user_id, actor_id=actor_id)
+    )
 
 
 async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
@@ -225,7 +231,9 @@ async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> No
     if not await repository.remove(work.db, user_id):
         raise UserNotFound
     work.invalidate(user_id)
-    await audit.record(work, events.USER_DELETED, audit.About(user_id=user_id, actor_id=actor_id))
+    await audit.record(
+        work, events.USER_DELETED, audit.EventContext(user_id=user_id, actor_id=actor_id)
+    )
 
 
 async def store_new_password(work: Work, user_id: int, password_hash: str) -> None:

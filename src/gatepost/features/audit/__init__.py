@@ -7,5 +7,5 @@ FEATURE = Feature(
     metrics="metrics:METRICS",
     tables=("models:AuditEvent", "models:AuditHead"),
     purges={"audit_events": "retention:purge"},
-    chores=("sealing:keep_sealing",),
+    chores=("sealing:run_sealer",),
 )

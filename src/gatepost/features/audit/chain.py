@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from gatepost.features.audit.models import AuditEvent, AuditHead, Entry
+from gatepost.features.audit.models import AuditEvent, AuditHead, NewAuditEvent
 
 BEGINNING = ""
 """What stands for the hash of the row before the first."""
@@ -59,7 +59,7 @@ def fingerprint(key: bytes, text: str) -> str:
     return _tag(key, "fingerprint", text)[:32]
 
 
-def bind(key: bytes, entry: Entry, *, has_head: bool = False) -> Entry:
+def bind(key: bytes, entry: NewAuditEvent, *, has_head: bool = False) -> NewAuditEvent:
     """Bind a new row's content. A random salt makes each different, so a copy is seen as one.
 
     Where the log `has_head`, the row says so, and nobody without the key can unsay it.
@@ -111,7 +111,7 @@ def is_genuine_head(key: bytes, head: AuditHead) -> bool:
     return _same(_head_mac(key, head), head.mac)
 
 
-def _mac(key: bytes, row: AuditEvent | Entry, salt: str) -> str:
+def _mac(key: bytes, row: AuditEvent | NewAuditEvent, salt: str) -> str:
     return salt + _tag(key, "row", salt, *_content(row))[: 64 - _SALT]
 
 
@@ -128,7 +128,7 @@ def _head_mac(key: bytes, head: AuditHead) -> str:
     )
 
 
-def _content(row: AuditEvent | Entry) -> tuple[object, ...]:
+def _content(row: AuditEvent | NewAuditEvent) -> tuple[object, ...]:
     return (
         _instant(row.at),
         row.event,

@@ -41,7 +41,7 @@ class AuditEvent(Base):
     hash: Mapped[str | None] = mapped_column(exact_text(64))
 
 
-class Entry(NamedTuple):
+class NewAuditEvent(NamedTuple):
     """A row that is to be written: all columns but its id, and what sealing fills in."""
 
     at: datetime

@@ -15,7 +15,7 @@ from gatepost.db.paging import Page, PageRequest, fetch_newest
 from gatepost.db.savepoints import add_unless_taken
 from gatepost.db.statements import Row
 from gatepost.features.audit.filters import EventFilter
-from gatepost.features.audit.models import AuditEvent, AuditHead, Entry
+from gatepost.features.audit.models import AuditEvent, AuditHead, NewAuditEvent
 
 _HEAD_ID = 1
 
@@ -56,12 +56,12 @@ class Place:
     hash: str = ""
 
 
-def add(db: AsyncSession, entry: Entry) -> None:
+def add(db: AsyncSession, entry: NewAuditEvent) -> None:
     """Let the row be written with the transaction, at its next query or its end."""
     db.add(AuditEvent(**entry._asdict()))
 
 
-def row_of(entry: Entry) -> Row:
+def row_of(entry: NewAuditEvent) -> Row:
     """The row, to be inserted with others."""
     return Row(_EVENTS, entry._asdict())
 

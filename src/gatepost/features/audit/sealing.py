@@ -28,7 +28,7 @@ _ADVICE = {"advice": "run `gatepost audit verify`"}
 _HINT = "if SECRET_KEY was changed: FORMER_SECRET_KEYS did not name the one before"
 
 
-async def keep_sealing(runtime: Runtime, every: timedelta = EVERY) -> None:
+async def run_sealer(runtime: Runtime, every: timedelta = EVERY) -> None:
     """Seal about once in `every` until the process stops; what fails is told once, tried again."""
     seconds, fails = every.total_seconds(), False
     # Several processes that started together shall not seal together.

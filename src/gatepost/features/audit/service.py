@@ -7,11 +7,11 @@ from functools import partial
 
 from gatepost.db.paging import Page, PageRequest
 from gatepost.db.statements import Row
-from gatepost.events import Event, Happening
+from gatepost.events import Event, HookEvent
 from gatepost.features.audit import chain, repository
 from gatepost.features.audit.filters import EventFilter
 from gatepost.features.audit.metrics import EVENTS
-from gatepost.features.audit.models import AuditEvent, Entry
+from gatepost.features.audit.models import AuditEvent, NewAuditEvent
 from gatepost.features.audit.state import AuditState
 from gatepost.runtime import Runtime
 from gatepost.work import Work, begin_work
@@ -20,7 +20,7 @@ log = logging.getLogger("gatepost.audit")
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class EventContext:
     """Whom and what an event concerns; `actor_id` where somebody else did it to the user.
 
     `method` is how they proved who they are. `details` are JSON, and hold nothing that was typed.
@@ -33,17 +33,17 @@ class About:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-async def record(work: Work, event: Event, about: About) -> None:
+async def record(work: Work, event: Event, about: EventContext) -> None:
     """Add the row to this transaction; log it and call the host's hooks once it is committed."""
     entry = prepare(work, event, about)
     repository.add(work.db, entry)
     publish_after_commit(work, entry)
 
 
-def prepare(work: Work, event: Event, about: About) -> Entry:
+def prepare(work: Work, event: Event, about: EventContext) -> NewAuditEvent:
     """The event that `record` writes, for a caller that inserts its `row_of` with other rows."""
     key = work.runtime.state(AuditState).key
-    entry = Entry(
+    entry = NewAuditEvent(
         at=work.now,
         event=event.name,
         outcome=event.outcome.value,
@@ -60,12 +60,12 @@ def prepare(work: Work, event: Event, about: About) -> Entry:
     return chain.bind(key, entry, has_head=work.runtime.state(AuditState).head_seen.is_set())
 
 
-def row_of(entry: Entry) -> Row:
+def row_of(entry: NewAuditEvent) -> Row:
     """The row of a prepared event."""
     return repository.row_of(entry)
 
 
-def publish_after_commit(work: Work, entry: Entry) -> None:
+def publish_after_commit(work: Work, entry: NewAuditEvent) -> None:
     """Log an event, count it and call the host's hooks, once the work is committed."""
 
     async def log_it() -> None:
@@ -78,7 +78,7 @@ def publish_after_commit(work: Work, entry: Entry) -> None:
     callbacks = work.runtime.hooks.listening_to(entry.event)
     if not callbacks:
         return
-    happening = Happening(
+    happening = HookEvent(
         event=entry.event,
         at=entry.at,
         user_id=entry.user_id,
@@ -89,7 +89,7 @@ def publish_after_commit(work: Work, entry: Entry) -> None:
         work.after_commit(partial(callback, happening))  # one that fails takes no other with it
 
 
-async def record_apart(work: Work, event: Event, about: About) -> None:
+async def record_in_own_transaction(work: Work, event: Event, about: EventContext) -> None:
     """Record what must be remembered although the request is about to be refused.
 
     Lets the request's transaction go first: SQLite has room for one writer only.
@@ -115,7 +115,7 @@ def fingerprint(work: Work, text: str) -> str:
     return chain.fingerprint(work.runtime.state(AuditState).key, text)
 
 
-def _line(entry: Entry) -> dict[str, object]:
+def _line(entry: NewAuditEvent) -> dict[str, object]:
     """What the log tells of an event. The row has the rest: who reads logs may not read that."""
     return {
         "outcome": entry.outcome,

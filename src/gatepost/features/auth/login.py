@@ -96,7 +96,7 @@ async def _start(work: Work, login: UnfinishedLogin, new_hash: str | None) -> To
     if user is None:
         return None
     await steps.require_all(work, login)
-    about = audit.About(user_id=user.id, method=login.authentication.method)
+    about = audit.EventContext(user_id=user.id, method=login.authentication.method)
     success = audit.prepare(work, events.LOGIN_SUCCEEDED, about)
     pair = await sessions.start(
         work,
@@ -147,6 +147,6 @@ async def _refusal(work: Work, login: str, user_id: int | None) -> InvalidCreden
     """Record the failed login, without what was typed, and return the refusal to raise."""
     key = audit.fingerprint(work, accounts.key_of_login(login))
     details = {"login": key} if user_id is None else {}
-    about = audit.About(user_id=user_id, method=PASSWORD, details=details)
+    about = audit.EventContext(user_id=user_id, method=PASSWORD, details=details)
     await audit.record(work, events.LOGIN_FAILED, about)
     return InvalidCredentials()

@@ -32,7 +32,7 @@ from gatepost.features.auth.transports import (
 )
 from gatepost.features.callers.dependencies import CurrentPrincipal, SendsCredential
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
-from gatepost.features.idempotency.routing import Once, OnceRoute
+from gatepost.features.idempotency.routing import Idempotent, IdempotentRoute
 from gatepost.features.sessions import service as sessions
 from gatepost.security.hash_pool import ServerBusy
 from gatepost.security.password_policy import WeakPassword
@@ -44,7 +44,7 @@ from gatepost.web.problems import problems
 from gatepost.web.rate_limits import limited, spend
 from gatepost.web.shortcuts import with_shortcut
 
-router = APIRouter(tags=["auth"], route_class=OnceRoute)
+router = APIRouter(tags=["auth"], route_class=IdempotentRoute)
 
 GOODBYE = "Logged out successfully"
 
@@ -52,7 +52,7 @@ GOODBYE = "Logged out successfully"
 @router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[limited("registration"), MayRegister, Once],
+    dependencies=[limited("registration"), MayRegister, Idempotent],
     openapi_extra=FOR_ADMINS_WHERE_CLOSED,
     responses=problems(
         EmailTaken,
@@ -72,7 +72,7 @@ async def register(work: RequestWork, body: Registration, registrar: Registrar) 
 @router.post(
     "/register/bulk",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[MayRegister, Once],
+    dependencies=[MayRegister, Idempotent],
     openapi_extra=FOR_ADMINS_WHERE_CLOSED,
     responses=problems(RegistrationClosed, InvalidToken, CsrfRejected, ServerBusy),
 )

@@ -8,7 +8,7 @@ from gatepost.errors import Problem, ValidationFailed
 from gatepost.features.auth.schemas import TokenRead, Transport
 from gatepost.features.callers.authenticators import Credential, find_credential
 from gatepost.features.callers.errors import InvalidToken, NotAuthenticated
-from gatepost.features.idempotency.routing import OnceRoute
+from gatepost.features.idempotency.routing import IdempotentRoute
 from gatepost.features.sessions.authenticators.token_cookie import find_token_cookie
 from gatepost.features.sessions.tokens import TokenPair
 from gatepost.runtime import Runtime
@@ -136,7 +136,7 @@ def refused_for_good(request: Request, settings: CoreSettings, problem: Problem)
     return response
 
 
-class LeavingRoute(OnceRoute):
+class LeavingRoute(IdempotentRoute):
     """Clears the cookies of a caller who wants to leave and is refused: what they hold is over."""
 
     def get_route_handler(self) -> Handler:

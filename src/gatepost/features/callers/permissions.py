@@ -52,11 +52,11 @@ async def require(work: Work, principal: Principal, needed: Requirement) -> None
 
 async def deny(work: Work, principal: Principal) -> NoReturn:
     """Record the refusal in the audit log, and raise `PermissionDenied`."""
-    about = audit.About(
+    about = audit.EventContext(
         user_id=principal.user_id,
         session_id=principal.session_id,
         method=principal.method,
         details={"role": principal.role},
     )
-    await audit.record_apart(work, events.PERMISSION_DENIED, about)
+    await audit.record_in_own_transaction(work, events.PERMISSION_DENIED, about)
     raise PermissionDenied

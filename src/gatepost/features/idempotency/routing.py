@@ -1,7 +1,7 @@
-"""What a route needs to do its work once, however often it is asked: a class and a dependency.
+"""Makes routes idempotent for requests with an `Idempotency-Key`: a route class and a dependency.
 
-`APIRouter(route_class=OnceRoute)`, and `dependencies=[OncePerCaller]` on each route that creates or
-changes something. Routes whose answers carry tokens go without.
+`APIRouter(route_class=IdempotentRoute)`, and `dependencies=[IdempotentPerCaller]` on each route
+that creates or changes something. Routes whose answers carry tokens go without.
 """
 
 import re
@@ -62,7 +62,7 @@ class _Replay(Exception):  # noqa: N818 - never leaves this module
         self.answer = answer
 
 
-class OnceRoute(StrictRoute):
+class IdempotentRoute(StrictRoute):
     """Gives the stored answer to a request that comes again, and stores that of a new one.
 
     It stands where the answer exists and the transaction has not ended. Only successes are kept:
@@ -113,8 +113,8 @@ async def once(request: Request, work: RequestWork, _: _Documented = None) -> No
     await _begin(request, work, _NOBODY)
 
 
-OncePerCaller = Depends(once_per_caller, scope="function")
-Once = Depends(once, scope="function")
+IdempotentPerCaller = Depends(once_per_caller, scope="function")
+Idempotent = Depends(once, scope="function")
 
 
 def read_key(values: Sequence[str]) -> str:

@@ -94,7 +94,7 @@ async def _advance(work: Work, job: ImportJob, from_row: int, values: Mapping[st
 
 async def _record(work: Work, job: ImportJob, event: Event, **counts: int) -> None:
     name = None if job.key is None else job.key[:_SHOWN_OF_A_KEY]
-    await audit.record(work, event, audit.About(details={"import": name, **counts}))
+    await audit.record(work, event, audit.EventContext(details={"import": name, **counts}))
 
 
 def _columns(progress: ImportProgress) -> dict[str, Any]:

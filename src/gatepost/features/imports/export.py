@@ -51,4 +51,4 @@ async def _record(
     role = None if wanted.role is None else wanted.role.value
     details = {"password_hashes": with_hashes, "role": role, "is_active": wanted.is_active}
     async with begin_work(runtime, origin) as work:
-        await audit.record(work, events.USERS_EXPORTED, audit.About(details=details))
+        await audit.record(work, events.USERS_EXPORTED, audit.EventContext(details=details))

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response, status
 
 from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.callers.principal import Principal
-from gatepost.features.idempotency.routing import OncePerCaller, OnceRoute
+from gatepost.features.idempotency.routing import IdempotentPerCaller, IdempotentRoute
 from gatepost.features.items import service as items
 from gatepost.features.items.errors import ItemNotFound
 from gatepost.features.items.schemas import ItemCreate, ItemRead, ItemUpdate
@@ -14,17 +14,17 @@ from gatepost.web.pages import link_next_page
 from gatepost.web.problems import problems
 from gatepost.work import Work
 
-router = APIRouter(prefix="/items", tags=["items"], route_class=OnceRoute)
+router = APIRouter(prefix="/items", tags=["items"], route_class=IdempotentRoute)
 
 
 # Clients write the collection with and without its slash; a redirect would lose a POST's body.
 @router.post(
     "",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[OncePerCaller],
+    dependencies=[IdempotentPerCaller],
     include_in_schema=False,
 )
-@router.post("/", status_code=status.HTTP_201_CREATED, dependencies=[OncePerCaller])
+@router.post("/", status_code=status.HTTP_201_CREATED, dependencies=[IdempotentPerCaller])
 async def create_item(
     work: RequestWork,
     principal: CurrentPrincipal,
@@ -60,7 +60,7 @@ async def read_item(work: RequestWork, principal: CurrentPrincipal, item_id: Row
     return ItemRead.model_validate(await items.get(work, item_id, principal.user_id))
 
 
-@router.put("/{item_id}", dependencies=[OncePerCaller], responses=problems(ItemNotFound))
+@router.put("/{item_id}", dependencies=[IdempotentPerCaller], responses=problems(ItemNotFound))
 async def replace_item(
     work: RequestWork, principal: CurrentPrincipal, item_id: RowId, body: ItemUpdate
 ) -> ItemRead:
@@ -68,7 +68,7 @@ async def replace_item(
     return await _change(work, principal, item_id, body)
 
 
-@router.patch("/{item_id}", dependencies=[OncePerCaller], responses=problems(ItemNotFound))
+@router.patch("/{item_id}", dependencies=[IdempotentPerCaller], responses=problems(ItemNotFound))
 async def update_item(
     work: RequestWork, principal: CurrentPrincipal, item_id: RowId, body: ItemUpdate
 ) -> ItemRead:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from gatepost.db.paging import Page, PageRequest
 from gatepost.db.statements import Condition, Row
 from gatepost.features.audit import service as audit
-from gatepost.features.audit.models import Entry
+from gatepost.features.audit.models import NewAuditEvent
 from gatepost.features.callers.authentication import Authentication
 from gatepost.features.callers.cache import CachedCaller, cache_of
 from gatepost.features.callers.errors import InvalidToken
@@ -76,14 +76,14 @@ class _New:
     """A session that is to be inserted, and the event that tells of it."""
 
     rows: tuple[Row, Row]
-    event: Entry
+    event: NewAuditEvent
     basis: TokenBasis
 
 
 def _prepare(work: Work, user: SessionUser, authentication: Authentication) -> _New:
     values = _values_of_new(work, user, authentication)
     basis = TokenBasis(*(values[name] for name in TokenBasis._fields))
-    about = audit.About(user_id=user.id, session_id=basis.id, method=authentication.method)
+    about = audit.EventContext(user_id=user.id, session_id=basis.id, method=authentication.method)
     event = audit.prepare(work, events.SESSION_STARTED, about)
     return _New((repository.row_of(values), audit.row_of(event)), event, basis)
 
@@ -191,7 +191,7 @@ async def end_one(work: Work, user_id: int, session_id: int) -> None:
         raise SessionNotFound
     work.invalidate(user_id)
     await audit.record(
-        work, events.SESSION_ENDED, audit.About(user_id=user_id, session_id=session_id)
+        work, events.SESSION_ENDED, audit.EventContext(user_id=user_id, session_id=session_id)
     )
 
 
@@ -202,7 +202,7 @@ async def end_all(
     ended = await repository.end_all(work.db, user_id, work.now, but=but)
     if ended:
         work.invalidate(user_id)
-        about = audit.About(user_id=user_id, actor_id=actor_id, details={"sessions": ended})
+        about = audit.EventContext(user_id=user_id, actor_id=actor_id, details={"sessions": ended})
         await audit.record(work, events.SESSIONS_ENDED, about)
     return ended
 
@@ -225,14 +225,16 @@ async def _make_room(work: Work, user_id: int) -> None:
     if ended:
         work.invalidate(user_id)
         session_id = last if ended == 1 else None
-        about = audit.About(user_id=user_id, session_id=session_id, details={"sessions": ended})
+        about = audit.EventContext(
+            user_id=user_id, session_id=session_id, details={"sessions": ended}
+        )
         await audit.record(work, events.SESSION_DISPLACED, about)
 
 
 async def _end(work: Work, user_id: int, session_id: int) -> None:
     if await repository.end(work.db, session_id, work.now):
         work.invalidate(user_id)
-        about = audit.About(user_id=user_id, session_id=session_id)
+        about = audit.EventContext(user_id=user_id, session_id=session_id)
         await audit.record(work, events.SESSION_ENDED, about)
 
 
@@ -259,7 +261,7 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
     if not await repository.end(work.db, session.id, now):
         raise InvalidToken  # a replay at the same moment has ended it, and told
     work.invalidate(session.user_id)
-    about = audit.About(
+    about = audit.EventContext(
         user_id=session.user_id,
         session_id=session.id,
         details={"generation": claims.generation, "expected": session.generation},

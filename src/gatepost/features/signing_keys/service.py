@@ -102,7 +102,9 @@ async def rotate(work: Work, overlap: timedelta) -> StoredKey:
     await work.commit_and_release()
     key = await _create(work)
     await repository.retire_others(work.db, key.id, work.now + max(overlap, SHORTEST_OVERLAP))
-    await audit.record(work, events.SIGNING_KEY_ROTATED, audit.About(details={"kid": key.kid}))
+    await audit.record(
+        work, events.SIGNING_KEY_ROTATED, audit.EventContext(details={"kid": key.kid})
+    )
     work.after_commit(partial(_expire, work.runtime.state(SigningKeysState).ring))
     return key
 
@@ -143,7 +145,7 @@ async def _create(work: Work) -> StoredKey:
         retires_at=None,
     )
     await repository.insert(work.db, row)
-    await audit.record(work, events.SIGNING_KEY_CREATED, audit.About(details={"kid": kid}))
+    await audit.record(work, events.SIGNING_KEY_CREATED, audit.EventContext(details={"kid": kid}))
     return row
 
 

@@ -3,7 +3,7 @@
 from gatepost.manifest import Feature, Mount
 
 FEATURE = Feature(
-    name="short_paths",
+    name="compat",
     routers=(Mount("router:router", is_api=False),),
     form_paths=("/users/code",),
     credential_paths=("/update",),

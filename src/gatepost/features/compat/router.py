@@ -12,18 +12,18 @@ from gatepost.features.auth.login_form import SentCredentials, SentLogin
 from gatepost.features.auth.schemas import Registration, TokenRead
 from gatepost.features.auth.transports import LeavingRoute, clear_cookies
 from gatepost.features.callers.dependencies import CurrentPrincipal
-from gatepost.features.idempotency.routing import Once, OncePerCaller, OnceRoute
+from gatepost.features.idempotency.routing import Idempotent, IdempotentPerCaller, IdempotentRoute
 from gatepost.web.csrf import refuse_cross_site
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.rate_limits import limited
 
-router = APIRouter(tags=["short paths"], route_class=OnceRoute, include_in_schema=False)
+router = APIRouter(tags=["short paths"], route_class=IdempotentRoute, include_in_schema=False)
 
 
 @router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[limited("registration"), MayRegister, Once],
+    dependencies=[limited("registration"), MayRegister, Idempotent],
 )
 async def register(work: RequestWork, body: Registration, registrar: Registrar) -> UserRead:
     """Make an account; as `POST /auth/register`."""
@@ -47,7 +47,7 @@ async def read_user_by_credentials(
     return UserRead.model_validate(await login.authenticate(work, body.login, body.password))
 
 
-@router.put("/update", dependencies=[OncePerCaller])
+@router.put("/update", dependencies=[IdempotentPerCaller])
 async def update(work: RequestWork, principal: CurrentPrincipal, body: ProfileUpdate) -> UserRead:
     """Change the caller's profile; absent fields keep their value. As `PATCH /users/me`."""
     return await profile.update_me(work, principal, body)
