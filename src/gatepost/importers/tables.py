@@ -5,11 +5,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from pydantic_core import PydanticCustomError
 from sqlalchemy.engine import URL
 
 from gatepost.db.foreign_tables import ForeignRow, ForeignTable, UnreadableTable, open_table
 from gatepost.files.rows import BrokenFile, ByteCounter, Row
-from gatepost.settings import DatabaseSettings, SettingsError
+from gatepost.settings.database_url import read_database_url
 
 
 @contextmanager
@@ -50,10 +51,9 @@ def _as_broken_file() -> Iterator[None]:
 
 def _parse_url(url: str) -> URL:
     try:
-        address = DatabaseSettings(database_url=url).sqlalchemy_url
-    except SettingsError as error:
-        reasons = " ".join(f"{problem.message}. {problem.advice}" for problem in error.problems)
-        raise BrokenFile(reasons) from None
+        address = read_database_url(url)
+    except PydanticCustomError as error:
+        raise BrokenFile("{message}. {advice}".format(**(error.context or {}))) from None
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         raise BrokenFile("is not a file")  # connecting would create it
     return address
