@@ -119,7 +119,7 @@ async def refresh(
     in_body = body.refresh_token if body and "bearer" in settings.auth_transports else None
     try:
         sent = find_refresh_token(request, settings, in_body)
-        pair = await work.write(sessions.renew, sent.token)
+        pair = await work.write(sessions.refresh, sent.token)
     except InvalidToken as problem:
         if in_body is not None or not problem.is_final:
             raise

@@ -25,5 +25,5 @@ async def refresh_by_body(scope: Scope, body: bytes) -> bytes | None:
         return None
     await spend(scope, "refresh")
     async with begin_work(runtime, origin_of(scope, runtime.settings)) as work:
-        pair = await work.write(sessions.renew, token)
+        pair = await work.write(sessions.refresh, token)
     return to_json(tokens_in_body(pair), exclude_none=True)

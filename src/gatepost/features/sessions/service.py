@@ -93,7 +93,7 @@ def _issue(work: Work, new: _New) -> TokenPair:
     return tokens.issue(work.runtime, new.basis)
 
 
-async def renew(work: Work, refresh_token: str) -> TokenPair:
+async def refresh(work: Work, refresh_token: str) -> TokenPair:
     """Trade a refresh token for the session's next pair (RFC 9700 section 4.14).
 
     Within the grace the generation just spent gets the same successor again, so that tabs and
