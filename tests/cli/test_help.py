@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.cli.commands import COMMANDS as COMMANDS_LISTED
 from tests.support.command import Gatepost
 
 COMMANDS = [
@@ -87,3 +88,9 @@ def test_generated_secrets_differ_and_are_long_enough_for_every_algorithm(bare: 
     for secret in secrets:
         bare.having(SECRET_KEY=secret, ALGORITHM="HS512").done("migrate")
         bare.having(SECRET_KEY=secret, ALGORITHM="HS512").done("check")
+
+
+def test_a_command_is_listed_with_the_first_words_of_its_own_help() -> None:
+    for each in COMMANDS_LISTED:
+        own = (each.load().help or "").partition("\n\n")[0]
+        assert " ".join(own.split()) == each.summary, each.name

@@ -8,7 +8,7 @@ import pytest
 import typer
 from sqlalchemy import text
 
-from gatepost.cli.stories.developing import write_env_file
+from gatepost.cli.dev import write_env_file
 from gatepost.db import engine, temporary_map
 from gatepost.db.engine import open_engine
 from gatepost.db.temporary_map import TemporaryDiskMap

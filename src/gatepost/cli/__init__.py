@@ -1,4 +1,4 @@
-"""The command line. Its modules load what a command needs when it runs, so that help is quick."""
+"""The command line: a module a noun, which is loaded when its command is called."""
 
 import gc
 
@@ -10,5 +10,5 @@ def main() -> None:
     try:
         app()
     finally:
-        # What is left goes with the process: the collector need not look at all of it once more.
+        # The process ends: the garbage collector need not search its objects once more.
         gc.freeze()

@@ -4,37 +4,118 @@ from typing import Annotated
 
 import typer
 
-from gatepost.cli import audit, database, documents, keys, serving, transfers, users
+from gatepost.cli.lazy import LazyCommand, lazy_group
+
+SERVE = "Run the service"
+OPERATE = "Look after it"
+USERS = "Users and keys"
+
+COMMANDS = (
+    LazyCommand(
+        "dev",
+        SERVE,
+        "Set up what is missing and serve, reloading on change. For this machine only.",
+        "gatepost.cli.dev:dev",
+    ),
+    LazyCommand(
+        "serve",
+        SERVE,
+        "Serve, from the environment alone, until told to stop.",
+        "gatepost.cli.serve:serve",
+    ),
+    LazyCommand(
+        "generate-secret",
+        SERVE,
+        "Print a new secret: 64 random characters, enough for every ALGORITHM.",
+        "gatepost.cli.secret_key:generate_secret",
+    ),
+    LazyCommand(
+        "check",
+        OPERATE,
+        "Check settings, database, schema, password hashing and tokens. Changes nothing.",
+        "gatepost.cli.check:check",
+    ),
+    LazyCommand(
+        "migrate",
+        OPERATE,
+        "Bring the database's schema up to date. Needs DATABASE_URL and nothing else.",
+        "gatepost.cli.database:migrate",
+    ),
+    LazyCommand(
+        "purge",
+        OPERATE,
+        "Delete what has had its day: sessions that are long over, keys that no token needs.",
+        "gatepost.cli.database:purge",
+    ),
+    LazyCommand(
+        "move",
+        OPERATE,
+        "Move everything to another database, of the same or of another kind.",
+        "gatepost.cli.move:move",
+    ),
+    LazyCommand(
+        "openapi",
+        OPERATE,
+        "Print the OpenAPI document. Needs neither a database nor a SECRET_KEY.",
+        "gatepost.cli.openapi:openapi",
+    ),
+    LazyCommand(
+        "audit",
+        OPERATE,
+        "Who did what, and whether the log is as written.",
+        "gatepost.cli.audit:app",
+    ),
+    LazyCommand(
+        "create-admin",
+        USERS,
+        "Make an admin. The password is asked for, unseen.",
+        "gatepost.cli.users:create_admin",
+    ),
+    LazyCommand(
+        "import-users",
+        USERS,
+        "Make accounts of a file's rows: JSON Lines or CSV, also gzipped.",
+        "gatepost.cli.import_users:import_users",
+    ),
+    LazyCommand(
+        "export-users",
+        USERS,
+        "Write accounts to a file that only you can read: JSON Lines or CSV, also gzipped.",
+        "gatepost.cli.export_users:export_users",
+    ),
+    LazyCommand(
+        "users",
+        USERS,
+        "See users, and change what they may do.",
+        "gatepost.cli.users:app",
+    ),
+    LazyCommand(
+        "keys",
+        USERS,
+        "The keys that sign access tokens.",
+        "gatepost.cli.keys:app",
+    ),
+)
 
 app = typer.Typer(
     name="gatepost",
+    cls=lazy_group(COMMANDS),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SERVE = "Run the service"
-OPERATE = "Look after it"
-USERS = "Users and keys"
 
-app.command("dev", rich_help_panel=SERVE)(serving.dev)
-app.command("serve", rich_help_panel=SERVE)(serving.serve)
-app.command("generate-secret", rich_help_panel=SERVE)(keys.generate_secret)
-app.command("check", rich_help_panel=OPERATE)(database.check)
-app.command("migrate", rich_help_panel=OPERATE)(database.migrate)
-app.command("purge", rich_help_panel=OPERATE)(database.purge)
-app.command("move", rich_help_panel=OPERATE)(database.move)
-app.command("openapi", rich_help_panel=OPERATE)(documents.openapi)
-app.add_typer(audit.app, name="audit", rich_help_panel=OPERATE)
-app.command("create-admin", rich_help_panel=USERS)(users.create_admin)
-app.command("import-users", rich_help_panel=USERS)(transfers.import_users)
-app.command("export-users", rich_help_panel=USERS)(transfers.export_users)
-app.add_typer(users.app, name="users", rich_help_panel=USERS)
-app.add_typer(keys.app, name="keys", rich_help_panel=USERS)
+def _listed() -> None:
+    """Stands for a command until its module is loaded."""
 
 
-def _tell_version(wanted: bool) -> None:
+for _each in COMMANDS:
+    app.command(_each.name, help=_each.summary, rich_help_panel=_each.panel)(_listed)
+
+
+def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -47,7 +128,7 @@ def _tell_version(wanted: bool) -> None:
 )
 def gatepost(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show it.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
     ] = False,
 ) -> None:
     """Authentication for Python teams: accounts, logins, sessions and tokens as one service.

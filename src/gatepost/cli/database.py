@@ -1,10 +1,20 @@
-"""The commands about the database and the state of things."""
+"""The commands that bring the schema up to date and delete expired rows."""
 
-from typing import Annotated
-
-import typer
+import asyncio
 
 from gatepost.cli.options import Json
+from gatepost.cli.output import print_json, say
+from gatepost.cli.running import (
+    read_settings,
+    reporting_database_errors,
+    reporting_problems,
+    run_with_runtime,
+)
+from gatepost.db.engine import open_engine
+from gatepost.purging import purge_all
+from gatepost.settings import DatabaseSettings
+from gatepost.starting import migrate as bring_to_head
+from gatepost.starting import reach_database, schema_revision
 
 
 def migrate(json: Json = False) -> None:
@@ -17,21 +27,17 @@ def migrate(json: Json = False) -> None:
     $ gatepost migrate
     $ DATABASE_URL=postgresql://gatepost:password@db/gatepost gatepost migrate
     """
-    from gatepost.cli.stories import database
-
-    database.migrate(json)
-
-
-def check(json: Json = False) -> None:
-    """Check settings, database, schema, password hashing and tokens. Changes nothing.
-
-    Examples:
-    $ gatepost check
-    $ gatepost check --json && gatepost serve
-    """
-    from gatepost.cli.stories import checking
-
-    checking.check(json)
+    settings = read_settings(DatabaseSettings)
+    with reporting_problems():
+        before, after = asyncio.run(_migrate(settings))
+    if json:
+        print_json({"from": before, "to": after, "changed": before != after})
+    elif before == after:
+        say(f"The schema is up to date (revision {after}).")
+    elif before is None:
+        say(f"Made the schema (revision {after}).")
+    else:
+        say(f"Brought the schema from revision {before} to {after}.")
 
 
 def purge(json: Json = False) -> None:
@@ -42,36 +48,21 @@ def purge(json: Json = False) -> None:
     Examples:
     $ gatepost purge
     """
-    from gatepost.cli.stories import database
+    with reporting_database_errors():
+        purged = run_with_runtime(purge_all, without_statement_timeout=True)
+    if json:
+        print_json(purged)
+    else:
+        counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in purged.items())
+        say(f"Deleted {counts}.")
 
-    database.purge(json)
 
-
-def move(
-    to: Annotated[
-        str,
-        typer.Option(metavar="URL", help="Where to: an empty database.", envvar="MOVE_TO_URL"),
-    ],
-    from_: Annotated[
-        str | None,
-        typer.Option("--from", metavar="URL", help="From where, if not from DATABASE_URL."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check both and count; write nothing.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Move everything to another database, of the same or of another kind.
-
-    Stop the service first: what is written meanwhile would be lost, so the
-    move refuses then. It makes the schema, copies all rows with their ids, and
-    commits once every table was compared. Killed, it leaves nothing behind.
-    Sessions live on, under the same SECRET_KEY.
-
-    Examples:
-    $ gatepost move --to postgresql://gatepost:password@db/gatepost --dry-run
-    $ gatepost move --from sqlite:///./gatepost.db --to "$DATABASE_URL"
-    """
-    from gatepost.cli.stories import moving
-
-    moving.move(to, from_, dry_run, json)
+async def _migrate(settings: DatabaseSettings) -> tuple[str | None, str | None]:
+    engine = open_engine(settings, without_statement_timeout=True)
+    try:
+        await reach_database(engine)
+        before = await schema_revision(engine)
+        await bring_to_head(engine)
+        return before, await schema_revision(engine)
+    finally:
+        await engine.dispose()

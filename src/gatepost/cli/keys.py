@@ -1,23 +1,28 @@
-"""The commands about secrets and signing keys."""
+"""The commands about signing keys."""
 
-import secrets
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter
 
 from gatepost.cli.options import Json
+from gatepost.cli.output import fail, note, print_json, say
+from gatepost.cli.running import read_settings, run_in_transaction
+from gatepost.cli.terminal import print_table
+from gatepost.configuration import Settings
+from gatepost.features.signing_keys import service as signing_keys
+from gatepost.features.signing_keys.models import StoredKey
+from gatepost.work import Work
 
-app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+app = typer.Typer(
+    name="keys",
+    no_args_is_help=True,
+    add_completion=False,
+    help="The keys that sign access tokens.",
+)
 
-
-def generate_secret() -> None:
-    """Print a new secret: 64 random characters, enough for every ALGORITHM.
-
-    Examples:
-    $ gatepost generate-secret
-    $ echo "SECRET_KEY=$(gatepost generate-secret)" >> .env
-    """
-    typer.echo(secrets.token_urlsafe(48))
+_WIRE = TypeAdapter(dict[str, Any])
 
 
 @app.command("list")
@@ -28,9 +33,34 @@ def list_keys(json: Json = False) -> None:
     $ gatepost keys list
     $ gatepost keys list --json
     """
-    from gatepost.cli.stories import keys
 
-    keys.list_keys(json)
+    async def action(work: Work) -> list[dict[str, Any]]:
+        return [_document(key, work) for key in await signing_keys.list_keys(work)]
+
+    keys = run_in_transaction(action, writes=False)
+    if json:
+        print_json(keys)
+        return
+    if keys:
+        print_table(
+            ("key id", "algorithm", "state", "made", "ends"),
+            [
+                (
+                    key["kid"],
+                    key["algorithm"],
+                    key["state"],
+                    _minute(key["created_at"]),
+                    _minute(key["retires_at"]),
+                )
+                for key in keys
+            ],
+        )
+        return
+    algorithm = read_settings(Settings).algorithm
+    if algorithm.startswith("HS"):
+        note(f"There are no key pairs: {algorithm} signs tokens with SECRET_KEY.")
+    else:
+        note(f"There are no key pairs yet: the service makes the first {algorithm} one.")
 
 
 @app.command()
@@ -52,6 +82,47 @@ def rotate(
     $ gatepost keys rotate
     $ gatepost keys rotate --overlap 2
     """
-    from gatepost.cli.stories import keys
+    algorithm = read_settings(Settings).algorithm
+    if algorithm.startswith("HS"):
+        fail(
+            f"{algorithm} signs tokens with SECRET_KEY: there is no key pair to rotate. "
+            "Change SECRET_KEY instead: all tokens then end."
+        )
 
-    keys.rotate(overlap, json)
+    async def action(work: Work) -> dict[str, Any]:
+        return _document(await signing_keys.rotate(work, timedelta(hours=overlap)), work)
+
+    key = run_in_transaction(action)
+    if json:
+        print_json(key)
+    else:
+        say(
+            f"Tokens are signed with the new {algorithm} key {key['kid']} within a minute.",
+            f"Those of the former key stay good for {overlap} hours.",
+        )
+
+
+def _document(key: StoredKey, work: Work) -> dict[str, Any]:
+    document: dict[str, Any] = _WIRE.dump_python(
+        {
+            "kid": key.kid,
+            "algorithm": key.algorithm,
+            "state": _state(key, work),
+            "created_at": key.created_at,
+            "retires_at": key.retires_at,
+        },
+        mode="json",
+    )
+    return document
+
+
+def _state(key: StoredKey, work: Work) -> str:
+    if key.algorithm != work.runtime.settings.algorithm:
+        return "of another algorithm"
+    if key.retires_at is None:
+        return "signs"
+    return "verifies" if key.retires_at > work.now else "ended"
+
+
+def _minute(time: str | None) -> str:
+    return "" if time is None else time[:16].replace("T", " ")

@@ -6,7 +6,9 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-Who = Annotated[str, typer.Argument(metavar="USER", help="An id, an email address or a username.")]
+UserName = Annotated[
+    str, typer.Argument(metavar="USER", help="An id, an email address or a username.")
+]
 
 PasswordStdin = Annotated[
     bool,

@@ -1,13 +1,38 @@
-"""The commands about users."""
+"""The commands about users. They call the same services as the API, without a caller."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
-from gatepost.cli.options import Generate, Json, PasswordStdin, Who
+from gatepost.cli.listing import find_user, first_rows
+from gatepost.cli.options import Generate, Json, PasswordStdin, UserName
+from gatepost.cli.output import note, print_json, say
+from gatepost.cli.passwords import PasswordSource
+from gatepost.cli.running import read_address, read_input, read_settings, run_in_transaction
+from gatepost.cli.terminal import print_facts, print_table
+from gatepost.configuration import Settings
+from gatepost.features.accounts import lockout, passwords
+from gatepost.features.accounts import service as accounts
+from gatepost.features.accounts.filters import UserFilter
+from gatepost.features.accounts.identity import (
+    FullNameInput,
+    SearchInput,
+    UsernameInput,
+    beginning_of_key,
+)
+from gatepost.features.accounts.models import User
+from gatepost.features.accounts.schemas import UserRead
 from gatepost.features.callers.roles import Role
+from gatepost.work import Work
 
-app = typer.Typer(no_args_is_help=True, help="See users, and change what they may do.")
+app = typer.Typer(
+    name="users",
+    no_args_is_help=True,
+    add_completion=False,
+    help="See users, and change what they may do.",
+)
 
 
 def create_admin(
@@ -24,13 +49,20 @@ def create_admin(
     $ gatepost create-admin ada@example.com --generate
     $ pass show gatepost | gatepost create-admin ada@example.com --password-stdin
     """
-    from gatepost.cli.stories import users
+    email = read_address(email, "EMAIL")
+    name = _read_or_none(FullNameInput, full_name, "--full-name")
+    source = PasswordSource(password_stdin, generate)
+    password = source.read(f"Password of {email}", _least_length())
 
-    users.create_admin(email, full_name, users.Source(password_stdin, generate), json)
+    async def make(work: Work) -> UserRead:
+        return _read(await passwords.create_admin(work, email, password, name))
+
+    user = run_in_transaction(make)
+    _print_done(user, f"Made the admin {user.email}.", password if generate else None, json)
 
 
 @app.command()
-def create(  # noqa: PLR0913, PLR0917 - an option is a parameter
+def create(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's email address.")],
     full_name: Annotated[str | None, typer.Option(help="The user's name.")] = None,
     username: Annotated[str | None, typer.Option(help="Another name to log in by.")] = None,
@@ -48,10 +80,19 @@ def create(  # noqa: PLR0913, PLR0917 - an option is a parameter
     $ gatepost users create ada@example.com --full-name "Ada Lovelace" --generate
     $ gatepost users create ada@example.com --role moderator --no-password
     """
-    from gatepost.cli.stories import users
+    email = read_address(email, "EMAIL")
+    name = _read_or_none(FullNameInput, full_name, "--full-name")
+    username = _read_or_none(UsernameInput, username, "--username")
+    source = PasswordSource(password_stdin, generate, no_password)
+    password = source.read_unless_none(f"Password of {email}", _least_length())
+    new = passwords.NewAccount(email, password, username, name, role)
 
-    source = users.Source(password_stdin, generate, no_password)
-    users.create(users.Wish(email, username, full_name, role), source, json)
+    async def make(work: Work) -> UserRead:
+        return _read(await passwords.create(work, new))
+
+    user = run_in_transaction(make)
+    done = f"Made the account {user.email}, with the role {user.role.value}."
+    _print_done(user, done, password if generate else None, json)
 
 
 @app.command("list")
@@ -73,63 +114,94 @@ def list_users(
     $ gatepost users list --search ada --disabled
     $ gatepost users list --limit 100000 --json | jq -r '.[].email'
     """
-    from gatepost.cli.stories import users
+    text = _read_or_none(SearchInput, search, "--search")
+    q = None if text is None else beginning_of_key(text)
+    wanted = UserFilter(q=q, role=role, is_active=active)
 
-    users.list_users(users.Wanted(search, role, active, limit), json)
+    async def find(work: Work) -> tuple[list[UserRead], bool]:
+        return await first_rows(partial(accounts.list_users, work, wanted), _read, limit)
+
+    users, is_more = run_in_transaction(find, writes=False)
+    if json:
+        print_json([_document(user) for user in users])
+        return
+    if not users:
+        note("There are no users yet." if wanted == UserFilter() else "There is no such user.")
+        return
+    _print_users(users)
+    if is_more:
+        note(f"There are more: these are the first {limit}. --limit N shows the first N.")
 
 
 @app.command()
-def show(user: Who, json: Json = False) -> None:
+def show(user: UserName, json: Json = False) -> None:
     """Show one user.
 
     Examples:
     $ gatepost users show 42
     $ gatepost users show ada@example.com --json
     """
-    from gatepost.cli.stories import users
-
-    users.show(user, json)
+    document = _document(_find(user))
+    if json:
+        print_json(document)
+    else:
+        print_facts((name.replace("_", " "), _word(value)) for name, value in document.items())
 
 
 @app.command()
-def disable(user: Who, json: Json = False) -> None:
+def disable(user: UserName, json: Json = False) -> None:
     """Lock a user out, at once: their sessions end.
 
     Examples:
     $ gatepost users disable ada@example.com
     """
-    from gatepost.cli.stories import users
 
-    users.disable(user, json)
+    async def change(work: Work) -> UserRead:
+        found = await find_user(work, user)
+        await accounts.disable(work, found.id)
+        return _read(await accounts.get_for_update(work, found.id))
+
+    changed = run_in_transaction(change)
+    _print_done(changed, f"Disabled {changed.email}. Their sessions have ended.", None, json)
+    _print_delay()
 
 
 @app.command()
-def enable(user: Who, json: Json = False) -> None:
+def enable(user: UserName, json: Json = False) -> None:
     """Let a disabled user log in again.
 
     Examples:
     $ gatepost users enable ada@example.com
     """
-    from gatepost.cli.stories import users
 
-    users.enable(user, json)
+    async def change(work: Work) -> UserRead:
+        found = await find_user(work, user)
+        await accounts.enable(work, found.id)
+        return _read(await accounts.get_for_update(work, found.id))
+
+    changed = run_in_transaction(change)
+    _print_done(changed, f"Enabled {changed.email}.", None, json)
 
 
 @app.command()
-def unlock(user: Who, json: Json = False) -> None:
+def unlock(user: UserName, json: Json = False) -> None:
     """Let a user log in again whom wrong passwords have locked out.
 
     Examples:
     $ gatepost users unlock ada@example.com
     """
-    from gatepost.cli.stories import users
 
-    users.unlock(user, json)
+    async def change(work: Work) -> UserRead:
+        found = await find_user(work, user)
+        return _read(await lockout.unlock_elsewhere(work, found.id))
+
+    changed = run_in_transaction(change)
+    _print_done(changed, f"Unlocked {changed.email}.", None, json)
 
 
 @app.command("set-role")
 def set_role(
-    user: Who,
+    user: UserName,
     role: Annotated[Role, typer.Argument(help="What the user may do from now on.")],
     json: Json = False,
 ) -> None:
@@ -138,14 +210,21 @@ def set_role(
     Examples:
     $ gatepost users set-role ada@example.com admin
     """
-    from gatepost.cli.stories import users
 
-    users.set_role(user, role, json)
+    async def change(work: Work) -> UserRead:
+        found = await find_user(work, user)
+        await accounts.set_role(work, found.id, role)
+        return _read(await accounts.get_for_update(work, found.id))
+
+    changed = run_in_transaction(change)
+    done = f"The role of {changed.email} is now {changed.role.value}."
+    _print_done(changed, done, None, json)
+    _print_delay()
 
 
 @app.command("set-password")
 def set_password(
-    user: Who,
+    user: UserName,
     password_stdin: PasswordStdin = False,
     generate: Generate = False,
     json: Json = False,
@@ -157,6 +236,86 @@ def set_password(
     $ gatepost users set-password ada@example.com --generate
     $ pass show ada | gatepost users set-password ada@example.com --password-stdin
     """
-    from gatepost.cli.stories import users
+    # Found first: nobody types a password twice to learn that there is no such user.
+    found = _find(user)
+    source = PasswordSource(password_stdin, generate)
+    password = source.read(f"New password of {found.email}", _least_length())
 
-    users.set_password(user, users.Source(password_stdin, generate), json)
+    async def change(work: Work) -> None:
+        await passwords.reset(work, found.id, password)
+
+    run_in_transaction(change)
+    done = f"{found.email} has a new password. Their sessions have ended."
+    _print_done(found, done, password if generate else None, json)
+    _print_delay()
+
+
+def _find(name: str) -> UserRead:
+    async def find(work: Work) -> UserRead:
+        return _read(await find_user(work, name))
+
+    return run_in_transaction(find, writes=False)
+
+
+def _read_or_none(annotation: type[str], text: str | None, name: str) -> str | None:
+    return None if text is None else read_input(annotation, text, name)
+
+
+def _least_length() -> int:
+    return read_settings(Settings).password_min_length
+
+
+def _print_done(user: UserRead, sentence: str, generated: str | None, json: bool) -> None:
+    """Print what was done, and a generated password, which is shown nowhere else."""
+    shown = {} if generated is None else {"password": generated}
+    if json:
+        print_json(_document(user) | shown)
+        return
+    if generated is None:
+        say(sentence)
+        return
+    note(sentence, "The password, shown this once:")
+    say(generated)
+
+
+def _print_delay() -> None:
+    """Print how soon a single running process notices: no announcement reaches it."""
+    settings = read_settings(Settings)
+    seconds = settings.session_cache_seconds
+    if seconds and settings.redis_url is None and settings.workers == 1:
+        note(f"A service that is running notices within {seconds} s: SESSION_CACHE_SECONDS.")
+
+
+def _print_users(users: Sequence[UserRead]) -> None:
+    print_table(
+        ("id", "email", "username", "role", "state", "since"),
+        [
+            (
+                str(user.id),
+                user.email,
+                user.username or "",
+                user.role.value,
+                "active" if user.is_active else "disabled",
+                f"{user.created_at:%Y-%m-%d}",
+            )
+            for user in users
+        ],
+    )
+
+
+def _read(user: User) -> UserRead:
+    return UserRead.model_validate(user)
+
+
+def _document(user: UserRead) -> dict[str, Any]:
+    return user.model_dump(mode="json")
+
+
+def _word(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)

@@ -1,12 +1,23 @@
-"""Serves in production: settings, port and database are in order before any process is started."""
+"""The command that serves in production.
+
+Settings, port and database are checked before any process is started.
+"""
 
 import asyncio
 import logging
 import os
 import sys
+from typing import Annotated
 
+import typer
+
+from gatepost.serving.loading import load_fastapi
+
+load_fastapi()
+
+from gatepost.cli.options import Host, Port
 from gatepost.cli.output import REFUSED, leave, note
-from gatepost.cli.stories.running import read_settings, telling_refusals
+from gatepost.cli.running import read_settings, reporting_problems
 from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database
 from gatepost.observability.logs import configure_logging, writes_json
@@ -21,8 +32,31 @@ from gatepost.stores.choice import describe_session_cache, describe_store
 log = logging.getLogger(__name__)
 
 
-def serve(host: str, port: int, workers: int | None, root_path: str | None) -> None:
-    """Serve until told to stop."""
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="How many processes.", show_default="WORKERS, or 1"),
+    ] = None,
+    root_path: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="The path that a proxy has it at.", show_default="ROOT_PATH, or /"
+        ),
+    ] = None,
+) -> None:
+    """Serve, from the environment alone, until told to stop.
+
+    First the schema is brought up to date (MIGRATE_ON_START) and the first
+    admin is made (FIRST_SUPERUSER_PASSWORD). SIGTERM lets requests end for up
+    to ten seconds.
+
+    Examples:
+    $ gatepost serve
+    $ gatepost serve --host 0.0.0.0 --port 80 --workers 4
+    $ gatepost serve --root-path /accounts
+    """
     if root_path is not None:
         os.environ.pop("SCRIPT_NAME", None)
         os.environ["ROOT_PATH"] = root_path or "/"
@@ -34,10 +68,10 @@ def serve(host: str, port: int, workers: int | None, root_path: str | None) -> N
     if settings.hash_threads == 0 and settings.workers > 1:
         os.environ["HASH_THREADS"] = str(min(cores_each(settings.workers), MOST_HASH_THREADS))
     configure_logging(settings, settings.secret_texts)
-    with telling_refusals():
+    with reporting_problems():
         listener = listen(host, port)
     with listener:
-        with telling_refusals():
+        with reporting_problems():
             asyncio.run(_prepare(settings))
         _announce(settings, address_of(listener))
         if not run_processes(listener, settings, os.environ):
@@ -45,7 +79,7 @@ def serve(host: str, port: int, workers: int | None, root_path: str | None) -> N
 
 
 def _announce(settings: Settings, address: str) -> None:
-    """Tell where it is: a person in words, a program as an event like all that follow."""
+    """Print the address: as a sentence for a person, as a log event for a program."""
     count, database = settings.workers, describe_database(settings.sqlalchemy_url)
     if writes_json(settings, sys.stderr):
         about = {"address": address, "processes": count, "database": database}
@@ -59,6 +93,9 @@ def _announce(settings: Settings, address: str) -> None:
 
 
 async def _prepare(settings: Settings) -> None:
-    """Once, and in words: each process does the same again, and then finds nothing to do."""
+    """Prepare the database once, here, where an error can be printed.
+
+    Each process does the same again, and then finds nothing to do.
+    """
     async with start_runtime(settings) as runtime:
         await prepare(runtime)

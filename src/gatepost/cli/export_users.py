@@ -1,4 +1,4 @@
-"""Exports at the command line: writes accounts to a new file or to standard output."""
+"""The command that writes accounts to a new file or to standard output."""
 
 import os
 import sys
@@ -6,27 +6,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+import typer
+
+from gatepost.cli.formats import STANDARD, FileFormat, choose_format
 from gatepost.cli.output import MISUSED, REFUSED, fail, leave, note, print_json, say
-from gatepost.cli.stories.formats import STANDARD, choose_format
-from gatepost.cli.stories.running import new_origin, run_runtime, telling_a_busy_database
+from gatepost.cli.running import new_origin, reporting_database_errors, run_with_runtime
 from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.callers.roles import Role
 from gatepost.features.imports import export
-from gatepost.files.formats import Format
 from gatepost.files.private_files import new_private_file
 from gatepost.files.row_encoding import EncodeRows, header, row_encoder
 from gatepost.runtime import Runtime
-
-
-@dataclass(frozen=True, slots=True)
-class ExportOutput:
-    """The file, and its format; an exact CSV has no cells escaped."""
-
-    name: str
-    given_format: Format | None
-    is_exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +30,42 @@ class ExportQuery:
     with_hashes: bool
 
 
-def export_users(output: ExportOutput, query: ExportQuery, json: bool) -> None:
-    """Write accounts, and print how many; standard output gets nothing but the accounts."""
-    names = export.columns(with_hashes=query.with_hashes)
-    file_format = choose_format(output.name, output.given_format)
-    encode = row_encoder(names, file_format, escapes=not output.is_exact)
-    with telling_a_busy_database(), _opened(output.name) as file:
-        file.write(header(names, file_format))
-        written = run_runtime(_write_accounts(file, encode, query), without_statement_timeout=True)
-    if output.name != STANDARD:
-        _report(output.name, written, query, json)
+def export_users(
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="A new file; - is standard output.")
+    ] = "-",
+    file_format: FileFormat = None,
+    with_password_hashes: Annotated[
+        bool, typer.Option("--with-password-hashes", help="Write the hashes of passwords too.")
+    ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="In CSV, mark no cell that a spreadsheet would run.")
+    ] = False,
+    role: Annotated[Role | None, typer.Option(help="Only users with this role.")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--disabled", help="Only active or disabled users.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Tell in JSON what was written, if to a file.")
+    ] = False,
+) -> None:
+    """Write accounts to a file that only you can read: JSON Lines or CSV, also gzipped.
+
+    Examples:
+    $ gatepost export-users users.csv
+    $ gatepost export-users users.jsonl.gz --with-password-hashes
+    $ gatepost export-users --disabled | jq -r .email
+    """
+    query = ExportQuery(role, active, with_password_hashes)
+    names = export.columns(with_hashes=with_password_hashes)
+    chosen_format = choose_format(file, file_format)
+    encode = row_encoder(names, chosen_format, escapes=not exact)
+    with reporting_database_errors(), _opened(file) as output:
+        output.write(header(names, chosen_format))
+        write = _write_accounts(output, encode, query)
+        written = run_with_runtime(write, without_statement_timeout=True)
+    if file != STANDARD:
+        _report(file, written, query, json)
 
 
 def _write_accounts(

@@ -1,7 +1,15 @@
 """Chooses the format of a file of accounts, by its name or by --format."""
 
+from typing import Annotated
+
+import typer
+
 from gatepost.cli.output import MISUSED, fail
 from gatepost.files.formats import Format, format_of_name
+
+FileFormat = Annotated[
+    Format | None, typer.Option("--format", help="If the name does not tell: jsonl or csv.")
+]
 
 STANDARD = "-"
 """The name of standard input and output."""

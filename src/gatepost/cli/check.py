@@ -1,4 +1,4 @@
-"""Looks at everything that the service needs, one line each."""
+"""The command that checks everything the service needs, one line each."""
 
 import asyncio
 import time
@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from gatepost.cli.options import Json
 from gatepost.cli.output import REFUSED, print_json
-from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
+from gatepost.cli.running import new_origin, read_settings, reporting_problems
 from gatepost.cli.terminal import console
 from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database, explain_failure
@@ -31,7 +32,7 @@ from gatepost.work import begin_work
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, and how it is; a `warning` is of what may go wrong one day."""
+    """What was checked, and the result; a `warning` is for what may go wrong later."""
 
     name: str
     ok: bool
@@ -39,10 +40,15 @@ class Finding:
     warning: bool = False
 
 
-def check(json: bool) -> None:
-    """Print the findings; exits 1 if any is bad, 2 if the settings are."""
+def check(json: Json = False) -> None:
+    """Check settings, database, schema, password hashing and tokens. Changes nothing.
+
+    Examples:
+    $ gatepost check
+    $ gatepost check --json && gatepost serve
+    """
     settings = read_settings(Settings)
-    with telling_refusals():
+    with reporting_problems():
         findings = asyncio.run(_look(settings))
     ok = all(finding.ok for finding in findings)
     if json:
@@ -96,7 +102,7 @@ async def _look_at_passwords(runtime: Runtime) -> str:
 
 
 def _other_build(runtime: Runtime) -> str:
-    """Why the faster build does not hash, where it was not chosen to be left out."""
+    """Why the faster build of Argon2 is not used, unless the settings exclude it."""
     match runtime.settings:
         case Settings(password_hasher="argon2", argon2_backend="auto"):
             reason = why_not_native()
@@ -171,7 +177,7 @@ async def _look_at_sessions(runtime: Runtime) -> str | Finding:
 
 
 async def _look_at_replica(runtime: Runtime) -> str | Finding:
-    """The service works without it: its absence is a warning."""
+    """The service works without a replica, so one that is away is a warning."""
     replica = runtime.replica
     if replica is None:
         return "none: lists are read from the database itself"
@@ -187,7 +193,7 @@ async def _look_at_replica(runtime: Runtime) -> str | Finding:
 
 
 async def _look_at_connections(runtime: Runtime) -> str | Finding:
-    """Whether the server has as many as all processes together may take."""
+    """Whether the database allows as many connections as all processes may open."""
     settings = runtime.settings
     wanted = settings.workers * settings.database_pool_size
     pools = (

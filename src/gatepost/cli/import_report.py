@@ -58,7 +58,7 @@ class Report:
         return str(self.kept.path) if self.outcome.progress.rejects_size else None
 
 
-def tell(report: Report, refused: Sequence[RefusedRow]) -> None:
+def print_report(report: Report, refused: Sequence[RefusedRow]) -> None:
     """Print the report for people, with the first refused rows of a dry run."""
     progress = report.outcome.progress
     say(_headline(report))
@@ -132,7 +132,7 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def tell_broken(report: Report) -> None:
+def print_broken(report: Report) -> None:
     """Print for people how far a file was read that breaks off, and exit 1."""
     progress, would = report.outcome.progress, "would be " if report.is_dry_run else ""
     counts = ", ".join(f"{count:,} {would}{what}" for what, count in _parts(progress))

@@ -1,15 +1,18 @@
-"""The move to another database at the command line."""
+"""The command that moves everything to another database."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from gatepost.cli.options import Json
 from gatepost.cli.output import MISUSED, fail, print_json, say
-from gatepost.cli.stories.running import read_settings, telling_refusals
+from gatepost.cli.running import read_settings, reporting_problems
 from gatepost.cli.terminal import error_console, print_table
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.engine import open_engine
@@ -25,14 +28,37 @@ from gatepost.transfer.copy import (
 )
 
 
-def move(to: str, from_: str | None, dry_run: bool, json: bool) -> None:
-    """Move everything, or tell what there is to move, and print each table's count and digest."""
-    source = read_settings(DatabaseSettings) if from_ is None else _settings(from_, "--from")
-    target = _settings(to, "--to")
+def move(
+    to: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Where to: an empty database.", envvar="MOVE_TO_URL"),
+    ],
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL", help="From where, if not from DATABASE_URL."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check both and count; write nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Move everything to another database, of the same or of another kind.
+
+    Stop the service first: what is written meanwhile would be lost, so the
+    move refuses then. It makes the schema, copies all rows with their ids, and
+    commits once every table was compared. Killed, it leaves nothing behind.
+    Sessions live on, under the same SECRET_KEY.
+
+    Examples:
+    $ gatepost move --to postgresql://gatepost:password@db/gatepost --dry-run
+    $ gatepost move --from sqlite:///./gatepost.db --to "$DATABASE_URL"
+    """
+    source = read_settings(DatabaseSettings) if from_ is None else _database(from_, "--from")
+    target = _database(to, "--to")
     names = [describe_database(each.sqlalchemy_url) for each in (source, target)]
     if _is_no_file(source):
         fail(f"There is no {names[0].removeprefix('the ')}.")
-    with telling_refusals(), _telling_why_not(), _progress_bar(hidden=json) as progress:
+    with reporting_problems(), _reporting_refusals(), _progress_bar(hidden=json) as progress:
         moved = asyncio.run(_move(source, target, progress, dry_run=dry_run))
     if json:
         print_json(
@@ -49,10 +75,10 @@ def move(to: str, from_: str | None, dry_run: bool, json: bool) -> None:
         ("table", "rows", "SHA-256, the same in both"),
         [(each.name, f"{each.rows:,}", each.digest or "") for each in moved],
     )
-    _tell(names, moved, dry_run=dry_run)
+    _print_result(names, moved, dry_run=dry_run)
 
 
-def _tell(names: list[str], moved: list[CopiedTable], *, dry_run: bool) -> None:
+def _print_result(names: list[str], moved: list[CopiedTable], *, dry_run: bool) -> None:
     rows = f"{sum(each.rows for each in moved):,} rows of {len(moved)} tables"
     if dry_run:
         say(f"Would move {rows} from {names[0]} to {names[1]}, which may be filled.")
@@ -86,12 +112,12 @@ async def _move(
 
 
 def _is_no_file(settings: DatabaseSettings) -> bool:
-    """Whether it is an SQLite file that is not there: to look into it would make it."""
+    """Whether it is an SQLite file that does not exist: connecting to it would create it."""
     url = settings.sqlalchemy_url
     return url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists()
 
 
-def _settings(url: str, option: str) -> DatabaseSettings:
+def _database(url: str, option: str) -> DatabaseSettings:
     try:
         return DatabaseSettings(database_url=url)
     except SettingsError as error:
@@ -100,7 +126,7 @@ def _settings(url: str, option: str) -> DatabaseSettings:
 
 
 @contextmanager
-def _telling_why_not() -> Iterator[None]:
+def _reporting_refusals() -> Iterator[None]:
     try:
         yield
     except TransferRefused as error:
@@ -109,7 +135,7 @@ def _telling_why_not() -> Iterator[None]:
 
 @contextmanager
 def _progress_bar(*, hidden: bool) -> Iterator[OnProgress]:
-    """A bar on standard error, gone at the end; nothing where that is no terminal."""
+    """Show a progress bar on standard error, if that is a terminal."""
     console = error_console()
     columns = (
         TextColumn("{task.description}"),

@@ -1,4 +1,4 @@
-"""Serves for a developer: what is missing is made first, and shown."""
+"""The command that sets up what is missing, shows it, and serves for a developer."""
 
 import asyncio
 import os
@@ -12,9 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from gatepost.cli.asking import make_password
+from gatepost.cli.options import Host, Port
 from gatepost.cli.output import fail
-from gatepost.cli.stories.running import new_origin, read_settings, telling_refusals
+from gatepost.cli.passwords import make_password
+from gatepost.cli.running import new_origin, read_settings, reporting_problems
 from gatepost.cli.terminal import console
 from gatepost.configuration import Settings
 from gatepost.db.diagnosis import describe_database
@@ -51,23 +52,32 @@ _WIDEST = 78
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Who can log in; the password is known only where it has just been made."""
+    """An admin; the password is known only if it has just been made."""
 
     email: str
     password: str | None
 
 
-def dev(host: str, port: int) -> None:
-    """Make what is missing, show where everything is, and serve."""
+def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Set up what is missing and serve, reloading on change. For this machine only.
+
+    Writes .env with a fresh secret if there is none, makes the database file
+    and its tables, and an admin if there is none. What is there already stays
+    as it is.
+
+    Examples:
+    $ gatepost dev
+    $ gatepost dev --port 8080
+    """
     os.umask(0o077)  # the database's file, too, is nobody else's to read
     is_new = write_env_file(ENV_FILE)
     settings = read_settings(Settings)
     configure_logging(settings, settings.secret_texts)
-    with telling_refusals():
+    with reporting_problems():
         listener = listen(host, port)
     with listener:
         address = address_of(listener)
-        with telling_refusals():
+        with reporting_problems():
             admin = asyncio.run(_set_up(settings))
         _show(settings, address, admin, "just written" if is_new else "as it was")
         if "public_url" not in settings.model_fields_set:
@@ -113,7 +123,7 @@ async def _set_up(settings: Settings) -> Admin | None:
 
 
 async def _first_admin(runtime: Runtime) -> Admin | None:
-    """An admin who is there, or one just made."""
+    """Return an existing admin, or make one."""
     password = make_password(runtime.settings.password_min_length)
     async with begin_work(runtime, new_origin()) as work:
         if await passwords.create_first_admin(work, FIRST_ADMIN, password):

@@ -1,14 +1,15 @@
-"""Imports at the command line: opens the file, shows the progress, and prints the result."""
+"""The command that imports accounts: it opens the file, shows the progress, prints the result."""
 
 import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+import typer
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -20,13 +21,16 @@ from rich.progress import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from gatepost.cli import import_report
+from gatepost.cli.formats import FileFormat
+from gatepost.cli.import_input import ImportInput, default_rejects, open_input
+from gatepost.cli.import_report import SHOWN_REFUSALS, ImportResult, Report
+from gatepost.cli.options import Json
 from gatepost.cli.output import MISUSED, REFUSED, fail, leave, print_json
-from gatepost.cli.stories import import_report
-from gatepost.cli.stories.formats import choose_format
-from gatepost.cli.stories.import_report import SHOWN_REFUSALS, ImportResult, Report
-from gatepost.cli.stories.running import new_origin, run_runtime
+from gatepost.cli.running import new_origin, run_with_runtime
 from gatepost.cli.terminal import error_console
 from gatepost.db.diagnosis import explain_failure
+from gatepost.features.callers.roles import Role
 from gatepost.features.imports.batches import RefusedRow, RowSource
 from gatepost.features.imports.dry_run import dry_run_import
 from gatepost.features.imports.engine import import_users as run_import
@@ -34,42 +38,17 @@ from gatepost.features.imports.job import ImportJob, ImportOutcome, ImportProgre
 from gatepost.files.formats import Format
 from gatepost.files.rejects import RejectsFile
 from gatepost.files.rows import BrokenFile
-from gatepost.importers.locations import STANDARD_INPUT, is_file, is_url, without_password
+from gatepost.importers.locations import STANDARD_INPUT
+from gatepost.importers.names import SystemName
 from gatepost.importers.options import SourceOptions
 from gatepost.importers.reading import ReadAs, import_key, open_rows
 from gatepost.runtime import Runtime
 from gatepost.work import Origin
 
+FROM = "From another system (docs/migrating.md)"
+
 _SWITCH_INTERVAL = 0.0005
 _AGAIN = "Run it again with the same file to go on."
-
-
-@dataclass(frozen=True, slots=True)
-class ImportInput:
-    """Where the accounts are, and what the command line says about the format or the system."""
-
-    location: str
-    given_format: Format | None
-    system: SourceOptions | None = None
-
-    @property
-    def for_people(self) -> str:
-        if self.location == STANDARD_INPUT:
-            return "standard input"
-        return without_password(self.location) if is_url(self.location) else self.location
-
-    @property
-    def for_programs(self) -> str:
-        return self.for_people if is_url(self.location) else self.location
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is opened here: another system may have a table or a folder."""
-        return self.system is None or is_file(self.location)
-
-    def read_as(self) -> ReadAs:
-        """The system, or else the format; exit 2 if the name does not tell the format."""
-        return self.system or choose_format(self.location, self.given_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +70,114 @@ class _NoRejects:
 
 
 def import_users(
+    context: typer.Context,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A file; - is standard input. With --from also a folder, or a database's URL.",
+        ),
+    ],
+    file_format: FileFormat = None,
+    system: Annotated[
+        SystemName | None, typer.Option("--from", help="The system that it comes from.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
+    ] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where refused rows go; by default FILE.rejects.jsonl.")
+    ] = None,
+    allow_admins: Annotated[
+        bool, typer.Option("--allow-admins", help="Let rows make admins.")
+    ] = False,
+    check_passwords: Annotated[
+        bool, typer.Option("--check-passwords", help="Refuse plain passwords that are too weak.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin again at the first row.")
+    ] = False,
+    json: Json = False,
+    table: Annotated[
+        str | None,
+        typer.Option(help="The table with the users, or Django's model.", rich_help_panel=FROM),
+    ] = None,
+    admin_role: Annotated[
+        list[str],
+        typer.Option(help="A role there that is admin here.", rich_help_panel=FROM),
+    ] = ["admin"],  # noqa: B006 - typer copies it
+    moderator_role: Annotated[
+        list[str],
+        typer.Option(help="A role there that is moderator here.", rich_help_panel=FROM),
+    ] = ["moderator"],  # noqa: B006 - typer copies it
+    staff_role: Annotated[
+        Role, typer.Option(help="What Django's staff are here.", rich_help_panel=FROM)
+    ] = Role.USER,
+    hash_config: Annotated[
+        Path | None,
+        typer.Option(help="The file of Firebase's hash parameters.", rich_help_panel=FROM),
+    ] = None,
+    drop_unknown_hashes: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unknown-hashes",
+            help="Take users without a password whose hash cannot be verified.",
+            rich_help_panel=FROM,
+        ),
+    ] = False,
+) -> None:
+    """Make accounts of a file's rows: JSON Lines or CSV, also gzipped.
+
+    Accounts that are there already stay as they are.
+    Stopped or killed, it goes on where it was: run it again with the same file.
+
+    Exit status: 0 all rows are accounts, 1 some are refused, 2 called wrongly.
+
+    Examples:
+    $ gatepost import-users users.jsonl --dry-run
+    $ gatepost import-users users.csv.gz
+    $ zcat users.jsonl.gz | gatepost import-users - --json
+    $ gatepost import-users dump.json --from django --dry-run
+    $ gatepost import-users export/ --from keycloak --allow-admins
+    $ gatepost import-users postgresql://reader@db/app --from fastapi-users
+    """
+    _check_from(context, system, file_format)
+    options = (
+        None
+        if system is None
+        else SourceOptions(
+            system,
+            table,
+            frozenset(admin_role),
+            frozenset(moderator_role),
+            staff_role,
+            drop_unknown_hashes,
+            hash_config,
+        )
+    )
+    source = ImportInput(file, file_format, options)
+    flags = ImportFlags(allow_admins, check_passwords, restart)
+    _import(source, rejects, flags, dry_run, json)
+
+
+def _check_from(
+    context: typer.Context, system: SystemName | None, file_format: Format | None
+) -> None:
+    """Exit 2 if an option was given that would be ignored."""
+    if system is not None and file_format is not None:
+        fail("--format goes without --from: the file itself tells.", status=MISUSED)
+    for option in context.command.params:
+        said_by = context.get_parameter_source(option.name or "")
+        is_said = said_by is not None and said_by.name == "COMMANDLINE"
+        if system is None and is_said and getattr(option, "rich_help_panel", None) == FROM:
+            fail(f"{option.opts[0]} goes with --from only.", status=MISUSED)
+
+
+def _import(
     source: ImportInput, rejects: Path | None, flags: ImportFlags, dry_run: bool, json: bool
 ) -> None:
     """Import a file, or do a dry run, and print the result; exit 1 if some rows are refused."""
-    kept = RejectsFile(rejects or _default_rejects(source))
+    kept = RejectsFile(rejects or default_rejects(source))
     if (
         kept.path.exists()
         and Path(source.location).exists()
@@ -103,7 +186,7 @@ def import_users(
         fail("The rejects would be written over the file itself.", status=MISUSED)
     refused: list[RefusedRow] = []
     began = time.monotonic()
-    with _opened(source) as file, _reporting_errors(source):
+    with open_input(source) as file, _reporting_errors(source):
         read_as = source.read_as()
         key = _key(source, file, read_as, flags)
         with _fewer_collections(), _short_turns(), _showing_progress(file, hidden=json) as show:
@@ -125,7 +208,7 @@ def import_users(
                 return ImportResult(outcome, rows.ignored, rows.skipped)
 
             run = _dry_run(refused) if dry_run else run_import
-            result = run_runtime(action, without_statement_timeout=True)
+            result = run_with_runtime(action, without_statement_timeout=True)
     seconds = time.monotonic() - began
     report = Report(source.for_people, source.for_programs, kept, result, seconds, dry_run)
     _print(report, refused, json)
@@ -136,9 +219,9 @@ def _print(report: Report, refused: list[RefusedRow], json: bool) -> None:
     if json:
         print_json(import_report.document(report))
     elif report.outcome.broken is not None:
-        import_report.tell_broken(report)
+        import_report.print_broken(report)
     else:
-        import_report.tell(report, refused)
+        import_report.print_report(report, refused)
     if report.outcome.progress.refused_count or report.outcome.broken is not None:
         leave(REFUSED)
 
@@ -183,22 +266,6 @@ def _short_turns() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(source: ImportInput) -> Iterator[BinaryIO | None]:
-    if not source.is_file:
-        yield None
-        return
-    if source.location == STANDARD_INPUT:
-        yield sys.stdin.buffer
-        return
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(Path(source.location).open("rb"))
-        except OSError as error:
-            fail(f"{source.location} cannot be read: {error.strerror}.", status=MISUSED)
-        yield file
-
-
-@contextmanager
 def _reporting_errors(source: ImportInput) -> Iterator[None]:
     try:
         yield
@@ -226,12 +293,6 @@ def _key(
         allows_admins=flags.allow_admins,
         checks_passwords=flags.check_passwords,
     )
-
-
-def _default_rejects(source: ImportInput) -> Path:
-    if source.location == STANDARD_INPUT or is_url(source.location):
-        return Path("users.rejects.jsonl")
-    return Path(f"{source.location.rstrip('/')}.rejects.jsonl")
 
 
 @contextmanager

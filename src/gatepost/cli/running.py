@@ -1,4 +1,4 @@
-"""Runs a command's story: settings, database, schema, one transaction; refusals become words."""
+"""Runs a command's action on the database of the environment, and prints what goes wrong."""
 
 import asyncio
 import secrets
@@ -30,10 +30,10 @@ def read_settings(group: type[Group]) -> Group:
     try:
         return group.from_environment()
     except SettingsError as error:
-        tell_mistakes(error)
+        fail_for_settings(error)
 
 
-def tell_mistakes(error: SettingsError) -> NoReturn:
+def fail_for_settings(error: SettingsError) -> NoReturn:
     """List the mistakes in the settings, each with what to do about it, and exit 2."""
     count = len(error.problems)
     title = "1 setting is wrong." if count == 1 else f"{count} settings are wrong."
@@ -41,38 +41,39 @@ def tell_mistakes(error: SettingsError) -> NoReturn:
     fail(title, *lines, status=MISUSED)
 
 
-def run_work(
-    story: Callable[[Work], Awaitable[T]],
+def run_in_transaction(
+    action: Callable[[Work], Awaitable[T]],
     *,
     writes: bool = True,
     without_statement_timeout: bool = False,
 ) -> T:
-    """Run a story as one piece of work on the database of the environment.
+    """Run the action in one transaction on the environment's database, and return its result.
 
-    One that goes through all rows `without_statement_timeout`: none of its statements is given up.
+    Whatever goes wrong is printed, with exit status 1. An action that reads all rows needs
+    `without_statement_timeout`.
     """
 
     async def in_runtime(runtime: Runtime) -> T:
         async with begin_work(runtime, new_origin(), writes=writes) as work:
-            return await work.write(story) if writes else await story(work)
+            return await work.write(action) if writes else await action(work)
 
-    with telling_a_busy_database():
-        return run_runtime(in_runtime, without_statement_timeout=without_statement_timeout)
+    with reporting_database_errors():
+        return run_with_runtime(in_runtime, without_statement_timeout=without_statement_timeout)
 
 
-def run_runtime(
-    story: Callable[[Runtime], Awaitable[T]], *, without_statement_timeout: bool = False
+def run_with_runtime(
+    action: Callable[[Runtime], Awaitable[T]], *, without_statement_timeout: bool = False
 ) -> T:
-    """Run a story that begins its own work, on a database that is at head."""
+    """Run an action that begins its own work, on a database whose schema is up to date."""
 
     async def opened(settings: Settings) -> T:
         async with at_head(
             settings, without_statement_timeout=without_statement_timeout
         ) as runtime:
-            return await story(runtime)
+            return await action(runtime)
 
     settings = read_settings(Settings)
-    with telling_refusals():
+    with reporting_problems():
         return asyncio.run(opened(settings))
 
 
@@ -90,12 +91,12 @@ async def at_head(
 
 
 @contextmanager
-def telling_refusals() -> Iterator[None]:
-    """Turn a refusal into its sentence and exit status 1, or 2 where it is of a setting."""
+def reporting_problems() -> Iterator[None]:
+    """Print a problem in the block as an error, with exit status 1, or 2 if it is a setting's."""
     try:
         yield
     except SettingsError as error:
-        tell_mistakes(error)
+        fail_for_settings(error)
     except (CannotListen, StartError) as error:
         fail(str(error))
     except Problem as problem:
@@ -103,8 +104,8 @@ def telling_refusals() -> Iterator[None]:
 
 
 @contextmanager
-def telling_a_busy_database() -> Iterator[None]:
-    """Turn a database that is kept from us, or goes away, into its sentence and exit status 1."""
+def reporting_database_errors() -> Iterator[None]:
+    """Print a passing failure of the database as an error, with exit status 1."""
     try:
         yield
     except (SQLAlchemyError, ConnectionRefusedError, ConnectionResetError, TimeoutError) as error:
@@ -114,7 +115,7 @@ def telling_a_busy_database() -> Iterator[None]:
 
 
 def read_input(annotation: type[T], text: str, name: str) -> T:
-    """Judge an argument as the API would; with a mistake, tell it and exit 2."""
+    """Validate an argument as the API would; print a mistake, and exit 2."""
     try:
         return TypeAdapter(annotation).validate_python(text)
     except ValidationError as error:
@@ -123,7 +124,7 @@ def read_input(annotation: type[T], text: str, name: str) -> T:
 
 
 def read_address(text: str, name: str) -> str:
-    """Judge an address that is to be an account's; with a mistake, tell it and exit 2."""
+    """Validate an email address for an account; print a mistake, and exit 2."""
     address = read_input(EmailInput, text, name)
     if not (read_settings(Settings).email_special_domains or has_public_domain(address)):
         reason = "its domain is not public, and EMAIL_SPECIAL_DOMAINS is not true"
@@ -132,7 +133,7 @@ def read_address(text: str, name: str) -> str:
 
 
 def new_origin() -> Origin:
-    """Where the work came from, as the audit log will tell it."""
+    """The origin of the command's work, for the audit log."""
     return Origin(request_id=f"cli-{secrets.token_hex(8)}", user_agent="gatepost command line")
 
 

@@ -1,8 +1,9 @@
-"""How a password comes in: asked for unseen, or read from standard input; never an argument."""
+"""Where a password comes from: asked for unseen, standard input, or made up; never an argument."""
 
 import secrets
 import sys
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import typer
 
@@ -16,6 +17,31 @@ _KINDS = {
     "digit": "23456789",
 }
 _ALPHABET = "".join(_KINDS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSource:
+    """The options that say where a password comes from; without any, from the terminal."""
+
+    stdin: bool
+    generate: bool
+    none: bool = False
+
+    def read(self, prompt: str, least_length: int) -> str:
+        """Return the password; exits 2 if it cannot be had, or two sources are given."""
+        if self.stdin and self.generate:
+            fail("Choose one of --password-stdin and --generate.", status=MISUSED)
+        if self.generate:
+            return make_password(least_length)
+        return read_password(prompt, from_stdin=self.stdin)
+
+    def read_unless_none(self, prompt: str, least_length: int) -> str | None:
+        """The same; None for an account without a password."""
+        if not self.none:
+            return self.read(prompt, least_length)
+        if self.stdin or self.generate:
+            fail("Choose one of --no-password, --password-stdin and --generate.", status=MISUSED)
+        return None
 
 
 def read_password(prompt: str, *, from_stdin: bool) -> str:
