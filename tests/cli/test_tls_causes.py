@@ -18,7 +18,8 @@ from tests.cli.test_redis_causes import cause_of as cause_of_redis
 from tests.support import patience
 from tests.support.certificates import Authority, Certificate
 from tests.support.command import Gatepost
-from tests.support.servers import Daemon, start_installed_postgresql
+from tests.support.servers import start_installed_postgresql
+from tests.support.servers.lair import Daemon
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,8 @@ from tests.support.command import Process
 from tests.support.databases import Databases, Kind
 from tests.support.load import Act, Load, open_client, until
 from tests.support.processes import events_of, gatepost_on, serving, sign_up_over, titles_of_items
-from tests.support.servers import Daemon, MissingServerError, start_own_server
+from tests.support.servers import MissingServerError, start_own_server
+from tests.support.servers.lair import Daemon
 from tests.support.service import PASSWORD
 
 pytestmark = [
