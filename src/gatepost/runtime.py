@@ -202,5 +202,5 @@ def _session_cache(settings: CoreSettings, clock: Clock) -> SessionCache[Any]:
         clock, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
     if settings.redis_url is None and serves_alone(settings):
-        cache.trusted_until = math.inf
+        cache.lease_expires_at = math.inf
     return cache

@@ -11,7 +11,7 @@ import redis.asyncio
 
 from gatepost.clock import SystemClock
 from gatepost.stores.redis_announcements import RedisAnnouncements
-from gatepost.stores.session_cache import Seen, SessionCache
+from gatepost.stores.session_cache import CacheEntry, SessionCache
 from tests.support import patience
 from tests.support.redis_process import OwnRedis
 
@@ -25,7 +25,7 @@ CHANNEL = "gatepost:test"
 class End:
     """A process's memory, and its end of the channel."""
 
-    cache: SessionCache[Seen]
+    cache: SessionCache[CacheEntry]
     announcements: RedisAnnouncements
 
     async def remembers(self, session_id: int, user_id: int) -> None:
@@ -33,7 +33,9 @@ class End:
         expires_at = SystemClock().now() + timedelta(hours=1)
         async with asyncio.timeout(patience.SECONDS):
             while not self.knows(session_id):
-                seen = Seen(session_id, user_id, expires_at, self.cache.begin_reading(session_id))
+                seen = CacheEntry(
+                    session_id, user_id, expires_at, self.cache.begin_read(session_id)
+                )
                 self.cache.keep(seen)
                 await asyncio.sleep(0.001)
 
@@ -58,7 +60,7 @@ async def until(so: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def open_end(url: str, channel: str = CHANNEL) -> AsyncIterator[End]:
     clock = SystemClock()
-    cache: SessionCache[Seen] = SessionCache(clock, seconds=SECONDS, size=1000)
+    cache: SessionCache[CacheEntry] = SessionCache(clock, seconds=SECONDS, size=1000)
     announcements = RedisAnnouncements(url, channel, cache, clock)
     listening = asyncio.create_task(announcements.keep_listening())
     try:
@@ -92,7 +94,7 @@ async def there(own_redis: OwnRedis) -> AsyncIterator[End]:
 async def test_nobody_is_trusted_before_the_channel_was_heard(here: End) -> None:
     assert not here.cache.is_trusted
     expires_at = SystemClock().now() + timedelta(hours=1)
-    here.cache.keep(Seen(1, 1, expires_at, here.cache.begin_reading(1)))
+    here.cache.keep(CacheEntry(1, 1, expires_at, here.cache.begin_read(1)))
     await here.is_trusted()
     assert not here.knows(1)
 
@@ -112,7 +114,7 @@ async def test_it_ends_though_a_cancellation_comes_just_as_a_ping_is_sent(
                 await asyncio.Event().wait()
 
     monkeypatch.setattr("redis.asyncio.connection.asyncio.wait_for", wait_for)
-    cache: SessionCache[Seen] = SessionCache(SystemClock(), seconds=SECONDS, size=1000)
+    cache: SessionCache[CacheEntry] = SessionCache(SystemClock(), seconds=SECONDS, size=1000)
     announcements = RedisAnnouncements(own_redis.url, CHANNEL, cache, SystemClock())
     listening = asyncio.create_task(announcements.keep_listening())
     await until(lambda: cache.is_trusted)

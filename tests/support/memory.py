@@ -23,9 +23,10 @@ async def outdated_sessions(runtime: Runtime) -> list[str]:
     if not rows:  # wiped, as tests do at their end
         return []
     return [
-        f"session {seen.session_id}: {what}"
+        f"session {session_id}: {what}"
         for seen in known
-        if (what := _difference(seen, rows.get(seen.session_id)))
+        if (session_id := seen.principal.session_id) is not None
+        and (what := _difference(seen, rows.get(session_id)))
     ]
 
 

@@ -18,7 +18,7 @@ from gatepost.features.callers.errors import NotAuthenticated
 from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
 from gatepost.runtime import Runtime
-from gatepost.stores.session_cache import Mark
+from gatepost.stores.session_cache import ReadVersion
 from gatepost.web.fastapi_parts import get_dependant, solve_dependencies
 from gatepost.work import Origin, begin_work
 
@@ -58,10 +58,10 @@ class StandIn:
         if principal is None:
             raise NotAuthenticated
         caller = CachedCaller(
-            session_id=principal.session_id or 0,
+            key=0,
             user_id=principal.user_id,
             expires_at=_LONG_AGO,
-            mark=Mark(0, 0.0),
+            version=ReadVersion(0, 0.0),
             principal=principal,
         )
         user = await self.user(runtime)

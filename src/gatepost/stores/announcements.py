@@ -28,7 +28,7 @@ class OwnAnnouncements:
         self._cache = cache
 
     async def announce(self, user_ids: Collection[int]) -> None:
-        self._cache.forget(user_ids)
+        self._cache.invalidate(user_ids)
 
     async def keep_listening(self) -> None:
         """There is nobody to listen to."""

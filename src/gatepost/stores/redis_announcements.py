@@ -80,7 +80,7 @@ class RedisAnnouncements:
         of anything; that takes `LEASE_SECONDS` at most where Redis has just failed.
         """
         expect_no_transaction("an announcement")
-        self._cache.forget(user_ids)
+        self._cache.invalidate(user_ids)
         self._unsent.update(user_ids)
         if self._down_since is None and await self._batcher.ask(None):
             return
@@ -204,12 +204,12 @@ class RedisAnnouncements:
             self._cache.clear()
         elif message:
             try:
-                self._cache.forget([int(word) for word in message.split(b",")])
+                self._cache.invalidate([int(word) for word in message.split(b",")])
             except ValueError:  # not of ours: who can write here may make us forget, no more
                 self._cache.clear()
 
     def _distrust(self) -> None:
-        self._cache.trusted_until = -math.inf
+        self._cache.lease_expires_at = -math.inf
         self._cache.clear()
 
     def _tell_found(self) -> None:
@@ -251,9 +251,9 @@ class _Lease:
         self._ends_at = sent_at + LEASE_SECONDS
         if now - self._heard_since < PROBATION_SECONDS:
             return
-        if now >= self._cache.trusted_until:
+        if now >= self._cache.lease_expires_at:
             self._cache.clear()
-        self._cache.trusted_until = self._ends_at
+        self._cache.lease_expires_at = self._ends_at
 
 
 def _message(users: Collection[int]) -> bytes:

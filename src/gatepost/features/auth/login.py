@@ -91,7 +91,7 @@ async def _with_proof(
 
 async def _start(work: Work, login: UnfinishedLogin, new_hash: str | None) -> TokenPair | None:
     """Write the session and its audit events at once, if no step asks for more."""
-    await sessions.get_ready(work)
+    await sessions.prepare_to_start(work)
     user = await _rehashed(work, login.user, new_hash)
     if user is None:
         return None

@@ -5,11 +5,11 @@ from typing import Any
 
 from gatepost.features.callers.principal import Principal
 from gatepost.runtime import Runtime
-from gatepost.stores.session_cache import Seen, SessionCache
+from gatepost.stores.session_cache import CacheEntry, SessionCache
 
 
 @dataclass(slots=True, eq=False)
-class CachedCaller(Seen):
+class CachedCaller(CacheEntry):
     """A caller as the database had them.
 
     `user` is the caller as `features.accounts` describes them, and `rendered` the same as JSON:

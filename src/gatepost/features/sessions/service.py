@@ -31,9 +31,9 @@ _LOGINS_AT_ONCE = 32
 """Of one user, so many may write their sessions at one moment without counting each other's."""
 
 
-async def get_ready(work: Work) -> None:
+async def prepare_to_start(work: Work) -> None:
     """Read what `start` and `issue` sign with, if that is old. The caller holds no transaction."""
-    await signing_keys.get_ready_to_sign(work)
+    await signing_keys.prepare_signing(work)
 
 
 class SessionUser(Protocol):
@@ -57,7 +57,7 @@ async def start(
 
     Its row, its audit event and the rows `also` are inserted together, if the user's row is as the
     condition says; None if it is not. A user who has `SESSIONS_PER_USER` loses the oldest session.
-    The caller calls `get_ready` before.
+    The caller calls `prepare_to_start` before.
     """
     new = _prepare(work, user, authentication)
     most = work.runtime.settings.sessions_per_user - _LOGINS_AT_ONCE - 1
@@ -99,8 +99,8 @@ async def refresh(work: Work, refresh_token: str) -> TokenPair:
     Within the grace the generation just spent gets the same successor again, so that tabs and
     retries log nobody out. Anything older is theft: the session ends. Raises `InvalidToken`.
     """
-    claims = tokens.read_refresh_token(work, refresh_token)
-    await signing_keys.get_ready_to_sign(work)
+    claims = tokens.verify_refresh_token(work, refresh_token)
+    await signing_keys.prepare_signing(work)
     now = work.now
     rotation = Rotation(
         of_session=claims.session_id,
@@ -126,7 +126,7 @@ def find_cached(runtime: Runtime, access_token: str) -> CachedCaller | None:
     Raises `InvalidToken` for a bad token.
     """
     now = runtime.clock.now()
-    claims = tokens.recall_access_token(runtime, access_token, now)
+    claims = tokens.verify_cached(runtime, access_token, now)
     if claims is None:
         return None
     session = cache_of(runtime).find(claims.session_id, now)
@@ -141,9 +141,9 @@ async def load(work: Work, access_token: str) -> CachedCaller:
     Nothing is read in this work before. Raises `InvalidToken` for a bad token and for a session
     that is over.
     """
-    claims = await tokens.read_access_token(work, access_token)
+    claims = await tokens.verify_access_token(work, access_token)
     session_id = claims.session_id
-    mark = cache_of(work.runtime).begin_reading(session_id)
+    version = cache_of(work.runtime).begin_read(session_id)
     live = await repository.find_live(work, session_id)
     if live is None or str(live.user_id) != claims.subject:
         raise InvalidToken
@@ -157,7 +157,7 @@ async def load(work: Work, access_token: str) -> CachedCaller:
         acr=live.acr,
         client_id=live.client_id,
     )
-    return CachedCaller(session_id, live.user_id, live.expires_at, mark, principal)
+    return CachedCaller(session_id, live.user_id, live.expires_at, version, principal)
 
 
 async def list_of_user(work: Work, user_id: int, page: PageRequest) -> Page[Session]:
@@ -176,7 +176,7 @@ async def end_by_refresh_token(work: Work, refresh_token: str) -> None:
 
     Raises `InvalidToken` for a token that is not the session's latest, or its predecessor.
     """
-    claims = tokens.read_refresh_token(work, refresh_token)
+    claims = tokens.verify_refresh_token(work, refresh_token)
     session = await repository.find(work.db, claims.session_id)
     if session is None or session.user_id != claims.user_id or not _is_live(session, work.now):
         raise InvalidToken

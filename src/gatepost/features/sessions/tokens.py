@@ -50,7 +50,7 @@ def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
 
     Everything in it comes from the row, and the signatures are deterministic (PS256's aside), so
     that a retried refresh gets the pair that it missed and nothing has to be stored. Before the
-    transaction comes `signing_keys.get_ready_to_sign`.
+    transaction comes `signing_keys.prepare_signing`.
     """
     settings = runtime.settings
     access_expires_at = min(
@@ -88,12 +88,12 @@ def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
     )
 
 
-def recall_access_token(runtime: Runtime, token: str, now: datetime) -> AccessClaims | None:
+def verify_cached(runtime: Runtime, token: str, now: datetime) -> AccessClaims | None:
     """Verify an access token by the keys this process knows; None where it has to read them first.
 
     Raises `InvalidToken`.
     """
-    keys = signing_keys.recall_keys(runtime, now)
+    keys = signing_keys.cached_keys(runtime, now)
     if keys is None:
         return None
     try:
@@ -104,7 +104,7 @@ def recall_access_token(runtime: Runtime, token: str, now: datetime) -> AccessCl
         raise InvalidToken from error
 
 
-async def read_access_token(work: Work, token: str) -> AccessClaims:
+async def verify_access_token(work: Work, token: str) -> AccessClaims:
     """Verify an access token (RFC 9068 section 4); raises `InvalidToken`."""
     try:
         return await _verify_by_newest_keys(work, token)
@@ -138,7 +138,7 @@ def _verify_access_token(
     return read
 
 
-def read_refresh_token(work: Work, token: str) -> RefreshClaims:
+def verify_refresh_token(work: Work, token: str) -> RefreshClaims:
     """Verify a refresh token; raises `InvalidToken`."""
     settings, key = work.runtime.settings, work.runtime.state(SessionsState).refresh_key
     try:

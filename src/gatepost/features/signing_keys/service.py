@@ -30,19 +30,19 @@ SHORTEST_OVERLAP = timedelta(hours=2)
 _REREAD_PAUSE = timedelta(seconds=1)
 
 
-async def get_ready_to_sign(work: Work) -> None:
+async def prepare_signing(work: Work) -> None:
     """Read the ring if it is too old to sign by. The caller holds no transaction."""
     await _keys_younger_than(work, RING_LIFETIME)
 
 
 def signing_key(runtime: Runtime) -> Key:
-    """The key that signs, as `get_ready_to_sign` has read it: nobody is asked."""
+    """The key that signs, as `prepare_signing` has read it: nobody is asked."""
     signing = runtime.state(SigningKeysState).ring.signing
     assert signing is not None  # noqa: S101 - a ring that was read holds a key
     return signing
 
 
-def recall_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | None:
+def cached_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | None:
     """The verifying keys, if they were read lately enough; None says that they have to be read."""
     ring = runtime.state(SigningKeysState).ring
     return ring.verifying if ring.is_younger(RING_LIFETIME, now) else None
