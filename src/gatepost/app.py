@@ -17,7 +17,7 @@ from gatepost.observability.sampling import keep_sampling
 from gatepost.purging import run_purger
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.starting import prepare, schema_is_current
-from gatepost.stores.choice import describe_session_cache, describe_store
+from gatepost.stores.factory import describe_session_cache, describe_store
 from gatepost.web.documentation import document_router as document
 from gatepost.web.documentation import router as documentation
 from gatepost.web.fastapi_parts import telemetry_options

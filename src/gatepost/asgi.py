@@ -19,7 +19,7 @@ from gatepost.serving.graceful import GracefulShutdown
 from gatepost.serving.orphans import end_with_parent
 from gatepost.settings import SettingsError
 from gatepost.starting import StartError
-from gatepost.stores.choice import has_a_supervisor
+from gatepost.stores.factory import is_supervised
 
 
 def _read_settings() -> Settings:
@@ -28,7 +28,7 @@ def _read_settings() -> Settings:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
     # Both gunicorn and uvicorn start a worker anew, for ever, unless it ends with status 3.
-    sys.exit(3 if has_a_supervisor() else 2)
+    sys.exit(3 if is_supervised() else 2)
 
 
 _settings = _read_settings()

@@ -31,7 +31,12 @@ from gatepost.settings import CoreSettings
 from gatepost.stores.announcements import Announcements
 from gatepost.stores.attempts import AttemptRules
 from gatepost.stores.base import Store
-from gatepost.stores.choice import open_announcements, open_database_store, open_store, serves_alone
+from gatepost.stores.factory import (
+    is_single_process,
+    open_announcements,
+    open_database_store,
+    open_store,
+)
 from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import RateLimits
@@ -201,6 +206,6 @@ def _session_cache(settings: CoreSettings, clock: Clock) -> SessionCache[Any]:
     cache: SessionCache[Any] = SessionCache(
         clock, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
-    if settings.redis_url is None and serves_alone(settings):
+    if settings.redis_url is None and is_single_process(settings):
         cache.lease_expires_at = math.inf
     return cache

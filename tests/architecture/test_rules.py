@@ -20,7 +20,7 @@ HIDDEN_IMPORTS = (
     "runtime",
     "settings.addresses",
     "starting",
-    "stores.choice",
+    "stores.factory",
     "web.fastapi_parts",
 )
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatepost.features.callers.roles import Role
 from gatepost.files.rows import BrokenFile
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 from gatepost.settings import DatabaseSettings
 from tests.support.databases import Kind
 from tests.support.foreign_hashes import TEXTS
@@ -259,7 +259,7 @@ def test_better_auths_passwords_are_read_from_the_table_beside(
     taken = take_table("better-auth", fresh_database_url, **options)
     assert list(taken.users) == ["grace@example.com", "ada@example.com", "joan@example.com"]
     grace, ada, joan = taken.users.values()
-    assert ada.password_hash == grace.password_hash == stored_form(TEXTS["better-auth"])
+    assert ada.password_hash == grace.password_hash == to_phc(TEXTS["better-auth"])
     assert (joan.password_hash, grace.is_active, ada.email_verified) == (None, False, True)
     assert (ada.role, ada.created_at) == (Role.ADMIN, datetime(2024, 5, 1, 12, tzinfo=UTC))
     assert taken.skipped == {"social logins": 3}

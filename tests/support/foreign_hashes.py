@@ -9,7 +9,7 @@ from base64 import b64decode
 from pathlib import Path
 
 from gatepost.security.legacy_hashes import firebase
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 _DATA = json.loads(Path(__file__).with_name("foreign_hashes.json").read_text(encoding="utf-8"))
 
@@ -34,7 +34,7 @@ def of_firebase(digest: str, *, mem_cost: int, salt: str, separator: str = "Bw==
     )
 
 
-STORED: dict[str, str] = {name: stored_form(text) for name, text in TEXTS.items()} | {
+STORED: dict[str, str] = {name: to_phc(text) for name, text in TEXTS.items()} | {
     "firebase-scrypt": of_firebase(
         "wWno1b3JFR0JMOZGCrlL9EL6cKtYwO+xmdkUKxr8kjSO9w8OCb/EAXEIHLp7BeYAU1/vkOoBqeDfpmw/bh+1lw==",
         mem_cost=4,
@@ -44,7 +44,7 @@ STORED: dict[str, str] = {name: stored_form(text) for name, text in TEXTS.items(
 """All of them in the form in which they are stored."""
 
 STORED_OF_DECOMPOSED: dict[str, str] = {
-    name: stored_form(text) for name, text in TEXTS_OF_DECOMPOSED.items()
+    name: to_phc(text) for name, text in TEXTS_OF_DECOMPOSED.items()
 } | {
     "firebase-scrypt": of_firebase(
         "hjtjlfPk7EdoUUYKTUC+OxaVaYhED2bNeb7Ic0NUs1L1BGH8toHVpG4dm7NSpOS0kntGxXcp/V/nFWUvjDXHuA==",

@@ -30,18 +30,18 @@ class Taken:
     skipped: dict[str, int]
 
 
-def recognises(hashed: str) -> bool:
+def identify(hashed: str) -> bool:
     """As a service does that has the sample project's signer key."""
     pool = HashPool(threads=1, queue_limit=0)
     try:
         passwords = Passwords(cheap_settings(firebase_signer_key=SIGNER_KEY), pool)
-        return passwords.recognises(hashed)
+        return passwords.identify(hashed)
     finally:
         pool.close()
 
 
 def begin(name: str, **options: Any) -> ImportSource:
-    is_supported_hash = options.pop("is_supported_hash", recognises)
+    is_supported_hash = options.pop("is_supported_hash", identify)
     options = {"system": SystemName(name)} | options
     return ImportSource(SourceOptions(**options), is_supported_hash, NOW)
 

@@ -25,7 +25,7 @@ from gatepost.security.argon2 import why_not_native
 from gatepost.settings import CoreSettings
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.stores.base import StoreUnavailable
-from gatepost.stores.choice import describe_session_cache, describe_store
+from gatepost.stores.factory import describe_session_cache, describe_store
 from gatepost.stores.naming import name_of_service
 from gatepost.work import begin_work
 

@@ -27,7 +27,7 @@ from gatepost.serving.listening import address_of, listen
 from gatepost.serving.processes import run_processes
 from gatepost.settings.passwords import MOST_HASH_THREADS
 from gatepost.starting import prepare
-from gatepost.stores.choice import describe_session_cache, describe_store
+from gatepost.stores.factory import describe_session_cache, describe_store
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from gatepost.importers import fields
 from gatepost.importers.fields import Row
 from gatepost.importers.system import PHONE_NUMBERS, SECOND_FACTORS, SOCIAL_LOGINS, SourceSystem
 from gatepost.security.legacy_hashes import scrypt, texts
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 _OWN_DATABASE = "auth0"
 _UTF8 = "utf8"
@@ -68,7 +68,7 @@ class Auth0(SourceSystem):
             return self.hash("custom_password_hash", lambda: _of_custom(custom))
         name = "passwordHash" if row.get("passwordHash") else "password_hash"
         text = fields.text(row, name)
-        return self.hash(name, lambda: None if text is None else stored_form(text))
+        return self.hash(name, lambda: None if text is None else to_phc(text))
 
 
 def _with_identifier(row: Row) -> Row:
@@ -88,7 +88,7 @@ def _of_custom(custom: Row) -> str:
         raise ValueError("the password was hashed in another encoding")
     hash_ = fields.members(custom, "hash")
     if custom["algorithm"] in {"argon2", "bcrypt", "ldap", "pbkdf2"}:
-        return stored_form(hash_["value"])
+        return to_phc(hash_["value"])
     if custom["algorithm"] != "scrypt":
         raise ValueError("a plain digest")
     return scrypt.stored(

@@ -9,7 +9,7 @@ from gatepost.files.times import is_infinite
 from gatepost.importers import fields
 from gatepost.importers.fields import Row
 from gatepost.importers.system import PHONE_NUMBERS, SECOND_FACTORS, SOCIAL_LOGINS, SourceSystem
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 _OWN_PROVIDER = "credential"
 
@@ -99,7 +99,7 @@ class BetterAuth(SourceSystem):
     def _hash(self, row: Row, logins: list[Row]) -> str | None:
         own = next((login for login in logins if login.get("providerId") == _OWN_PROVIDER), row)
         text = fields.text(own, _PASSWORD)
-        return self.hash(_PASSWORD, lambda: None if text is None else stored_form(text))
+        return self.hash(_PASSWORD, lambda: None if text is None else to_phc(text))
 
 
 def _renamed(row: Row) -> Row:

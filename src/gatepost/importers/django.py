@@ -7,7 +7,7 @@ from gatepost.features.imports.imported_user import ImportedUser
 from gatepost.importers import fields
 from gatepost.importers.fields import Row
 from gatepost.importers.system import SourceSystem
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 TABLE = "auth_user"
 
@@ -65,7 +65,7 @@ class Django(SourceSystem):
         text = fields.text(user, "password")
         if text is None or text.startswith(_UNUSABLE):
             return None
-        return self.hash("password", lambda: stored_form(text))
+        return self.hash("password", lambda: to_phc(text))
 
 
 def _is_dumped(row: Row) -> bool:

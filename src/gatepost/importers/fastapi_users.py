@@ -5,7 +5,7 @@ from gatepost.features.imports.imported_user import ImportedUser
 from gatepost.importers import fields
 from gatepost.importers.fields import Row
 from gatepost.importers.system import SourceSystem
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 
 class FastApiUsers(SourceSystem):
@@ -36,4 +36,4 @@ class FastApiUsers(SourceSystem):
 
     def _hash(self, row: Row) -> str | None:
         text = fields.text(row, "hashed_password")
-        return self.hash("hashed_password", lambda: None if text is None else stored_form(text))
+        return self.hash("hashed_password", lambda: None if text is None else to_phc(text))

@@ -5,7 +5,7 @@ from gatepost.importers import fields
 from gatepost.importers.fields import Row
 from gatepost.importers.system import SECOND_FACTORS, SOCIAL_LOGINS, SourceSystem
 from gatepost.security.legacy_hashes import argon2, pbkdf2, texts
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 _PASSWORD = "password"  # noqa: S105 - the name of a kind of credential
 _FACTORS = {"otp", "totp", "hotp", "webauthn", "webauthn-passwordless", "recovery-authn-codes"}
@@ -75,7 +75,7 @@ def _stored_form(credential: Row) -> str | None:
     if value.startswith(
         "$"
     ):  # extensions with other hashes, such as bcrypt, write them in their own form
-        return stored_form(value)
+        return to_phc(value)
     salt, derived = texts.base64(secret["salt"]), texts.base64(value)
     if algorithm in _PBKDF2:
         return pbkdf2.stored(_PBKDF2[algorithm], int(said["hashIterations"]), salt, derived)

@@ -27,7 +27,7 @@ def open_rows(
     Raises `BrokenFile`, also while the rows are read.
     """
     if isinstance(read_as, SourceOptions):
-        is_supported = runtime.passwords.recognises
+        is_supported = runtime.passwords.identify
         source = ImportSource(read_as, is_supported, runtime.clock.now())
         with source.open(location, file) as rows:
             yield rows

@@ -6,7 +6,7 @@ from gatepost.files.times import INFINITE_FUTURE
 from gatepost.importers import fields
 from gatepost.importers.fields import Row
 from gatepost.importers.system import PHONE_NUMBERS, SOCIAL_LOGINS, SourceSystem
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 _OWN_PROVIDERS = {"email", "phone"}
 
@@ -55,7 +55,7 @@ class Supabase(SourceSystem):
 
     def _hash(self, row: Row) -> str | None:
         text = fields.text(row, "encrypted_password")
-        return self.hash("encrypted_password", lambda: None if text is None else stored_form(text))
+        return self.hash("encrypted_password", lambda: None if text is None else to_phc(text))
 
 
 def _is_past(row: Row, name: str) -> bool:

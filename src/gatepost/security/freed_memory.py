@@ -19,7 +19,7 @@ _KEPT_BYTES: Final = 64 * 1024 * 1024
 """Twice the largest block that comes from a heap at all: what the library itself arrives at."""
 
 
-def give_back() -> None:
+def trim_thread_heap() -> None:
     """Shrink the heap of the thread that calls this, if nothing of it is in use at its end."""
     library = _library()
     if library is None:

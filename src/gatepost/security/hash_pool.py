@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from gatepost.errors import Problem
 from gatepost.holding import expect_no_transaction
-from gatepost.security.freed_memory import give_back
+from gatepost.security.freed_memory import trim_thread_heap
 
 CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
@@ -212,7 +212,7 @@ def _lower_priority() -> None:
 
 def _give_back_memory(everybody: threading.Barrier) -> None:
     """Each thread its own: who is done waits for the others, so that no thread does it twice."""
-    give_back()
+    trim_thread_heap()
     # One of them may have got a job meanwhile, which none is to wait for.
     with contextlib.suppress(threading.BrokenBarrierError):
         everybody.wait(_MEETING_SECONDS)

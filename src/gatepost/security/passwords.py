@@ -102,7 +102,7 @@ class _Algorithm(Scheme, Protocol):
 
     def is_current(self, hashed: str) -> bool: ...
 
-    def unmatchable(self) -> str:
+    def dummy_hash(self) -> str:
         """Return a hash of today's cost that belongs to no password."""
 
 
@@ -119,16 +119,16 @@ class _Argon2:
             lanes=settings.argon2_parallelism,
         )
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _ARGON2_HASH.fullmatch(hashed)
-        return parts is not None and (_is_affordable(parts[1]) or self.is_current(hashed))
+        return parts is not None and (_is_within_cost_limit(parts[1]) or self.is_current(hashed))
 
-    def recognises_all(self, hashes: Sequence[str]) -> bool:
+    def identify_all(self, hashes: Sequence[str]) -> bool:
         """Whether all are such hashes, a line each, at costs that can be borne."""
         lines = "\n".join([*hashes, ""])
         costs = _ARGON2_HASHES.findall(lines)
         is_each_one = len(costs) == len(hashes) == lines.count("\n")
-        return is_each_one and all(map(_is_affordable, set(costs)))
+        return is_each_one and all(map(_is_within_cost_limit, set(costs)))
 
     def hash(self, password: bytes) -> str:
         return self.build.hash(password, self._cost)
@@ -139,7 +139,7 @@ class _Argon2:
     def is_current(self, hashed: str) -> bool:
         return _CURRENT_SHAPE.fullmatch(hashed) is not None and hashed.startswith(self._prefix)
 
-    def unmatchable(self) -> str:
+    def dummy_hash(self) -> str:
         salt = secrets.token_bytes(argon2.SALT_BYTES)
         tag = secrets.token_bytes(argon2.TAG_BYTES)
         return f"{self._prefix}{_phc_base64(salt)}${_phc_base64(tag)}"
@@ -151,7 +151,7 @@ class _Argon2:
 
 
 @lru_cache(maxsize=64)
-def _is_affordable(costs: str) -> bool:
+def _is_within_cost_limit(costs: str) -> bool:
     """Whether Argon2's costs, as a hash names them, can be borne; most hashes name the same."""
     kib, passes, lanes = (int(cost[2:]) for cost in costs.split(","))
     return (
@@ -169,7 +169,7 @@ class _Bcrypt:
     def __init__(self, settings: PasswordSettings) -> None:
         self._cost = settings.bcrypt_cost
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _BCRYPT_HASH.fullmatch(hashed)
         return parts is not None and int(parts[1]) in bcrypt_text.COSTS
 
@@ -182,7 +182,7 @@ class _Bcrypt:
     def is_current(self, hashed: str) -> bool:
         return int(hashed[4:6]) == self._cost
 
-    def unmatchable(self) -> str:
+    def dummy_hash(self) -> str:
         tag = "".join(secrets.choice(_BCRYPT_ALPHABET) for _ in range(31))
         return bcrypt_text.normal(bcrypt.gensalt(self._cost).decode() + tag)
 
@@ -201,7 +201,7 @@ class Passwords:
         self._pool = pool
         self.argon2_backend = self._argon2.build.name
         # Made up, not computed: verifying against it costs the same, and starting costs nothing.
-        self._unmatchable = self._today.unmatchable()
+        self._unmatchable = self._today.dummy_hash()
 
     async def hash(self, password: str) -> str:
         """Return today's hash of the NFC form of `password` (SP 800-63B 3.1.1.2).
@@ -219,16 +219,16 @@ class Passwords:
         """
         return await self._pool.run(partial(self._verify, password, hashed))
 
-    def recognises(self, hashed: str) -> bool:
-        """Tell whether `hashed` is a hash, of bearable cost, that `verify` can compare with."""
+    def identify(self, hashed: str) -> bool:
+        """Tell whether `hashed` is a hash within the cost limit that `verify` can compare with."""
         return self._scheme_of(hashed) is not None
 
-    def recognises_all(self, hashes: Sequence[str]) -> bool:
-        """Tell whether it surely recognises each of many, which costs half of asking for each.
+    def identify_all(self, hashes: Sequence[str]) -> bool:
+        """Tell whether it surely identify each of many, which costs half of asking for each.
 
         If not, some may be of another scheme than Argon2, and have to be asked for.
         """
-        return self._argon2.recognises_all(hashes)
+        return self._argon2.identify_all(hashes)
 
     def can_hash(self, password: str) -> bool:
         """Tell whether `hash` makes a hash of it, and does not raise `UnusablePassword`."""
@@ -262,7 +262,7 @@ class Passwords:
 
     def _scheme_of(self, hashed: str) -> Scheme | None:
         for scheme in self._schemes:
-            if scheme.recognises(hashed):
+            if scheme.identify(hashed):
                 return scheme
         return None
 

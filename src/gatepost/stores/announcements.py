@@ -21,7 +21,7 @@ class Announcements(Protocol):
     def figures(self) -> Mapping[str, int]: ...
 
 
-class OwnAnnouncements:
+class LocalInvalidation:
     """For a process that remembers alone, or for several of which none remembers."""
 
     def __init__(self, cache: SessionCache[Any]) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from gatepost.settings import CoreSettings
 from gatepost.web.addresses import mount_of
 from gatepost.web.dependencies import CurrentRuntime
-from gatepost.web.html import Fragment, page, render
+from gatepost.web.html import Markup, page, render
 from gatepost.web.interface import Link
 from gatepost.web.routing import BoundedRoute
 from gatepost.web.static_files import static_address
@@ -102,18 +102,18 @@ def _links(settings: CoreSettings, of_features: Iterable[Link]) -> list[Link]:
     return documentation + always if settings.docs_enabled else always
 
 
-def _content(settings: CoreSettings, mount: str, links: list[Link]) -> Fragment:
+def _content(settings: CoreSettings, mount: str, links: list[Link]) -> Markup:
     return render(
         "front_page",
         title=settings.project_name,
         version=settings.version,
         icon=static_address(mount, "icon.svg"),
         style=static_address(mount, "front_page.css"),
-        links=Fragment("".join(_entry(mount, link) for link in links)),
+        links=Markup("".join(_entry(mount, link) for link in links)),
     )
 
 
-def _entry(mount: str, link: Link) -> Fragment:
+def _entry(mount: str, link: Link) -> Markup:
     return render(
         "front_page_link",
         address=mount + link.path,

@@ -10,22 +10,22 @@ from fastapi.responses import HTMLResponse
 _FOLDER = Path(__file__).with_name("templates")
 
 
-class Fragment(str):
+class Markup(str):
     """Text that is HTML already; any other text is escaped."""
 
     __slots__ = ()
 
 
-def render(template: str, **values: str) -> Fragment:
+def render(template: str, **values: str) -> Markup:
     """Fill `templates/<template>.html` with the values."""
     texts = {
-        name: value if isinstance(value, Fragment) else escape(value)
+        name: value if isinstance(value, Markup) else escape(value)
         for name, value in values.items()
     }
-    return Fragment(_template(template).substitute(texts))
+    return Markup(_template(template).substitute(texts))
 
 
-def page(content: Fragment, policy: str, **headers: str) -> HTMLResponse:
+def page(content: Markup, policy: str, **headers: str) -> HTMLResponse:
     """A whole page, which a browser is to hold to this content security policy."""
     return HTMLResponse(content, headers={"Content-Security-Policy": policy, **headers})
 

@@ -7,7 +7,7 @@ from gatepost.runtime import Runtime
 _KEPT_AS = "gatepost.runtime"
 
 
-def enter_application(scope: Scope) -> Runtime | None:
+def bind_runtime(scope: Scope) -> Runtime | None:
     """Let a request be its application's own, whatever others it has come through.
 
     Returns the application's runtime; None while that is not running.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gatepost.security.hash_pool import HashPool
 from gatepost.security.legacy_hashes import argon2, pbkdf2, phc, scrypt, yescrypt
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 from gatepost.security.passwords import Passwords, Verification
 from tests.support import foreign_hashes
 from tests.support.cheap_hashes import cheap_settings
@@ -47,7 +47,7 @@ def passwords(pool: HashPool) -> Passwords:
 async def test_a_hash_of_another_system_is_verified_and_to_be_replaced(
     passwords: Passwords, name: str
 ) -> None:
-    assert passwords.recognises(STORED[name])
+    assert passwords.identify(STORED[name])
     assert await passwords.verify(PASSWORD, STORED[name]) == OUTDATED
 
 
@@ -70,7 +70,7 @@ async def test_a_password_that_was_never_normalised_matches_as_it_is_typed(
 async def test_a_stored_form_fits_its_column_and_is_its_own(name: str) -> None:
     assert len(STORED[name]) <= 512
     assert STORED[name].isascii()
-    assert stored_form(STORED[name]) == STORED[name]
+    assert to_phc(STORED[name]) == STORED[name]
 
 
 @pytest.mark.parametrize("name", STORED)
@@ -99,7 +99,7 @@ async def test_a_firebase_hash_is_none_without_its_signer_key(pool: HashPool) ->
     hashed = STORED["firebase-scrypt"]
     for key in (None, "A" * 86 + "=="):
         passwords = Passwords(cheap_settings(firebase_signer_key=key), pool)
-        assert not passwords.recognises(hashed)
+        assert not passwords.identify(hashed)
         assert await passwords.verify(PASSWORD, hashed) == NO_MATCH
     assert SIGNER_KEY.rstrip("=") not in hashed
 
@@ -107,7 +107,7 @@ async def test_a_firebase_hash_is_none_without_its_signer_key(pool: HashPool) ->
 async def test_a_firebase_hash_that_supabase_took_over_is_verified(pool: HashPool) -> None:
     """The example of GoTrue's own tests."""
     key = "ou9tdYTGyYm8kuR6Dt0Bp0kDuAYoXrK16mbZO4yGwAn3oLspjnN0/c41v8xZnO1n14J3MjKj1b2g6AUCAlFwMw=="
-    hashed = stored_form(
+    hashed = to_phc(
         f"$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk={key}$C0sHCg9ek77hsg==$zKVTMvnWVw5BBOZNUdnsalx4c4c7"
         "y/w7IS5p6Ut2+CfEFFlz37J9huyQfov4iizN8dbjvEJlM5tQaJP84+hfTw=="
     )
@@ -119,7 +119,7 @@ async def test_a_firebase_hash_that_supabase_took_over_is_verified(pool: HashPoo
 async def test_a_firebase_hash_that_kratos_took_over_is_verified(pool: HashPool) -> None:
     """The example of Kratos' own tests."""
     key = "YE0dO4bwD4JnJafh6lZZfkp1MtKzuKAXQcDCJNJNyeCHairWHKENOkbh3dzwaCdizzOspwr/FITUVlnOAwPKyw=="
-    hashed = stored_form(
+    hashed = to_phc(
         "$firescrypt$ln=14,r=8,p=1$sPtDhWcd1MfdAw==$xbSou7FOl6mChCyzpCPIQ7tku7nsQMTFtyOZSXXd7tjBa4Nt"
         f"imOx7v42Gv2SfzPQu1oxM2/k4SsbOu73wlKe1A==$Bw==${key}"
     )
@@ -235,7 +235,7 @@ async def test_bcrypt_over_sha_256_reads_a_long_password_to_its_end(passwords: P
 async def test_what_would_cost_too_much_or_is_no_hash_is_not_recognised(
     passwords: Passwords, hashed: str
 ) -> None:
-    assert not passwords.recognises(hashed)
+    assert not passwords.identify(hashed)
     assert await passwords.verify(PASSWORD, hashed) == NO_MATCH
 
 
@@ -258,7 +258,7 @@ async def test_what_would_cost_too_much_or_is_no_hash_is_not_recognised(
     ],
 )
 async def test_what_systems_recommend_is_recognised(passwords: Passwords, hashed: str) -> None:
-    assert passwords.recognises(hashed)
+    assert passwords.identify(hashed)
 
 
 @pytest.mark.parametrize(
@@ -314,13 +314,13 @@ async def test_what_systems_recommend_is_recognised(passwords: Passwords, hashed
 )
 async def test_a_text_that_only_begins_like_a_hash_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=re.compile(".")) as refusal:
-        stored_form(text)
+        to_phc(text)
     assert "salt" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("text", ["", "!", "!aBcD", "md5$salt$digest", "$2b$04$short"])
 async def test_what_has_no_form_of_theirs_stays_as_it_is(text: str) -> None:
-    assert stored_form(text) == text
+    assert to_phc(text) == text
 
 
 # Published by those who made the schemes, or by those who break them.
@@ -394,8 +394,8 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 async def test_published_examples_are_verified(passwords: Passwords, name: str) -> None:
     password, text = PUBLISHED[name]
-    hashed = stored_form(text)
-    assert (len(hashed) <= 512, stored_form(hashed)) == (True, hashed)
+    hashed = to_phc(text)
+    assert (len(hashed) <= 512, to_phc(hashed)) == (True, hashed)
     assert await passwords.verify(password, hashed) == OUTDATED
     assert await passwords.verify(password + "x", hashed) == NO_MATCH
 
@@ -403,17 +403,17 @@ async def test_published_examples_are_verified(passwords: Passwords, name: str) 
 async def test_names_in_braces_are_read_in_any_case(passwords: Passwords) -> None:
     hashed = TEXTS["LDAP bcrypt"].removeprefix("{CRYPT}")
     for name in ("CRYPT", "crypt", "Crypt", "BLF-CRYPT", "bcrypt"):
-        assert await passwords.verify(PASSWORD, stored_form(f"{{{name}}}{hashed}")) == OUTDATED
+        assert await passwords.verify(PASSWORD, to_phc(f"{{{name}}}{hashed}")) == OUTDATED
 
 
 async def test_springs_pbkdf2_since_5_8_is_read_by_its_defaults(passwords: Passwords) -> None:
     derived = hashlib.pbkdf2_hmac("sha256", b"password", b"s" * 16, 310_000)
     text = f"{{pbkdf2@SpringSecurity_v5_8}}{(b's' * 16 + derived).hex()}"
-    assert await passwords.verify("password", stored_form(text)) == OUTDATED
+    assert await passwords.verify("password", to_phc(text)) == OUTDATED
 
 
 async def test_lucias_mark_before_a_scrypt_hash_is_read() -> None:
-    assert stored_form("s2:" + TEXTS["better-auth"]) == STORED["better-auth"]
+    assert to_phc("s2:" + TEXTS["better-auth"]) == STORED["better-auth"]
 
 
 async def test_lucias_older_salts_are_letters_and_digits(passwords: Passwords) -> None:
@@ -421,7 +421,7 @@ async def test_lucias_older_salts_are_letters_and_digits(passwords: Passwords) -
     derived = hashlib.scrypt(
         b"password", salt=salt.encode(), n=2**14, r=16, p=1, maxmem=2**26, dklen=64
     )
-    assert await passwords.verify("password", stored_form(f"s2:{salt}:{derived.hex()}")) == OUTDATED
+    assert await passwords.verify("password", to_phc(f"s2:{salt}:{derived.hex()}")) == OUTDATED
 
 
 async def test_the_salts_of_lucia_1_have_capital_letters(passwords: Passwords) -> None:
@@ -429,7 +429,7 @@ async def test_the_salts_of_lucia_1_have_capital_letters(passwords: Passwords) -
     derived = hashlib.scrypt(
         b"password", salt=salt.encode(), n=2**14, r=16, p=1, maxmem=2**26, dklen=64
     )
-    assert await passwords.verify("password", stored_form(f"s2:{salt}:{derived.hex()}")) == OUTDATED
+    assert await passwords.verify("password", to_phc(f"s2:{salt}:{derived.hex()}")) == OUTDATED
 
 
 async def test_lucias_first_hashes_have_no_mark_and_smaller_blocks(passwords: Passwords) -> None:
@@ -437,24 +437,24 @@ async def test_lucias_first_hashes_have_no_mark_and_smaller_blocks(passwords: Pa
     derived = hashlib.scrypt(
         PASSWORD.encode(), salt=salt.encode(), n=2**14, r=8, p=1, maxmem=2**26, dklen=64
     )
-    assert await passwords.verify(PASSWORD, stored_form(f"{salt}:{derived.hex()}")) == OUTDATED
+    assert await passwords.verify(PASSWORD, to_phc(f"{salt}:{derived.hex()}")) == OUTDATED
     of_others = f"0123456789abcdef:{derived.hex()}"
-    assert not passwords.recognises(stored_form(of_others))
+    assert not passwords.identify(to_phc(of_others))
 
 
 @pytest.mark.parametrize("version", "123")
 async def test_nextclouds_version_before_a_hash_of_php_is_taken_off(version: str) -> None:
     for name in ("pwdlib Argon2", "pwdlib bcrypt", "Argon2 without a version"):
-        assert stored_form(f"{version}|{TEXTS[name]}") == STORED[name]
+        assert to_phc(f"{version}|{TEXTS[name]}") == STORED[name]
 
 
 @pytest.mark.parametrize("name", ["Dovecot BLF-CRYPT", "Dovecot SHA256-CRYPT", "Dovecot PBKDF2"])
 async def test_dovecots_encodings_are_taken_off(name: str) -> None:
     scheme, hashed = TEXTS[name].removeprefix("{").split("}")
     encoded = b64encode(hashed.encode()).decode()
-    assert stored_form(f"{{{scheme}.b64}}{encoded}") == STORED[name]
-    assert stored_form(f"{{{scheme}.BASE64}}{encoded.rstrip('=')}") == STORED[name]
-    assert stored_form(f"{{{scheme}.hex}}{hashed.encode().hex()}") == STORED[name]
+    assert to_phc(f"{{{scheme}.b64}}{encoded}") == STORED[name]
+    assert to_phc(f"{{{scheme}.BASE64}}{encoded.rstrip('=')}") == STORED[name]
+    assert to_phc(f"{{{scheme}.hex}}{hashed.encode().hex()}") == STORED[name]
 
 
 @pytest.mark.parametrize("name", ["pwdlib Argon2", "Argon2 without a version"])
@@ -463,14 +463,14 @@ async def test_padding_in_an_argon2_hash_is_taken_off(name: str) -> None:
     padded_salt, padded_tag = (part + "=" * (-len(part) % 4) for part in (salt, tag))
     assert (padded_salt, padded_tag) != (salt, tag)
     for text in (f"{start}${padded_salt}${padded_tag}", f"{start}${padded_salt}${tag}"):
-        assert stored_form(text) == STORED[name]
-    assert stored_form(f"{start}${salt}${padded_tag}") == STORED[name]
+        assert to_phc(text) == STORED[name]
+    assert to_phc(f"{start}${salt}${padded_tag}") == STORED[name]
 
 
 @pytest.mark.parametrize(("name", "kratos"), [("glibc SHA-256", "256"), ("glibc SHA-512", "512")])
 async def test_kratos_names_of_sha_crypt_are_read(name: str, kratos: str) -> None:
     rest = TEXTS[name].split("$", 2)[2]
-    assert stored_form(f"$sha{kratos}-crypt${rest}") == STORED[name]
+    assert to_phc(f"$sha{kratos}-crypt${rest}") == STORED[name]
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ async def test_kratos_names_of_sha_crypt_are_read(name: str, kratos: str) -> Non
 async def test_what_others_wrote_is_not_recognised_where_it_costs_too_much(
     passwords: Passwords, text: str
 ) -> None:
-    assert not passwords.recognises(stored_form(text))
+    assert not passwords.identify(to_phc(text))
 
 
 async def test_better_auths_passwords_are_compared_in_form_nfkc(passwords: Passwords) -> None:
@@ -517,7 +517,7 @@ async def test_no_yescrypt_hash_is_recognised_where_the_c_library_knows_none(
 ) -> None:
     monkeypatch.setattr(yescrypt, "_crypt", lambda: None)
     hashed = STORED["Debian yescrypt"]
-    assert not passwords.recognises(hashed)
+    assert not passwords.identify(hashed)
     assert await passwords.verify(PASSWORD, hashed) == NO_MATCH
 
 
@@ -556,7 +556,7 @@ async def test_bits_of_bcrypt_that_do_not_count_are_taken_off(
         changed = BCRYPT_DIGITS[BCRYPT_DIGITS.index(text[at]) | stray]
         noisy = text[:at] + changed + (text[at + 1 :] if at < -1 else "")
         assert noisy != text
-        assert stored_form(noisy) == STORED[name]
+        assert to_phc(noisy) == STORED[name]
     assert await passwords.verify(PASSWORD, STORED[name]) == OUTDATED
 
 
@@ -617,8 +617,8 @@ ANY_HASH = st.one_of(
 @settings(max_examples=1500, deadline=None)
 def test_what_is_recognised_can_be_verified(text: str, password: bytes) -> None:
     with suppress(ValueError):
-        text = stored_form(text)
-    if PASSWORDS.recognises(text):
+        text = to_phc(text)
+    if PASSWORDS.identify(text):
         scheme = PASSWORDS._scheme_of(text)
         assert scheme is not None
         if scheme.max_bytes is None or len(password) <= scheme.max_bytes:

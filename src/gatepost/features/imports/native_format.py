@@ -16,7 +16,7 @@ from gatepost.features.imports.columns import (
 )
 from gatepost.features.imports.imported_user import BadRow, Reason
 from gatepost.files.times import is_infinite, read_time
-from gatepost.security.legacy_hashes.foreign import stored_form
+from gatepost.security.legacy_hashes.foreign import to_phc
 
 COLUMNS = frozenset(Columns._fields)
 
@@ -131,14 +131,14 @@ def _hashes(values: list[Any], bad: BadRows) -> Sequence[str | None]:
     def read(value: object) -> str | None:
         text = _text(value, "password_hash")
         try:
-            return None if text is None else stored_form(text)
+            return None if text is None else to_phc(text)
         except ValueError:
             detail = "This begins like a hash, but is not a valid one"
             raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", detail) from None
 
     if value_types(values) == {str} and "" not in values:
         with suppress(ValueError):
-            return list(map(stored_form, values))
+            return list(map(to_phc, values))
     return convert_each(read, values, bad, None)
 
 

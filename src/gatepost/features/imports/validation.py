@@ -120,14 +120,14 @@ class RowValidator:
 
     def _hashes(self, hashes: Sequence[str | None], bad: BadRows) -> Sequence[str | None]:
         known = [hashed for hashed in hashes if hashed is not None]
-        if self.passwords.recognises_all(known):
+        if self.passwords.identify_all(known):
             return hashes
         return convert_each(self._hash, hashes, bad, None)
 
     def _hash(self, hashed: str | None) -> str | None:
         if hashed is None:
             return None
-        if len(hashed) > _LONGEST_HASH or not self.passwords.recognises(hashed):
+        if len(hashed) > _LONGEST_HASH or not self.passwords.identify(hashed):
             raise BadRow(Reason.HASH_UNSUPPORTED, "password_hash", UNSUPPORTED_HASH)
         return hashed
 

@@ -37,7 +37,7 @@ class BcryptSha256:
 
     max_bytes: int | None = None
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _DJANGO.fullmatch(hashed)
         return parts is not None and int(parts["cost"]) in bcrypt_text.COSTS
 
@@ -54,7 +54,7 @@ class PasslibBcryptSha256:
 
     max_bytes: int | None = None
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _PASSLIB.fullmatch(hashed)
         return parts is not None and _cost_of(parts) in bcrypt_text.COSTS
 
@@ -78,7 +78,7 @@ class WordPressBcrypt:
 
     max_bytes: int | None = None
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _WORDPRESS.fullmatch(hashed)
         return parts is not None and int(parts["cost"]) in bcrypt_text.COSTS
 

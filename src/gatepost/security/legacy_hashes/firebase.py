@@ -28,11 +28,11 @@ class FirebaseScrypt:
         self._signer_key = signer_key or b""
         self._key_id = None if signer_key is None else key_id(signer_key)
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         pieces = phc.parse(hashed, (_SCHEME,), _NAMES)
         if pieces is None or pieces.parameters["k"] != self._key_id:
             return False
-        return len(pieces.digest) == len(self._signer_key) and _cost_of(pieces).bearable
+        return len(pieces.digest) == len(self._signer_key) and _cost_of(pieces).is_within_cost_limit
 
     def verify(self, password: bytes, hashed: str) -> bool:
         pieces = phc.parse(hashed, (_SCHEME,), _NAMES)

@@ -18,11 +18,11 @@ _STORED_AS_THEY_ARE = ("$argon2id$v=", "$argon2i$v=", "$argon2d$v=")
 """How nearly all begin: of a million, none is to be looked at twice."""
 
 
-def stored_form(text: str) -> str:
+def to_phc(text: str) -> str:
     """Return the stored form of a hash as Django, LDAP, Spring or another system wrote it.
 
     What is in no form of theirs is returned as it is: whether it is a hash that can be verified
-    at bearable cost is `Passwords.recognises`'s to say. Raises `ValueError` for a text that
+    within the cost limit is `Passwords.identify`'s to say. Raises `ValueError` for a text that
     begins like one of those forms and is none.
     """
     if text.startswith(_STORED_AS_THEY_ARE) and text[-1] != "=" and "=$" not in text:
@@ -53,7 +53,7 @@ def _django_scrypt(text: str) -> str:
 
 def _django_wrapped(text: str) -> str:
     """`argon2$argon2id$...` and `bcrypt$$2b$...`: another's form behind Django's own name."""
-    return stored_form("$" + text.split("$", 1)[1].removeprefix("$"))
+    return to_phc("$" + text.split("$", 1)[1].removeprefix("$"))
 
 
 def _django_bcrypt_sha256(text: str) -> str:
@@ -140,7 +140,7 @@ def _kratos_sha_crypt(text: str) -> str:
 
 def _nextcloud(text: str) -> str:
     """`3|$argon2id$...`: a version of Nextcloud's or ownCloud's, and what PHP made."""
-    return stored_form(text[2:])
+    return to_phc(text[2:])
 
 
 def _gotrue_firebase(text: str) -> str:
@@ -191,7 +191,7 @@ def _aspnet_2(text: str) -> str:
 
 def _wrapped(text: str) -> str:
     """`{NAME}...`."""
-    return wrapped.unwrapped(text, stored_form)
+    return wrapped.unwrapped(text, to_phc)
 
 
 # As a logarithm it would stand for 512 GiB and more, and as N it is far below what is of use.

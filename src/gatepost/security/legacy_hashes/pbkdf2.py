@@ -19,7 +19,7 @@ class Pbkdf2:
 
     max_bytes: int | None = None
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         pieces = phc.parse(hashed, tuple(_SCHEMES), ("i",))
         if pieces is None:
             return False

@@ -46,7 +46,7 @@ class Phpass:
 
     max_bytes: int | None = _LONGEST_PASSWORD
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _FORM.fullmatch(hashed)
         if parts is None or len(parts["digest"]) != _DIGITS[parts["kind"]]:
             return False

@@ -9,8 +9,8 @@ class Scheme(Protocol):
     max_bytes: int | None
     """The longest password it reads to its end; None where there is no such bound."""
 
-    def recognises(self, hashed: str) -> bool:
-        """Tell whether `hashed` is one of this scheme's, and of bearable cost."""
+    def identify(self, hashed: str) -> bool:
+        """Tell whether `hashed` is one of this scheme's, and within the cost limit."""
 
     def verify(self, password: bytes, hashed: str) -> bool:
         """Tell whether `hashed`, which is recognised, was made of `password`.

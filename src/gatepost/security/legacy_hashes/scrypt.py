@@ -26,7 +26,7 @@ class ScryptCost:
     p: int
 
     @property
-    def bearable(self) -> bool:
+    def is_within_cost_limit(self) -> bool:
         """Whether there is scrypt of this cost, and the service can afford a login of it."""
         # RFC 7914 section 2: N is less than 2^(128 * r / 8).
         in_range = 1 <= self.ln < min(25, 16 * self.r) and self.r <= 64 and 1 <= self.p <= 64
@@ -47,9 +47,9 @@ class Scrypt:
 
     max_bytes: int | None = None
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         pieces = phc.parse(hashed, (_SCHEME, _SCHEME_OF_NFKC), _NAMES)
-        return pieces is not None and _cost_of(pieces).bearable
+        return pieces is not None and _cost_of(pieces).is_within_cost_limit
 
     def verify(self, password: bytes, hashed: str) -> bool:
         pieces = phc.parse(hashed, (_SCHEME, _SCHEME_OF_NFKC), _NAMES)

@@ -63,7 +63,7 @@ class ShaCrypt:
 
     max_bytes: int | None = _LONGEST_PASSWORD
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _FORM.fullmatch(hashed)
         if parts is None or len(parts["digest"]) != _KINDS[parts["kind"]].digits:
             return False

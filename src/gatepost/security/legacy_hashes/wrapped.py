@@ -25,12 +25,12 @@ _PIECES_389 = 4, 68
 _ATLASSIAN_SALT_BYTES, _ATLASSIAN_ITERATIONS = 16, 10_000
 
 
-def unwrapped(text: str, stored_form: Callable[[str], str]) -> str:
+def unwrapped(text: str, to_phc: Callable[[str], str]) -> str:
     """Return the stored form of a hash behind a name; raises `ValueError`.
 
     Names are read as RFC 2307 has it, in any case. Dovecot's may tell that the hash was encoded
     once more. What stands behind a name that says no more than the hash itself does is turned by
-    `stored_form`.
+    `to_phc`.
     """
     found = _FORM.fullmatch(text)
     if found is None or len(text) > 2 * phc.LONGEST_STORED:
@@ -41,7 +41,7 @@ def unwrapped(text: str, stored_form: Callable[[str], str]) -> str:
     if name in _PREFIXES:
         if not hashed.startswith(_PREFIXES[name]):
             raise ValueError("another hash than its name says")
-        return stored_form(hashed)
+        return to_phc(hashed)
     read = _READERS.get(name)
     if read is None:
         raise ValueError("a scheme that is not supported")

@@ -44,13 +44,15 @@ class Yescrypt:
 
     max_bytes: int | None = _LONGEST_PASSWORD
 
-    def recognises(self, hashed: str) -> bool:
+    def identify(self, hashed: str) -> bool:
         parts = _FORM.fullmatch(hashed)
         if parts is None:
             return False
         ln, r = _ALPHABET.index(parts["n"]) + 1, _ALPHABET.index(parts["r"]) + 1
-        is_bearable = ln in _N_LOGARITHMS and r in _BLOCK_SIZES and 128 * (r << ln) <= _MOST_BYTES
-        return is_bearable and _crypt() is not None
+        is_within_limits = (
+            ln in _N_LOGARITHMS and r in _BLOCK_SIZES and 128 * (r << ln) <= _MOST_BYTES
+        )
+        return is_within_limits and _crypt() is not None
 
     def verify(self, password: bytes, hashed: str) -> bool:
         crypt = _crypt()

@@ -17,7 +17,7 @@ from gatepost.web.middleware.cors import Cors
 from gatepost.web.middleware.security_headers import SecurityHeaders
 from gatepost.web.problems import REQUEST_ID, InternalError, problem_response, request_id_of
 from gatepost.web.route_table import MATCHED_ROUTE, route_template
-from gatepost.web.runtimes import enter_application
+from gatepost.web.runtimes import bind_runtime
 
 CLIENT_GONE = 499
 """The status, in log and metrics, of a request whose client did not wait for an answer."""
@@ -75,7 +75,7 @@ class RequestContext:
         request_id = urandom(16).hex() if sent is None else sent
         scope[REQUEST_ID] = request_id
         answer, bound = _Answer(send, request_id), bind_request_id(request_id)
-        runtime, began = enter_application(scope), time.perf_counter()
+        runtime, began = bind_runtime(scope), time.perf_counter()
         metrics = None if runtime is None else runtime.metrics
         if metrics is not None:
             metrics.begin_request()

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.clock import Clock, SystemClock
 from gatepost.settings import CoreSettings, DatabaseSettings
-from gatepost.stores.announcements import Announcements, OwnAnnouncements
+from gatepost.stores.announcements import Announcements, LocalInvalidation
 from gatepost.stores.base import Store
 from gatepost.stores.database import DatabaseStore
 from gatepost.stores.memory import MemoryStore
@@ -38,7 +38,7 @@ def choose_store(settings: CoreSettings) -> Literal["memory", "database", "redis
     """What `STORE`, `REDIS_URL` and `WORKERS` say, and who started this process."""
     chosen = settings.chosen_store
     is_left_to_us = settings.store == "auto" and chosen == "memory"
-    return "database" if is_left_to_us and not serves_alone(settings) else chosen
+    return "database" if is_left_to_us and not is_single_process(settings) else chosen
 
 
 def open_store(settings: CoreSettings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
@@ -69,7 +69,7 @@ def open_announcements(
 ) -> Announcements:
     """Open the service's channel where there is a Redis; else there is nobody to tell."""
     if settings.redis_url is None:
-        return OwnAnnouncements(cache)
+        return LocalInvalidation(cache)
     from gatepost.stores.redis_announcements import RedisAnnouncements
 
     # Redis's numbered databases share their channels: the name has to be the service's own.
@@ -86,7 +86,7 @@ def describe_store(settings: CoreSettings) -> str:
             f"{kept}, which {settings.workers} workers share: set REDIS_URL to spare it "
             "a transaction a request."
         )
-    if chosen == "redis" or serves_alone(settings):
+    if chosen == "redis" or is_single_process(settings):
         return f"{kept}."
     if chosen == "database":
         return (
@@ -99,13 +99,13 @@ def describe_store(settings: CoreSettings) -> str:
     )
 
 
-def serves_alone(settings: CoreSettings) -> bool:
+def is_single_process(settings: CoreSettings) -> bool:
     """Whether no other process serves: said outright, or nobody is there to have started one."""
     is_said = "workers" in settings.model_fields_set
-    return settings.workers == 1 and (is_said or not has_a_supervisor())
+    return settings.workers == 1 and (is_said or not is_supervised())
 
 
-def has_a_supervisor() -> bool:
+def is_supervised() -> bool:
     """Whether a server such as gunicorn or uvicorn started this process, maybe one of several.
 
     uvicorn, hypercorn and granian start theirs by `multiprocessing`; gunicorn, uWSGI and others
@@ -133,7 +133,7 @@ def describe_session_cache(settings: CoreSettings) -> str:
         return "Sessions are read from the database each time, as SESSION_CACHE_SECONDS says."
     if settings.redis_url is not None:
         return f"Sessions are remembered for {seconds} s, and changes announced over Redis."
-    if serves_alone(settings):
+    if is_single_process(settings):
         return f"Sessions are remembered for {seconds} s, in this one process."
     if settings.workers == 1:
         return (
