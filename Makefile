@@ -46,7 +46,7 @@ test: ## run every test on every database (ARGS="-k refresh --database sqlite")
 	$(DEV_ENVIRONMENT)
 	@$(call PYTEST,$(BIN)) $(ARGS)
 
-test-quick: ## run a sample in two minutes: no slow tests, most others on one database each
+test-quick: ## run a sample in two minutes: no slow tests or faults, most others on one database
 	$(DEV_ENVIRONMENT)
 	@$(call PYTEST,$(BIN)) --sample $(ARGS)
 

@@ -22,8 +22,8 @@ from tests.support.patience import patient_service
 from tests.support.selection import (
     database_of,
     databases_of,
-    is_in_sample,
     keep,
+    sample,
     spread_slow_tests,
 )
 from tests.support.servers import ServerKind, UnreachableServerError
@@ -45,8 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--sample",
         action="store_true",
-        help="leave out slow tests and faults, and run a test on all databases only where they"
-        " decide what it shows, else on one of them that its name chooses",
+        help="leave out slow tests and faults, and of tests on a database some parameters; run one"
+        " on all databases only where they decide what it shows, else on one that its name chooses",
     )
 
 
@@ -130,7 +130,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen: tuple[Kind, ...] = config.getoption("database")
     kept = [item for item in items if databases_of(item) <= set(chosen)]
     if config.getoption("sample"):
-        kept = [item for item in kept if is_in_sample(item, chosen)]
+        kept = sample(kept, chosen)
     keep(items, kept, config)
     if hasattr(config, "workerinput"):
         spread_slow_tests(items)

@@ -1,9 +1,13 @@
 """Which of the collected tests run, and in which order."""
 
 import zlib
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import pytest
+
+CASES = 2
+"""So many of a test's own parameters are in the sample, on each database that it runs on."""
 
 SLOW_UNTIL = 0.6
 """Into this part of the other tests the slow ones are spread."""
@@ -25,18 +29,34 @@ def is_slow(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in ("slow", "faults"))
 
 
-def is_in_sample(item: pytest.Item, kinds: Sequence[str]) -> bool:
-    """Whether `--sample` runs the test: on one of `kinds`, which only its name decides.
+def sample(items: Sequence[pytest.Item], kinds: Sequence[str]) -> list[pytest.Item]:
+    """Those that `--sample` runs; only names decide, so that they are always the same.
 
-    A test that is marked `every_database` runs on each; one that is slow is left out.
+    Slow tests are left out. A test that needs a database runs on one of `kinds`, or on each if it
+    is marked `every_database`; with parameters of its own, it runs with `CASES` of them.
     """
-    if is_slow(item):
-        return False
+    cases: dict[tuple[str, str | None], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if not is_slow(item) and _is_on_its_database(item, kinds):
+            cases[item.nodeid.partition("[")[0], database_of(item)].append(item)
+    chosen = {
+        id(item)
+        for (_, kind), some in cases.items()
+        for item in (sorted(some, key=_lot)[:CASES] if kind else some)
+    }
+    return [item for item in items if id(item) in chosen]
+
+
+def _is_on_its_database(item: pytest.Item, kinds: Sequence[str]) -> bool:
     own = [kind for kind in _own_kinds(item) if kind in kinds]
     if item.get_closest_marker("every_database") or database_of(item) is None or not own:
         return True
-    name = f"{item.location[0]}::{_name_without_database(item)}"
-    return database_of(item) == own[zlib.crc32(name.encode()) % len(own)]
+    return database_of(item) == own[_lot(item) % len(own)]
+
+
+def _lot(item: pytest.Item) -> int:
+    """A number that the test draws by its name, the same on each database."""
+    return zlib.crc32(f"{item.location[0]}::{_name_without_database(item)}".encode())
 
 
 def spread_slow_tests(items: list[pytest.Item]) -> None:
