@@ -24,7 +24,7 @@ class UserNotFound(NotFound):
 
 
 class LastAdmin(Problem):
-    """Demoted, disabled or deleted, nobody could undo it."""
+    """Without an active admin no role could be given any more."""
 
     status = 409
     code = "last_admin"

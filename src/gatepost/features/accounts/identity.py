@@ -99,12 +99,12 @@ def are_plain_usernames(texts: Sequence[str]) -> bool:
 def canonical_email(email: str) -> str:
     """The key of the account with this address: normalised (RFC 6531, IDNA), then lower case.
 
-    At whatever domain it is: whose address was allowed once is found whatever the settings say now.
-    What somebody typed that is no address has a key too, which no address has: looking for it
-    finds nobody, at the same cost. Who creates accounts checks addresses first.
+    The domain does not matter: an address that was allowed once is found under any settings. A text
+    that is no address has a key too, which no address has: a look-up finds no account, at the same
+    cost. Check an address before creating an account with it.
     """
     address = read_email(email, special_domains=True)
-    return _nobodys_key(email) if address is None else address.key
+    return _dummy_key(email) if address is None else address.key
 
 
 def canonical_username(username: str) -> str:
@@ -113,11 +113,11 @@ def canonical_username(username: str) -> str:
     What is no username has a key that no username has, as in `canonical_email`.
     """
     username = username.strip()
-    return username.lower() if _USERNAME.fullmatch(username) else _nobodys_key(username)
+    return username.lower() if _USERNAME.fullmatch(username) else _dummy_key(username)
 
 
 def beginning_of_key(beginning: str) -> str:
-    """How the key of whatever begins like this begins."""
+    """The prefix that the keys of all names with this prefix have."""
     return _lower(beginning)
 
 
@@ -126,8 +126,8 @@ def _are_all(texts: Sequence[str], lines: re.Pattern[str]) -> bool:
     return together.count("\n") == len(texts) and lines.fullmatch(together) is not None
 
 
-def _nobodys_key(typed: str) -> str:
-    """Fit for any database, whatever was typed; an address has an `@`, and no username a `?`."""
+def _dummy_key(typed: str) -> str:
+    """A key that no account has: an address has an `@`, and no username a `?`."""
     return "?" + sha256(typed.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
@@ -136,7 +136,7 @@ def _lower(text: str) -> str:
     lowered = text.lower()
     try:
         return normalise(lowered)
-    except TooManyMarksError:  # no address has as many: whatever is looked for is not found
+    except TooManyMarksError:  # no address has as many, so nothing is found
         return lowered
 
 
@@ -173,4 +173,4 @@ FULL_NAME = PlainText(max_length=200)
 FullNameInput = Annotated[str, FULL_NAME]
 
 SearchInput = SearchText
-"""How an address or a name begins, as somebody looking for it types it."""
+"""The beginning of an address or a name, as typed into a search."""

@@ -1,4 +1,4 @@
-"""Whose wrong passwords count together, and letting somebody in again before their lock ends."""
+"""The lockout's accounts: whose failures count together, and how a lock is lifted early."""
 
 from gatepost.features.accounts import events
 from gatepost.features.accounts import service as accounts
@@ -8,9 +8,9 @@ from gatepost.work import Work
 
 
 def account_of(user_id: int | None, login: str) -> str:
-    """The account's name in the lockout: one for all its logins, and one for each that is nobody's.
+    """The account's name in the lockout: one for all logins of a user, and one for each unknown.
 
-    `login` is what was typed, where it names no user.
+    `login` is what was typed; it counts if it names no user.
     """
     if user_id is not None:
         return f"user {user_id}"
@@ -18,12 +18,12 @@ def account_of(user_id: int | None, login: str) -> str:
 
 
 async def record_lock(work: Work, user_id: int | None) -> None:
-    """Remember that this request's failure was the one that locked."""
+    """Record in the audit log that this request's failure was the one that locked."""
     await audit.record(work, events.LOGIN_LOCKED, audit.EventContext(user_id=user_id))
 
 
 async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
-    """Forget the wrong passwords of a user; raises `UserNotFound` or `StoreUnavailable`."""
+    """Forget a user's failed attempts; raises `UserNotFound` or `StoreUnavailable`."""
     user = await accounts.get(work, user_id)
     await work.commit_and_release()
     await work.runtime.lockout.unlock(account_of(user.id, ""))
@@ -34,7 +34,7 @@ async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
 
 
 async def unlock_elsewhere(work: Work, user_id: int) -> User:
-    """As `unlock`, from a process that serves nobody."""
+    """As `unlock`, from a process that does not serve requests."""
     user = await accounts.get(work, user_id)
     await work.commit_and_release()
     await work.runtime.lockout.unlock_elsewhere(account_of(user.id, ""))

@@ -106,7 +106,7 @@ async def confirm(work: Work, principal: Principal, password: str) -> User:
 
 
 async def _lock_unchanged(work: Work, principal: Principal, hashed: str | None) -> User:
-    """The caller, if nobody deleted, disabled or changed them while a password was hashed."""
+    """Lock and return the caller, if they are as they were before a password was hashed."""
     user = await accounts.find_for_update(work, principal.user_id)
     if user is None or not user.is_active:
         raise InvalidToken

@@ -109,7 +109,7 @@ async def lock_with_admins(db: AsyncSession, user_id: int) -> list[int]:
     """Hold a user and the active admins until the transaction ends; the ids of the latter.
 
     They are looked up first, and then locked by primary key alone: MariaDB locks an index before
-    its row, and whoever changes a row locks it before its indexes. An admin who is made meanwhile
+    its row, and an update locks the row before its indexes. An admin who is made meanwhile
     is missed, and all who are returned stay.
     """
     is_admin = (User.role == Role.ADMIN.value) & User.is_active

@@ -60,7 +60,7 @@ class User(UserRead):
     """The user who is calling, as the host's routes get them.
 
     Code constructs one by keyword, such as a test that replaces the caller; pydantic refuses
-    whatever else is not one already. Raises pydantic's `ValidationError` for bad values.
+    any input that is not one already. Raises pydantic's `ValidationError` for bad values.
     """
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - pydantic's own signature

@@ -72,7 +72,7 @@ def refuse_special_domain(work: Work, email: str) -> None:
 
 
 async def find_by_login(work: Work, login: str) -> User | None:
-    """The user whom an email address or a username names; an `@` tells which it is."""
+    """Find the user by email address or username; an `@` tells them apart."""
     find = repository.find_by_email_key if "@" in login else repository.find_by_username_key
     return await find(work.db, key_of_login(login))
 
@@ -250,8 +250,8 @@ async def _change(work: Work, user_id: int, values: dict[str, Any]) -> None:
 async def _lock_with_admins(work: Work, user_id: int, *, stays: bool) -> None:
     """Hold a user and every active admin; raises `LastAdmin` unless one `stays`.
 
-    Two admins who demote each other at once both wait here, and the second finds one left. Whoever
-    makes or unmakes an admin comes through here first, so that nobody waits for them in a circle.
+    Two admins who demote each other at once both wait here, and the second finds one left. Each
+    change of who is an admin locks here first, so that no two of them deadlock.
     """
     if await repository.lock_with_admins(work.db, user_id) == [user_id] and not stays:
         raise LastAdmin
@@ -260,6 +260,6 @@ async def _lock_with_admins(work: Work, user_id: int, *, stays: bool) -> None:
 async def _which_is_taken(
     work: Work, email_key: str | None, user_id: int | None = None
 ) -> EmailTaken | UsernameTaken:
-    """After a constraint refused: the address if somebody else has it, else the username."""
+    """The refusal after a unique constraint failed: the address if that is taken, else the name."""
     owner = await repository.find_by_email_key(work.db, email_key) if email_key else None
     return EmailTaken() if owner is not None and owner.id != user_id else UsernameTaken()

@@ -1,7 +1,7 @@
 """Half-done logins: each is kept in a token, and taken up again once.
 
-The token is encrypted and tells all that was proved, so that nobody who can write to the store can
-log in. The store counts how often it was tried, and remembers that it was used.
+The token is encrypted and holds all proofs, so that write access to the store is no way to log in.
+The store counts the attempts, and remembers that the token was used.
 """
 
 import base64

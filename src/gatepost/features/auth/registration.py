@@ -18,7 +18,7 @@ async def register(work: Work, new: NewAccount, registrar: Principal | None = No
 
 
 def refuse_if_closed(work: Work, registrar: Principal | None) -> int | None:
-    """Return the id of the admin who makes the account for somebody else; None if nobody does.
+    """Return the id of the admin who makes the account, where only admins may; else None.
 
     Raises `RegistrationClosed` for all others where registration is closed.
     """

@@ -41,7 +41,7 @@ def failed_row(index: int, row: object, problem: Problem) -> FailedRow:
 
 
 def _detail_of(problem: Problem) -> str:
-    """One sentence for what a single registration would be told place by place."""
+    """The refusal in one sentence, where a single registration gets a list of errors."""
     messages = [error["msg"] for error in problem.extensions.get("errors", ())]
     if isinstance(problem, WeakPassword):
         return " ".join(messages)

@@ -13,7 +13,7 @@ from gatepost.text import refuse_unprintable
 Transport = Literal["bearer", "cookie"]
 
 LoginName = Annotated[str, Field(min_length=1, max_length=320), AfterValidator(refuse_unprintable)]
-"""As somebody types it: what names no account is refused like any wrong credentials."""
+"""Taken as it is typed: a name of no account is refused like any wrong credentials."""
 
 
 _CREDENTIALS_EXAMPLE = {"email": "ada@example.com", "password": "a sentence that only I know"}

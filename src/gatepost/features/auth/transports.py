@@ -23,7 +23,7 @@ from gatepost.web.runtimes import runtime_of
 def transports_for(settings: CoreSettings, wanted: Transport | None) -> frozenset[str]:
     """The transport that was asked for, or all that the service offers.
 
-    Raises `ValidationFailed` for one that it does not: tokens go nowhere that nobody asked for.
+    Raises `ValidationFailed` for one that it does not offer.
     """
     offered = settings.auth_transports
     if wanted is None:
@@ -115,7 +115,7 @@ def find_own_credential(request: Request, runtime: Runtime) -> Credential | None
 
 
 def clear_cookies(request: Request, response: Response, settings: CoreSettings) -> None:
-    """Make the browser forget all tokens, whether it has them or not."""
+    """Delete all token cookies in the browser."""
     set_cookie(response, settings, ACCESS_COOKIE, "", path="/", age=0)
     for path in refresh_cookie_paths(request):
         set_cookie(response, settings, REFRESH_COOKIE, "", path=path, age=0)
@@ -137,7 +137,7 @@ def refused_for_good(request: Request, settings: CoreSettings, problem: Problem)
 
 
 class LeavingRoute(IdempotentRoute):
-    """Clears the cookies of a caller who wants to leave and is refused: what they hold is over."""
+    """Clears the cookies also of a caller whose logout is refused, as their tokens are no good."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()

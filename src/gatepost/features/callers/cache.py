@@ -1,4 +1,4 @@
-"""The callers whom this process keeps in memory, with what was read of them."""
+"""The cache of callers, with what was read of them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -12,8 +12,7 @@ from gatepost.client.callers import never_injected, schema_of_caller
 
 
 class CallerKind(StrEnum):
-    """`user` is a person, `service_account` a program of the team's, `client` an OAuth client that
-    acts for itself."""
+    """A person, a program of the team's, or an OAuth client that acts for itself."""
 
     USER = "user"
     SERVICE_ACCOUNT = "service_account"
@@ -30,9 +29,9 @@ class Principal:
     authenticated, such as `password`, `auth_time` when, `amr` by which methods (RFC 8176) and `acr`
     how surely; a credential that proves nothing but itself has neither `auth_time` nor `amr`.
     `scopes` limit what the role allows; None is no limit. `client_id` is the OAuth client that the
-    credential was issued to. `by_cookie` tells that a browser sent it by itself.
+    credential was issued to. `by_cookie` is True for one that a browser sent by itself.
 
-    Code constructs one, and validation never does: pydantic refuses whatever is not one already.
+    Code constructs one; validation never does: pydantic refuses any input that is not one already.
     """
 
     user_id: int

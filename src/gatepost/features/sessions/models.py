@@ -10,7 +10,7 @@ from gatepost.db.base import TABLE_OPTIONS, Base, Id
 
 
 class Session(Base):
-    """One login on one device. Its refresh tokens are not stored: `generation` tells which is good.
+    """One login on one device. Refresh tokens are not stored: `generation` says which one is good.
 
     `role` is the user's, kept here so that who is calling is one row; `accounts` changes both in
     one transaction. `amr` holds the methods of RFC 8176 that its user was authenticated by, with

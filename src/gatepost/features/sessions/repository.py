@@ -127,7 +127,7 @@ def row_of(values: Mapping[str, Any]) -> Row:
 
 
 async def find(db: AsyncSession, session_id: int) -> Session | None:
-    """The session as the database has it now, whatever this transaction has seen before."""
+    """The session as the database has it now, past what this transaction has loaded before."""
     return await db.get(Session, session_id, populate_existing=True)
 
 

@@ -73,7 +73,7 @@ async def start(
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """A session that is to be inserted, and the event that tells of it."""
+    """A session to insert, and its audit event."""
 
     rows: tuple[Row, Row]
     event: NewAuditEvent
@@ -97,7 +97,7 @@ async def refresh(work: Work, refresh_token: str) -> TokenPair:
     """Trade a refresh token for the session's next pair (RFC 9700 section 4.14).
 
     Within the grace the generation just spent gets the same successor again, so that tabs and
-    retries log nobody out. Anything older is theft: the session ends. Raises `InvalidToken`.
+    retries end no session. Anything older is theft: the session ends. Raises `InvalidToken`.
     """
     claims = tokens.verify_refresh_token(work, refresh_token)
     await signing_keys.prepare_signing(work)
@@ -259,7 +259,7 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
     if claims.generation >= session.generation:
         raise InvalidToken
     if not await repository.end(work.db, session.id, now):
-        raise InvalidToken  # a replay at the same moment has ended it, and told
+        raise InvalidToken  # a replay at the same moment has ended it, and recorded that
     work.invalidate(session.user_id)
     about = audit.EventContext(
         user_id=session.user_id,

@@ -175,7 +175,7 @@ def _number_of(subject: str) -> int:
 
 
 def _token_ids(key: bytes, session: TokenBasis) -> tuple[str, str]:
-    """Two ids that nobody can guess and everybody who may computes alike."""
+    """The ids (`jti`) of the two tokens: the same for the same generation, and not guessable."""
     message = b"%d:%d" % (session.id, session.generation)
     digest = hmac.digest(key, message, "sha256").hex()
     return digest[:32], digest[32:]

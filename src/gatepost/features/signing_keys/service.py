@@ -36,14 +36,14 @@ async def prepare_signing(work: Work) -> None:
 
 
 def signing_key(runtime: Runtime) -> Key:
-    """The key that signs, as `prepare_signing` has read it: nobody is asked."""
+    """The key that signs; `prepare_signing` has read it before."""
     signing = runtime.state(SigningKeysState).ring.signing
     assert signing is not None  # noqa: S101 - a ring that was read holds a key
     return signing
 
 
 def cached_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | None:
-    """The verifying keys, if they were read lately enough; None says that they have to be read."""
+    """The verifying keys, if they were read lately enough; None if they have to be read."""
     ring = runtime.state(SigningKeysState).ring
     return ring.verifying if ring.is_younger(RING_LIFETIME, now) else None
 
@@ -54,7 +54,7 @@ async def verifying_keys(work: Work) -> Mapping[str | None, Key]:
 
 
 async def reread_verifying_keys(work: Work) -> Mapping[str | None, Key]:
-    """The same after a token named an unknown key; at most one read a second, whoever asks."""
+    """The same, read again after a token named an unknown key; at most once a second."""
     return await _keys_younger_than(work, _REREAD_PAUSE)
 
 
