@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from tests.support.source import Module, offences
 
 PARTS = {
+    "aiosqlite": "db.aiosqlite_parts",
     "fastapi": "web.fastapi_parts",
     "starlette": "web.fastapi_parts",
     "sqlalchemy": "db.sqlalchemy_parts",

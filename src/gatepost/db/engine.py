@@ -12,9 +12,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from gatepost.db.aiosqlite_parts import connect as connect_in_one_trip
 from gatepost.db.diagnosis import invalidates_connection
 from gatepost.db.sqlalchemy_parts import MeasuredPool, wrap_errors_of_connecting
-from gatepost.db.sqlite_cursors import CursorClosingConnection
 from gatepost.files.temporary import has_temporary_folder
 from gatepost.settings import DatabaseSettings
 
@@ -112,7 +112,7 @@ def _connect_args(
         case "sqlite":
             return {
                 "timeout": settings.database_pool_timeout_seconds,
-                "factory": CursorClosingConnection,
+                "async_creator_fn": connect_in_one_trip,
             }
         case "postgresql":
             own = {"application_name": "gatepost", "timezone": "UTC"}
