@@ -72,7 +72,7 @@ async def running(
             asyncio.create_task(chore(runtime))
             for chore in (run_purger, *load_all(FEATURES, "chores"))
         ]
-        watching = asyncio.create_task(tell_of_unknown_clients(settings))
+        watching = asyncio.create_task(tell_of_unknown_clients(settings.protection))
         sampling = None
         if runtime.metrics.is_shared:
             sampling = asyncio.create_task(keep_sampling(runtime.metrics))
@@ -112,22 +112,22 @@ def assemble(settings: Settings, *, for_mount: bool = False) -> FastAPI:
     service at a path like that.
     """
     interface = interface_of(FEATURES)
-    kind = TracedService if settings.tracing_enabled else FastAPI
+    kind = TracedService if settings.observability.tracing_enabled else FastAPI
     app = kind(
-        title=settings.project_name,
-        version=settings.version,
+        title=settings.service.project_name,
+        version=settings.service.version,
         openapi_url=None,  # `web.documentation` serves it, as it is from where we are mounted
         docs_url=None,
         redoc_url=None,
         middleware=middleware_stack(settings, interface),
         redirect_slashes=False,
-        **telemetry_options(settings),
+        **telemetry_options(settings.observability),
     )
-    _add_routes(RouteTable(app.router.routes), settings.api_v1_str, for_mount=for_mount)
-    app.state.auth_folders = tuple(_folders(settings.api_v1_str, for_mount=for_mount))
+    _add_routes(RouteTable(app.router.routes), settings.service.api_v1_str, for_mount=for_mount)
+    app.state.auth_folders = tuple(_folders(settings.service.api_v1_str, for_mount=for_mount))
     app.state.links = interface.links
     app.state.readiness_checks = {"schema": schema_is_current}
-    install_problem_handlers(app, settings.auth_schemes)
+    install_problem_handlers(app, settings.transports.auth_schemes)
     describe(app, settings, interface)
     return app
 

@@ -32,12 +32,12 @@ def _read_settings() -> Settings:
 
 
 _settings = _read_settings()
-configure_logging(_settings, _settings.secret_texts)
-if _settings.tracing_enabled:
+configure_logging(_settings.observability, _settings.secret_texts)
+if _settings.observability.tracing_enabled:
     from gatepost.observability.tracing import start_exporting
 
-    start_exporting(_settings.project_name)
-_shutdown = GracefulShutdown(_settings.shutdown_delay_seconds)
+    start_exporting(_settings.service.project_name)
+_shutdown = GracefulShutdown(_settings.service.shutdown_delay_seconds)
 _service = create_app(_settings)
 _service.state.readiness_checks["accepting"] = _shutdown.is_accepting
 
@@ -65,5 +65,5 @@ def _explaining(send: Send) -> Send:
 
 def _on_started() -> None:
     _shutdown.intercept_sigterm()
-    end_with_parent(_settings.shutdown_delay_seconds)
+    end_with_parent(_settings.service.shutdown_delay_seconds)
     settle()

@@ -5,9 +5,11 @@ from gatepost.manifest import load_all
 from gatepost.settings import CoreSettings
 
 
-class Settings(*load_all(FEATURES, "settings"), CoreSettings):  # type: ignore[misc] # bases that manifests name
-    """All settings in one flat object.
+class Settings(CoreSettings):
+    """All settings, in groups: `settings.tokens.issuer`.
 
-    `Settings(secret_key=...)` takes explicit values only. Raises `SettingsError` with every
-    mistake.
+    `Settings(secret_key=...)` takes explicit values only, under the names of the environment in
+    lower case. Raises `SettingsError` with every mistake.
     """
+
+    further_groups = tuple(load_all(FEATURES, "settings"))

@@ -138,7 +138,7 @@ class Gatepost:
         """Refuse, and remember it, unless a test has put this caller in place; always raises."""
         if await self._stand_in(request, wants_user=False) is not None:
             raise PermissionDenied
-        origin = origin_of(request.scope, self.settings)
+        origin = origin_of(request.scope, self.settings.protection)
         async with begin_work(self.runtime, origin, writes=False) as work:
             await deny(work, principal)
 
@@ -187,7 +187,7 @@ class Gatepost:
         except HTTPException:
             raise  # what replaces the caller in a test has refused
         except Problem as problem:
-            name_schemes(problem, self.settings.auth_schemes)
+            name_schemes(problem, self.settings.transports.auth_schemes)
             raise refused(connection, problem, self._refusal) from problem
         except (SQLAlchemyError, OSError) as error:
             passing = passing_problem(error)

@@ -106,9 +106,9 @@ async def start_runtime(
     """
     async with AsyncExitStack() as opened:  # closed in the reverse order
         clock = clock or SystemClock()
-        metrics = Metrics(settings.version)
-        keys = Keys(settings.secret_key, settings.former_secret_keys)
-        engine = open_engine(settings, without_statement_timeout=without_statement_timeout)
+        metrics = Metrics(settings.service.version)
+        keys = Keys(settings.tokens.secret_key, settings.audit.former_secret_keys)
+        engine = open_engine(settings.database, without_statement_timeout=without_statement_timeout)
         opened.push_async_callback(engine.dispose)
         replica = _replica(settings, metrics)
         if replica is not None:
@@ -121,7 +121,9 @@ async def start_runtime(
         session_cache = _session_cache(settings, clock)
         announcements = open_announcements(settings, session_cache, clock)
         opened.push_async_callback(announcements.close)
-        hash_pool = HashPool(threads=settings.hash_threads, queue_limit=settings.hash_queue_limit)
+        hash_pool = HashPool(
+            threads=settings.passwords.hash_threads, queue_limit=settings.passwords.hash_queue_limit
+        )
         opened.callback(hash_pool.close)
         runtime = Runtime(
             settings=settings,
@@ -133,7 +135,7 @@ async def start_runtime(
             replica=replica,
             metrics=metrics,
             hash_pool=hash_pool,
-            passwords=Passwords(settings, hash_pool),
+            passwords=Passwords(settings.passwords, hash_pool),
             store=store,
             rate_limits=RateLimits(store, settings.quotas),
             lockout=lockout,
@@ -147,7 +149,7 @@ async def start_runtime(
 
 
 def _trace(settings: CoreSettings, engine: AsyncEngine, store: Store) -> None:
-    if settings.tracing_enabled:
+    if settings.observability.tracing_enabled:
         from gatepost.observability.tracing import trace_database, trace_store
 
         trace_database(engine)
@@ -157,16 +159,16 @@ def _trace(settings: CoreSettings, engine: AsyncEngine, store: Store) -> None:
 def _database(settings: CoreSettings, engine: AsyncEngine) -> Database:
     return Database(
         open_session=async_sessionmaker(engine, expire_on_commit=False),
-        autocommit=AutocommitExecutor(engine, is_traced=settings.tracing_enabled),
+        autocommit=AutocommitExecutor(engine, is_traced=settings.observability.tracing_enabled),
         updates_return_rows=engine.dialect.update_returning,
     )
 
 
 def _replica(settings: CoreSettings, metrics: Metrics) -> Replica | None:
-    engine = open_replica_engine(settings)
+    engine = open_replica_engine(settings.database)
     if engine is None:
         return None
-    if settings.tracing_enabled:
+    if settings.observability.tracing_enabled:
         from gatepost.observability.tracing import trace_database
 
         trace_database(engine)
@@ -189,14 +191,14 @@ def _lockout(
     settings: CoreSettings, keys: Keys, store: Store, engine: AsyncEngine, clock: Clock
 ) -> Lockout:
     rules = AttemptRules(
-        per_client=settings.lockout_failures_per_address,
-        per_account=settings.lockout_failures_per_account,
-        lifetime=settings.lockout_lifetime,
+        per_client=settings.limits.lockout_failures_per_address,
+        per_account=settings.limits.lockout_failures_per_account,
+        lifetime=settings.limits.lockout_lifetime,
         patience=PATIENCE,
     )
     key = keys.derive(_LOCKOUT)
     if isinstance(store, MemoryStore):
-        notices = open_database_store(settings, engine, clock)
+        notices = open_database_store(settings.database, engine, clock)
         return Lockout(store, store, rules, key, unlock_notices=notices)
     return Lockout(store, MemoryStore(clock), rules, key)
 
@@ -204,8 +206,10 @@ def _lockout(
 def _session_cache(settings: CoreSettings, clock: Clock) -> SessionCache[Any]:
     """Trusted from now on where one process serves; else while it hears announcements."""
     cache: SessionCache[Any] = SessionCache(
-        clock, seconds=settings.session_cache_seconds, size=settings.session_cache_size
+        clock,
+        seconds=settings.sessions.session_cache_seconds,
+        size=settings.sessions.session_cache_size,
     )
-    if settings.redis_url is None and is_single_process(settings):
+    if settings.stores.redis_url is None and is_single_process(settings):
         cache.lease_expires_at = math.inf
     return cache

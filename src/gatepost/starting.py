@@ -61,8 +61,8 @@ async def prepare(runtime: Runtime) -> None:
     Any number of processes may do so at once. Waits `DATABASE_WAIT_SECONDS` at most for a database
     that is still starting. Raises `StartError`.
     """
-    await await_database(runtime.engine, runtime.settings.database_wait_seconds)
-    if runtime.settings.migrate_on_start:
+    await await_database(runtime.engine, runtime.settings.database.database_wait_seconds)
+    if runtime.settings.database.migrate_on_start:
         await migrate_patiently(runtime)
     else:
         await check_schema(runtime.engine)
@@ -171,7 +171,7 @@ async def migrate_patiently(runtime: Runtime) -> bool:
     """Like `migrate`, on connections without a statement timeout."""
     if await schema_revision(runtime.engine) == head_revision():
         return False
-    engine = open_engine(runtime.settings, without_statement_timeout=True)
+    engine = open_engine(runtime.settings.database, without_statement_timeout=True)
     try:
         return await migrate(engine)
     finally:
@@ -237,13 +237,16 @@ async def _read_keys(runtime: Runtime) -> None:
 
 async def _create_first_admin(runtime: Runtime) -> None:
     settings = runtime.settings
-    email, password = settings.first_superuser_email, settings.first_superuser_password
+    email, password = (
+        settings.registration.first_superuser_email,
+        settings.registration.first_superuser_password,
+    )
     if email is None or password is None:
         return
     try:
         async with begin_work(runtime, _origin()) as work:
             await passwords.create_first_admin(
-                work, email, password, settings.first_superuser_full_name
+                work, email, password, settings.registration.first_superuser_full_name
             )
     except EmailTaken as error:
         raise StartError(

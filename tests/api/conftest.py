@@ -30,7 +30,7 @@ def wiped_url(migrated_url: str) -> Iterator[str]:
     yield migrated_url
 
     async def wipe_all() -> None:
-        engine = open_engine(make_settings(migrated_url))
+        engine = open_engine(make_settings(migrated_url).database)
         await wipe(engine)
         await engine.dispose()
 

@@ -60,7 +60,7 @@ async def test_an_access_token_says_exactly_what_it_should(
     assert len(jti) == 32
     assert isinstance(claims["sid"], int)
     assert claims == {
-        "iss": service.runtime.settings.issuer,
+        "iss": service.runtime.settings.tokens.issuer,
         "aud": "gatepost",
         "sub": str(account.id),
         "sid": claims["sid"],
@@ -240,7 +240,7 @@ async def test_a_service_of_another_name_takes_no_tokens_of_ours(
 async def test_the_algorithm_is_never_the_tokens_choice(
     client: httpx.AsyncClient, service: Service, account: Account
 ) -> None:
-    token, secret = account.access_token, service.runtime.settings.secret_key
+    token, secret = account.access_token, service.runtime.settings.tokens.secret_key
     for alg in ("none", "None", "NONE", "nOnE", "HS512", "hs256", "RS256", "", 1, None):
         header = {"alg": alg, "typ": "at+jwt"}
         unsigned = forge(header, claims_of(token), b"")
@@ -276,7 +276,7 @@ async def test_a_public_key_is_no_shared_secret(
 async def test_a_shared_secret_signs_nothing_where_key_pairs_do(make_service: MakeService) -> None:
     async with make_service(algorithm="ES256") as service, service.open_client() as client:
         account = await sign_up(client)
-        secret = tokens.secret_key("HS256", service.runtime.settings.secret_key)
+        secret = tokens.secret_key("HS256", service.runtime.settings.tokens.secret_key)
 
         for kid in (None, signing_key(service).kid):
             forged = tokens.encode(
@@ -317,7 +317,7 @@ ODD_HEADERS: list[dict[str, Any]] = [
 async def test_what_a_header_asks_for_is_not_done(
     client: httpx.AsyncClient, service: Service, account: Account
 ) -> None:
-    secret = service.runtime.settings.secret_key.encode()
+    secret = service.runtime.settings.tokens.secret_key.encode()
     for members in ODD_HEADERS:
         header = {"alg": "HS256", "typ": "at+jwt", **members}
         unsigned = forge(header, claims_of(account.access_token), b"")

@@ -473,6 +473,6 @@ def well_signed(settings: Settings) -> str:
     """A token so good that only the database can tell whether its session is."""
     now = int(datetime.now(UTC).timestamp())
     claims: dict[str, str | int]
-    claims = {"iss": settings.issuer, "aud": settings.audience, "sub": "1", "sid": 1}
-    key = tokens.secret_key("HS256", settings.secret_key)
+    claims = {"iss": settings.tokens.issuer, "aud": settings.tokens.audience, "sub": "1", "sid": 1}
+    key = tokens.secret_key("HS256", settings.tokens.secret_key)
     return tokens.encode(tokens.ACCESS, {**claims, "iat": now, "exp": now + 900}, key)

@@ -96,7 +96,7 @@ async def test_the_routes_of_a_host_take_the_same_schemes(tmp_path: Path) -> Non
 )
 def test_schemes_are_a_list(written: str, read: tuple[str, ...]) -> None:
     environ = {"SECRET_KEY": SECRET, "AUTH_SCHEMES": written}
-    assert Settings.from_environment(environ, env_file=None).auth_schemes == read
+    assert Settings.from_environment(environ, env_file=None).transports.auth_schemes == read
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 async def every_connection_taken(service: Service) -> AsyncIterator[None]:
     """So that nobody gets one however long they wait; and they do not wait for long."""
     engine = service.runtime.engine
-    size = service.runtime.settings.database_pool_size
+    size = service.runtime.settings.database.database_pool_size
     taken = [await engine.connect() for _ in range(size)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(health, "PATIENCE_SECONDS", 0.3)
@@ -182,7 +182,7 @@ async def test_a_schema_that_is_behind_makes_it_not_ready(
 async def test_a_database_that_is_not_there_is_not_reachable(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = open_engine(make_settings(url))
+    engine = open_engine(make_settings(url).database)
     with caplog.at_level(logging.WARNING, logger="gatepost"):
         assert not await is_reachable(engine, seconds=patience.SECONDS)
     await engine.dispose()

@@ -179,7 +179,7 @@ async def test_what_clients_write_forges_no_line_and_moves_no_cursor(
 def test_auto_is_for_a_person_where_one_looks_on() -> None:
     for stream, is_json in ((Terminal(), False), (Log(), True)):
         with logging_left_alone():
-            configure_logging(settings_of(), (), stream)
+            configure_logging(settings_of().observability, (), stream)
             logging.getLogger("gatepost").info("hello")
         assert stream.getvalue().startswith("{") == is_json
         assert ("\x1b[" in stream.getvalue()) == (not is_json)
@@ -215,7 +215,7 @@ def test_servers_and_alembic_write_in_the_same_shape(name: str) -> None:
         logging.getLogger(name).addHandler(own)
         logging.getLogger(name).propagate = name.startswith("alembic")
         log = Log()
-        configure_logging(settings_of(), (), log)
+        configure_logging(settings_of().observability, (), log)
         logging.getLogger(name).warning("on %s", "time", extra={"color_message": "\x1b[1mon %s"})
         logging.getLogger(name).removeHandler(own)
     [line] = log.events()

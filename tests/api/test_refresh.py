@@ -547,7 +547,7 @@ async def test_tokens_of_one_kind_are_not_taken_for_the_other(
 async def test_the_access_tokens_key_makes_no_refresh_tokens(
     client: httpx.AsyncClient, service: Service, account: Account
 ) -> None:
-    key = tokens.secret_key("HS256", service.runtime.settings.secret_key)
+    key = tokens.secret_key("HS256", service.runtime.settings.tokens.secret_key)
     for kind in (tokens.ACCESS, tokens.REFRESH, "JWT", "at+JWT"):
         forged = tokens.encode(kind, claims_of(account.refresh_token), key)
 

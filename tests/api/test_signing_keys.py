@@ -128,7 +128,7 @@ async def test_a_resource_server_verifies_our_tokens_by_the_key_set(
         with JwksServer().serving() as published:
             verifier = TokenVerifier(
                 jwks_url=published.url,
-                issuer=service.runtime.settings.issuer,
+                issuer=service.runtime.settings.tokens.issuer,
                 audience="gatepost",
                 clock=lambda: clock.now().timestamp(),
             )

@@ -132,7 +132,7 @@ async def list_of_owner(work: Work, owner_id: int) -> Sequence[Note]:
 
 async def purge(work: Work) -> int:
     """Delete the notes that have been kept for long enough; returns how many."""
-    kept = NotesSettings.of(work.runtime.settings).notes_kept_days
+    kept = work.runtime.settings.group(NotesSettings).notes_kept_days
     return await repository.purge(work.db, work.now - timedelta(days=kept))
 ''',
     "features/notes/router.py": '''

@@ -15,7 +15,7 @@ from tests.support.command import Gatepost
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with nothing in it and no setting in the environment."""
     monkeypatch.chdir(tmp_path)
-    for field, information in Settings.model_fields.items():
+    for field, information in Settings.fields().items():
         for name in names_of(field, information):
             monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)

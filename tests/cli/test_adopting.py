@@ -41,7 +41,7 @@ TAKEN_OVER: list[tuple[str, str, list[str], list[str]]] = [
 def anywhere(migrated_url: str, tmp_path: Path) -> Iterator[Gatepost]:
     """The command on an empty database of each kind, with the sample project's signer key."""
     environ = {
-        "SECRET_KEY": make_settings(migrated_url).secret_key,
+        "SECRET_KEY": make_settings(migrated_url).tokens.secret_key,
         "DATABASE_URL": migrated_url,
         "DEBUG": "true",
         "ARGON2_MEMORY_KIB": "8",

@@ -148,7 +148,7 @@ async def test_imported_users_log_in_with_a_hash_or_a_password_of_the_file(
     )
     settings = make_settings(migrated_url)
     environ = {
-        "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY": settings.tokens.secret_key,
         "DATABASE_URL": migrated_url,
         "DEBUG": "true",
         "ARGON2_MEMORY_KIB": "8",

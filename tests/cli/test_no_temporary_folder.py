@@ -67,7 +67,7 @@ def test_that_processes_do_not_count_together_is_told(
 async def test_sqlite_sorts_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "has_temporary_folder", lambda: False)
     async with AsyncExitStack() as stack:
-        opened = open_engine(make_settings(f"sqlite:///{tmp_path}/test.db"))
+        opened = open_engine(make_settings(f"sqlite:///{tmp_path}/test.db").database)
         stack.push_async_callback(opened.dispose)
         connection = await stack.enter_async_context(opened.connect())
         assert (await connection.execute(text("PRAGMA temp_store"))).scalar() == 2

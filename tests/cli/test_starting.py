@@ -99,7 +99,7 @@ def test_tries_are_bounded(monkeypatch: pytest.MonkeyPatch, seconds: float, expe
     monkeypatch.setattr("gatepost.starting.reach_database", never)
     monkeypatch.setattr("gatepost.starting.time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr("gatepost.starting.asyncio", SimpleNamespace(sleep=sleep))
-    engine = open_engine(make_settings("sqlite:///./never-opened.db"))
+    engine = open_engine(make_settings("sqlite:///./never-opened.db").database)
     with pytest.raises(DatabaseUnreachable, match="it is not there"):
         asyncio.run(await_database(engine, seconds))
     assert tries == expected

@@ -42,7 +42,7 @@ def gatepost(fresh_database_url: str, tmp_path: Path) -> Gatepost:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(make_settings(url))
+    engine = open_engine(make_settings(url).database)
     yield engine
     await engine.dispose()
 

@@ -128,7 +128,7 @@ async def test_one_effect_and_one_answer_a_key_however_often_the_server_is_kille
     assert token is not None
     with serving(gatepost) as (_, url):
         await send_all_again(url, token, load)
-    engine = open_engine(make_settings(fresh_database_url))
+    engine = open_engine(make_settings(fresh_database_url).database)
     try:
         await check_effects(engine, load, f"seed {seed}")
     finally:

@@ -35,7 +35,7 @@ async def test_others_write_while_very_many_rows_are_purged(migrated_url: str) -
     settings = make_settings(migrated_url, database_pool_timeout_seconds=60)
     async with serving(settings, SetClock()) as service, service.open_client() as client:
         ada = await sign_up(client)
-        engine = open_engine(settings)
+        engine = open_engine(settings.database)
         async with engine.begin() as connection:
             await connection.execute(insert(Session), [long_over(ada.id)] * OVER)
 

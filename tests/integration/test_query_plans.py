@@ -82,7 +82,7 @@ def filled_url(database_kind: Kind, database_server: str, databases: Databases) 
 async def full_tables(url: str) -> AsyncIterator[AsyncEngine]:
     """Migrate a database and fill every table that grows; gives connections to it."""
     await migrate(url)
-    engine = open_engine(make_settings(url))
+    engine = open_engine(make_settings(url).database)
     await fill(engine, 1, ROWS)
     yield engine
     await engine.dispose()
@@ -125,7 +125,7 @@ async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def engine(filled_url: str) -> AsyncIterator[AsyncEngine]:
     """Connections of our own to the full tables."""
-    engine = open_engine(make_settings(filled_url))
+    engine = open_engine(make_settings(filled_url).database)
     yield engine
     await engine.dispose()
 

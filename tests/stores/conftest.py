@@ -37,7 +37,7 @@ async def redis_store(redis_url: str, clock: SetClock) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def database_store(migrated_url: str, clock: SetClock) -> AsyncIterator[Store]:
-    engine = open_engine(make_settings(migrated_url))
+    engine = open_engine(make_settings(migrated_url).database)
     store = DatabaseStore(engine, clock, patience=patience.SECONDS)
     yield store
     await store.close()

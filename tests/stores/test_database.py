@@ -26,7 +26,7 @@ class TestDatabase(StoreContract):
 async def test_processes_that_meet_on_the_same_keys_lose_no_count(
     database_store: Store, migrated_url: str, clock: SetClock
 ) -> None:
-    engine = open_engine(make_settings(migrated_url))
+    engine = open_engine(make_settings(migrated_url).database)
     other = DatabaseStore(engine, clock, patience=patience.SECONDS)
     keys = [f"shared:{number}" for number in range(5)]
     windows = await asyncio.gather(
@@ -45,7 +45,7 @@ async def test_processes_that_meet_on_the_same_keys_lose_no_count(
 async def test_processes_that_meet_on_one_account_begin_no_attempt_too_many(
     migrated_url: str, clock: SetClock, key: str
 ) -> None:
-    engines = [open_engine(make_settings(migrated_url)) for _ in range(4)]
+    engines = [open_engine(make_settings(migrated_url).database) for _ in range(4)]
     stores = [DatabaseStore(engine, clock, patience=patience.SECONDS) for engine in engines]
     assert await failures_of_twenty_at_once(stores, key) == {"here": 5, "there": 5}
     await asyncio.gather(*(store.close() for store in stores))
@@ -66,7 +66,7 @@ async def test_a_purge_deletes_the_rows_that_have_expired(
 async def test_without_its_table_it_is_unavailable(
     fresh_database_url: str, clock: SetClock
 ) -> None:
-    engine = open_engine(make_settings(fresh_database_url))
+    engine = open_engine(make_settings(fresh_database_url).database)
     store = DatabaseStore(engine, clock)
     with pytest.raises(StoreUnavailable):
         await store.update("anything", read)

@@ -54,5 +54,5 @@ def logged(settings: Settings) -> Iterator[Log]:
     """Log as a process of the service does, into a text."""
     with logging_left_alone():
         log = Log()
-        configure_logging(settings, settings.secret_texts, log)
+        configure_logging(settings.observability, settings.secret_texts, log)
         yield log

@@ -106,14 +106,14 @@ async def serving(
     finally:
         # Its chores have ended: nothing writes between two tables any more.
         if has_started:
-            engine = open_engine(settings)
+            engine = open_engine(settings.database)
             await wipe(engine)
             await engine.dispose()
 
 
 async def migrate(url: str) -> None:
     """Bring a database to the head of the migrations."""
-    engine = open_engine(make_settings(url))
+    engine = open_engine(make_settings(url).database)
     await upgrade(engine)
     await engine.dispose()
 

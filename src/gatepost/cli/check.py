@@ -22,7 +22,7 @@ from gatepost.features.signing_keys import service as signing_keys
 from gatepost.features.signing_keys.models import StoredKey
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.security.argon2 import why_not_native
-from gatepost.settings import CoreSettings
+from gatepost.settings import CoreSettings, PasswordSettings
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.stores.base import StoreUnavailable
 from gatepost.stores.factory import describe_session_cache, describe_store
@@ -85,9 +85,10 @@ async def _look(settings: Settings) -> list[Finding]:
 
 
 def _sum_up(settings: Settings) -> str:
-    given = len(settings.model_fields_set)
-    rest = len(Settings.model_fields) - given
-    return f"{given} given, {rest} at their defaults{', DEBUG is on' if settings.debug else ''}"
+    given = len(settings.given)
+    rest = len(Settings.fields()) - given
+    debug = ", DEBUG is on" if settings.service.debug else ""
+    return f"{given} given, {rest} at their defaults{debug}"
 
 
 async def _look_at_passwords(runtime: Runtime) -> str:
@@ -103,8 +104,8 @@ async def _look_at_passwords(runtime: Runtime) -> str:
 
 def _other_build(runtime: Runtime) -> str:
     """Why the faster build of Argon2 is not used, unless the settings exclude it."""
-    match runtime.settings:
-        case Settings(password_hasher="argon2", argon2_backend="auto"):
+    match runtime.settings.passwords:
+        case PasswordSettings(password_hasher="argon2", argon2_backend="auto"):
             reason = why_not_native()
             return f"; {reason}" if reason else ""
         case _:
@@ -113,13 +114,13 @@ def _other_build(runtime: Runtime) -> str:
 
 def _hasher(runtime: Runtime) -> str:
     settings = runtime.settings
-    match settings.password_hasher:
+    match settings.passwords.password_hasher:
         case "bcrypt":
-            return f"bcrypt, cost {settings.bcrypt_cost}"
+            return f"bcrypt, cost {settings.passwords.bcrypt_cost}"
         case "argon2":
-            memory = settings.argon2_memory_kib / 1024
-            passes = _count(settings.argon2_time_cost, "pass", "passes")
-            lanes = _count(settings.argon2_parallelism, "lane")
+            memory = settings.passwords.argon2_memory_kib / 1024
+            passes = _count(settings.passwords.argon2_time_cost, "pass", "passes")
+            lanes = _count(settings.passwords.argon2_parallelism, "lane")
             backend = runtime.passwords.argon2_backend
             return f"Argon2id by {backend}, {memory:.3g} MiB, {passes}, {lanes}"
 
@@ -138,16 +139,16 @@ async def _look_at_schema(runtime: Runtime) -> str:
 async def _look_at_tokens(runtime: Runtime) -> str:
     settings = runtime.settings
     lifetimes = (
-        f"access {_count(settings.access_token_expire_minutes, 'minute')}, "
-        f"refresh {_count(settings.refresh_token_expire_days, 'day')}"
+        f"access {_count(settings.tokens.access_token_expire_minutes, 'minute')}, "
+        f"refresh {_count(settings.tokens.refresh_token_expire_days, 'day')}"
     )
-    if settings.algorithm.startswith("HS"):
-        return f"{settings.algorithm} with SECRET_KEY, {lifetimes}"
+    if settings.tokens.algorithm.startswith("HS"):
+        return f"{settings.tokens.algorithm} with SECRET_KEY, {lifetimes}"
     async with begin_work(runtime, new_origin(), writes=False) as work:
         keys = await signing_keys.list_keys(work)
     signing = next((key.kid for key in keys if _signs(key, settings)), None)
     which = f"key {signing} signs" if signing else "the first key pair is made at start"
-    return f"{settings.algorithm}, {which}, {lifetimes}"
+    return f"{settings.tokens.algorithm}, {which}, {lifetimes}"
 
 
 async def _look_at_store(runtime: Runtime) -> str:
@@ -195,10 +196,10 @@ async def _look_at_replica(runtime: Runtime) -> str | Finding:
 async def _look_at_connections(runtime: Runtime) -> str | Finding:
     """Whether the database allows as many connections as all processes may open."""
     settings = runtime.settings
-    wanted = settings.workers * settings.database_pool_size
+    wanted = settings.stores.workers * settings.database.database_pool_size
     pools = (
-        f"{_count(settings.workers, 'process', 'processes')} of at most "
-        f"{_count(settings.database_pool_size, 'connection')}"
+        f"{_count(settings.stores.workers, 'process', 'processes')} of at most "
+        f"{_count(settings.database.database_pool_size, 'connection')}"
     )
     allowed = await connections_allowed(runtime.engine)
     if allowed is None:
@@ -215,7 +216,7 @@ async def _look_at_connections(runtime: Runtime) -> str | Finding:
 
 
 def _signs(key: StoredKey, settings: CoreSettings) -> bool:
-    return key.retires_at is None and key.algorithm == settings.algorithm
+    return key.retires_at is None and key.algorithm == settings.tokens.algorithm
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -72,7 +72,7 @@ def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     os.umask(0o077)  # the database's file, too, is nobody else's to read
     is_new = write_env_file(ENV_FILE)
     settings = read_settings(Settings)
-    configure_logging(settings, settings.secret_texts)
+    configure_logging(settings.observability, settings.secret_texts)
     with reporting_problems():
         listener = listen(host, port)
     with listener:
@@ -80,12 +80,12 @@ def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
         with reporting_problems():
             admin = asyncio.run(_set_up(settings))
         _show(settings, address, admin, "just written" if is_new else "as it was")
-        if "public_url" not in settings.model_fields_set:
+        if "public_url" not in settings.given:
             # For the process that serves: pages are asked from where they are.
             os.environ["PUBLIC_URL"] = address
-        if "shutdown_delay_seconds" not in settings.model_fields_set:
+        if "shutdown_delay_seconds" not in settings.given:
             os.environ["SHUTDOWN_DELAY_SECONDS"] = "0"  # a change of the code waits for nobody
-        if "workers" not in settings.model_fields_set:
+        if "workers" not in settings.given:
             os.environ["WORKERS"] = "1"  # it has a supervisor, which starts no second one
         run_reloading(listener, settings)
 
@@ -124,7 +124,7 @@ async def _set_up(settings: Settings) -> Admin | None:
 
 async def _first_admin(runtime: Runtime) -> Admin | None:
     """Return an existing admin, or make one."""
-    password = make_password(runtime.settings.password_min_length)
+    password = make_password(runtime.settings.passwords.password_min_length)
     async with begin_work(runtime, new_origin()) as work:
         if await passwords.create_first_admin(work, FIRST_ADMIN, password):
             return Admin(FIRST_ADMIN, password)
@@ -139,9 +139,9 @@ def _show(settings: Settings, address: str, admin: Admin | None, env_file: str) 
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     facts.add_row("Service", Text(address, "cyan"))
-    if settings.docs_enabled:
+    if settings.service.docs_enabled:
         facts.add_row("Try it", Text(f"{address}/docs", "cyan"))
-    facts.add_row("Database", Text(describe_database(settings.sqlalchemy_url)))
+    facts.add_row("Database", Text(describe_database(settings.database.sqlalchemy_url)))
     facts.add_row("Settings", Text(f"{ENV_FILE}, {env_file}"))
     if admin is not None:
         facts.add_row()
@@ -150,7 +150,7 @@ def _show(settings: Settings, address: str, admin: Admin | None, env_file: str) 
     out = console()
     panel = Panel(
         facts,
-        title=f"[bold]{settings.project_name} {settings.version}[/]",
+        title=f"[bold]{settings.service.project_name} {settings.service.version}[/]",
         title_align="left",
         box=ROUNDED,
         border_style="cyan",
@@ -172,6 +172,6 @@ def _example(settings: Settings, address: str, admin: Admin | None) -> str:
     if admin is None or admin.password is None:
         return f"  curl {address}/health\n"
     return (
-        f"  curl {address}{settings.api_v1_str}/auth/login \\\n"
+        f"  curl {address}{settings.service.api_v1_str}/auth/login \\\n"
         f"    -d username={admin.email} -d password={admin.password}\n"
     )

@@ -56,7 +56,7 @@ def list_keys(json: Json = False) -> None:
             ],
         )
         return
-    algorithm = read_settings(Settings).algorithm
+    algorithm = read_settings(Settings).tokens.algorithm
     if algorithm.startswith("HS"):
         note(f"There are no key pairs: {algorithm} signs tokens with SECRET_KEY.")
     else:
@@ -82,7 +82,7 @@ def rotate(
     $ gatepost keys rotate
     $ gatepost keys rotate --overlap 2
     """
-    algorithm = read_settings(Settings).algorithm
+    algorithm = read_settings(Settings).tokens.algorithm
     if algorithm.startswith("HS"):
         fail(
             f"{algorithm} signs tokens with SECRET_KEY: there is no key pair to rotate. "
@@ -117,7 +117,7 @@ def _document(key: StoredKey, work: Work) -> dict[str, Any]:
 
 
 def _state(key: StoredKey, work: Work) -> str:
-    if key.algorithm != work.runtime.settings.algorithm:
+    if key.algorithm != work.runtime.settings.tokens.algorithm:
         return "of another algorithm"
     if key.retires_at is None:
         return "signs"

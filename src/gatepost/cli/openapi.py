@@ -28,7 +28,7 @@ def openapi(
     $ gatepost openapi --output openapi.json
     """
     settings = _settings()
-    document = at_mount(create_app(settings).openapi(), settings.root_path)
+    document = at_mount(create_app(settings).openapi(), settings.service.root_path)
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if output is None:
         typer.echo(text)

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,12 +17,18 @@ from gatepost.features.accounts.identity import EmailInput, has_public_domain
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.serving.listening import CannotListen
 from gatepost.settings import SettingsError
-from gatepost.settings.base import SettingsGroup
 from gatepost.starting import StartError, check_schema, reach_database_that_is_there
 from gatepost.work import Origin, Work, begin_work
 
 T = TypeVar("T")
-Group = TypeVar("Group", bound=SettingsGroup)
+
+
+class _Readable(Protocol):
+    @classmethod
+    def from_environment(cls) -> Self: ...
+
+
+Group = TypeVar("Group", bound=_Readable)
 
 
 def read_settings(group: type[Group]) -> Group:
@@ -126,7 +132,9 @@ def read_input(annotation: type[T], text: str, name: str) -> T:
 def read_address(text: str, name: str) -> str:
     """Validate an email address for an account; print a mistake, and exit 2."""
     address = read_input(EmailInput, text, name)
-    if not (read_settings(Settings).email_special_domains or has_public_domain(address)):
+    if not (
+        read_settings(Settings).registration.email_special_domains or has_public_domain(address)
+    ):
         reason = "its domain is not public, and EMAIL_SPECIAL_DOMAINS is not true"
         fail(f"{name} cannot be used: {reason}.", status=MISUSED)
     return address

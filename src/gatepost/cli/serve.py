@@ -65,9 +65,11 @@ def serve(
         os.environ.pop("WEB_CONCURRENCY", None)
         os.environ["WORKERS"] = str(workers)
     settings = read_settings(Settings)
-    if settings.hash_threads == 0 and settings.workers > 1:
-        os.environ["HASH_THREADS"] = str(min(cores_each(settings.workers), MOST_HASH_THREADS))
-    configure_logging(settings, settings.secret_texts)
+    if settings.passwords.hash_threads == 0 and settings.stores.workers > 1:
+        os.environ["HASH_THREADS"] = str(
+            min(cores_each(settings.stores.workers), MOST_HASH_THREADS)
+        )
+    configure_logging(settings.observability, settings.secret_texts)
     with reporting_problems():
         listener = listen(host, port)
     with listener:
@@ -80,14 +82,14 @@ def serve(
 
 def _announce(settings: Settings, address: str) -> None:
     """Print the address: as a sentence for a person, as a log event for a program."""
-    count, database = settings.workers, describe_database(settings.sqlalchemy_url)
-    if writes_json(settings, sys.stderr):
+    count, database = settings.stores.workers, describe_database(settings.database.sqlalchemy_url)
+    if writes_json(settings.observability, sys.stderr):
         about = {"address": address, "processes": count, "database": database}
-        log.info("service.starting", extra={"version": settings.version, **about})
+        log.info("service.starting", extra={"version": settings.service.version, **about})
         return
     processes = "1 process" if count == 1 else f"{count} processes"
     note(
-        f"Gatepost {settings.version} serves {address} with {processes}, on {database}.",
+        f"Gatepost {settings.service.version} serves {address} with {processes}, on {database}.",
         f"{describe_store(settings)} {describe_session_cache(settings)} Ctrl+C stops it.",
     )
 

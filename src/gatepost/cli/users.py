@@ -262,7 +262,7 @@ def _read_or_none(annotation: type[str], text: str | None, name: str) -> str | N
 
 
 def _least_length() -> int:
-    return read_settings(Settings).password_min_length
+    return read_settings(Settings).passwords.password_min_length
 
 
 def _print_done(user: UserRead, sentence: str, generated: str | None, json: bool) -> None:
@@ -281,8 +281,8 @@ def _print_done(user: UserRead, sentence: str, generated: str | None, json: bool
 def _print_delay() -> None:
     """Print how soon a single running process notices: no announcement reaches it."""
     settings = read_settings(Settings)
-    seconds = settings.session_cache_seconds
-    if seconds and settings.redis_url is None and settings.workers == 1:
+    seconds = settings.sessions.session_cache_seconds
+    if seconds and settings.stores.redis_url is None and settings.stores.workers == 1:
         note(f"A service that is running notices within {seconds} s: SESSION_CACHE_SECONDS.")
 
 

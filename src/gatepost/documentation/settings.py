@@ -36,12 +36,12 @@ _EXAMPLE_INTRODUCTION = """\
 
 def render() -> str:
     """All settings as a page of Markdown, one table a group."""
-    return "\n".join([_INTRODUCTION, *map(_section, _groups())])
+    return "\n".join([_INTRODUCTION, *map(_section, Settings.groups())])
 
 
 def render_example() -> str:
     """An `.env` that names every setting; the required ones are left to fill in."""
-    return "\n".join([_EXAMPLE_INTRODUCTION, *map(_example_section, _groups())])
+    return "\n".join([_EXAMPLE_INTRODUCTION, *map(_example_section, Settings.groups())])
 
 
 def write(root: Path) -> None:
@@ -50,12 +50,6 @@ def write(root: Path) -> None:
     page.parent.mkdir(exist_ok=True)
     page.write_text(render(), encoding="utf-8")
     (root / ".env.example").write_text(render_example(), encoding="utf-8")
-
-
-def _groups() -> list[type[SettingsGroup]]:
-    """The groups that `Settings` is made of, in the order of its fields."""
-    bases = [base for base in reversed(Settings.__mro__) if issubclass(base, SettingsGroup)]
-    return [base for base in bases if any(_fields(base))]
 
 
 def _fields(group: type[SettingsGroup]) -> Iterator[tuple[str, FieldInfo]]:

@@ -65,7 +65,7 @@ class _Description:
         self._describe = describe
         _, _, login = interface_of(FEATURES).login_path.rpartition("/")
         self._path = f"{prefix.rstrip('/')}/{login}"
-        self._takes_bearer = "bearer" in settings.auth_transports
+        self._takes_bearer = "bearer" in settings.transports.auth_transports
         self._is_at_the_root = is_at_the_root
 
     @property

@@ -36,13 +36,13 @@ def run_processes(
 
     `environ` is the environment of this process, which several processes inherit.
     """
-    workers = settings.workers
+    workers = settings.stores.workers
     config = _configure(settings, workers=workers)
     # uvicorn ends requests in peace, then hands the signal on to this.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if workers > 1:
         with shared_metrics(environ) as folder:
-            return _run_several(config, listener, folder, settings.shutdown_delay_seconds)
+            return _run_several(config, listener, folder, settings.service.shutdown_delay_seconds)
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     return server.started
@@ -104,7 +104,7 @@ class _Supervisor(Multiprocess):
 
 
 def _configure(settings: CoreSettings, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own options
-    strict_transport_security = settings.strict_transport_security
+    strict_transport_security = settings.protection.strict_transport_security
     defaults: dict[str, Any] = {
         "http": partial(LimitedHttpProtocol, strict_transport_security=strict_transport_security),
         "lifespan": "on",
@@ -115,7 +115,7 @@ def _configure(settings: CoreSettings, **options: Any) -> uvicorn.Config:  # noq
         "server_header": False,
         "ws": "none",
         "timeout_graceful_shutdown": _SECONDS_TO_END,
-        "timeout_keep_alive": settings.keep_alive_seconds,
+        "timeout_keep_alive": settings.service.keep_alive_seconds,
         # On a busy machine a worker may take long to start, and must not be killed for it.
         "timeout_worker_healthcheck": _SECONDS_TO_ANSWER_A_PING,
     }

@@ -1,11 +1,13 @@
 """The settings of the service, in groups; `gatepost.configuration` adds those of the features."""
 
 import itertools
+from collections.abc import Mapping
 
 from gatepost.settings.audit import AuditSettings
+from gatepost.settings.composition import SettingsComposition
 from gatepost.settings.database import DatabaseSettings
 from gatepost.settings.errors import SettingProblem, SettingsError
-from gatepost.settings.limits import LimitSettings
+from gatepost.settings.limits import LimitSettings, Quota, quotas_of
 from gatepost.settings.observability import ObservabilitySettings
 from gatepost.settings.passwords import PasswordSettings
 from gatepost.settings.protection import ProtectionSettings
@@ -36,27 +38,31 @@ __all__ = [
 ]
 
 
-class CoreSettings(
-    ObservabilitySettings,
-    LimitSettings,
-    AuditSettings,
-    ProtectionSettings,
-    RegistrationSettings,
-    PasswordSettings,
-    TransportSettings,
-    SessionSettings,
-    TokenSettings,
-    StoreSettings,
-    DatabaseSettings,
-    ServiceSettings,
-):
-    """The settings of the service without its features. Fields come last base first."""
+class CoreSettings(SettingsComposition):
+    """The settings of the service without its features."""
+
+    service: ServiceSettings
+    database: DatabaseSettings
+    stores: StoreSettings
+    tokens: TokenSettings
+    sessions: SessionSettings
+    transports: TransportSettings
+    passwords: PasswordSettings
+    registration: RegistrationSettings
+    protection: ProtectionSettings
+    audit: AuditSettings
+    limits: LimitSettings
+    observability: ObservabilitySettings
+
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        """Every limit by its name; `default` is that of all requests."""
+        return {"default": self.limits.quota, **quotas_of(self.every_group())}
 
     @property
     def secret_texts(self) -> frozenset[str]:
         """Every secret among the settings, and the passwords in their URLs: not for the log."""
-        hidden = (name for name, field in type(self).model_fields.items() if not field.repr)
-        values = [getattr(self, name) for name in hidden]
+        values = list(self.secret_values())
         lists = [value for value in values if isinstance(value, tuple)]
         texts = {text for text in itertools.chain(values, *lists) if isinstance(text, str)}
         passwords = {password for text in texts for password in passwords_in(text)}

@@ -109,12 +109,6 @@ class SettingsGroup(BaseModel):
         raise SettingsError(problems)
 
     @classmethod
-    def of(cls, settings: "SettingsGroup") -> Self:
-        """All settings as those of this group, which is one of theirs: for a feature's own."""
-        assert isinstance(settings, cls)  # noqa: S101 - manifests name the groups of features
-        return settings
-
-    @classmethod
     def from_environment(
         cls, environ: Mapping[str, str] | None = None, env_file: Path | str | None = ".env"
     ) -> Self:

@@ -1,6 +1,7 @@
 """Settings of limits for each client, and how a feature declares a limit of its own."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -99,18 +100,24 @@ class LimitSettings(SettingsGroup):
     )
 
     @property
-    def quotas(self) -> dict[str, Quota]:
-        """Every limit by its name; `default` is that of all requests."""
-        own = Quota(self.rate_limit_requests, timedelta(seconds=self.rate_limit_window))
-        named = (name for name, field in type(self).model_fields.items() if _is_limit(field))
-        return {"default": own} | {
-            name.removeprefix(_PREFIX): _read_quota(getattr(self, name)) for name in named
-        }
+    def quota(self) -> Quota:
+        """The general limit."""
+        return Quota(self.rate_limit_requests, timedelta(seconds=self.rate_limit_window))
 
     @property
     def lockout_lifetime(self) -> timedelta:
         """How long a lock holds."""
         return timedelta(minutes=self.lockout_minutes)
+
+
+def quotas_of(groups: Iterable[SettingsGroup]) -> dict[str, Quota]:
+    """The limits that these groups declare, by name."""
+    return {
+        name.removeprefix(_PREFIX): _read_quota(getattr(group, name))
+        for group in groups
+        for name, field in type(group).model_fields.items()
+        if _is_limit(field)
+    }
 
 
 def _read_quota(text: str) -> Quota:

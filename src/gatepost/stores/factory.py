@@ -36,8 +36,8 @@ _NAMES = {
 
 def choose_store(settings: CoreSettings) -> Literal["memory", "database", "redis"]:
     """What `STORE`, `REDIS_URL` and `WORKERS` say, and who started this process."""
-    chosen = settings.chosen_store
-    is_left_to_us = settings.store == "auto" and chosen == "memory"
+    chosen = settings.stores.chosen_store
+    is_left_to_us = settings.stores.store == "auto" and chosen == "memory"
     return "database" if is_left_to_us and not is_single_process(settings) else chosen
 
 
@@ -47,11 +47,11 @@ def open_store(settings: CoreSettings, engine: AsyncEngine, clock: Clock | None 
         case "redis":
             from gatepost.stores.redis import RedisStore
 
-            patience = settings.redis_timeout_milliseconds / 1000
+            patience = settings.stores.redis_timeout_milliseconds / 1000
             prefix = name_of_service(settings)
-            return RedisStore(settings.redis_url or "", prefix, clock, patience=patience)
+            return RedisStore(settings.stores.redis_url or "", prefix, clock, patience=patience)
         case "database":
-            return open_database_store(settings, engine, clock)
+            return open_database_store(settings.database, engine, clock)
         case "memory":
             return MemoryStore(clock or SystemClock())
 
@@ -68,22 +68,22 @@ def open_announcements(
     settings: CoreSettings, cache: SessionCache[Any], clock: Clock
 ) -> Announcements:
     """Open the service's channel where there is a Redis; else there is nobody to tell."""
-    if settings.redis_url is None:
+    if settings.stores.redis_url is None:
         return LocalInvalidation(cache)
     from gatepost.stores.redis_announcements import RedisAnnouncements
 
     # Redis's numbered databases share their channels: the name has to be the service's own.
     channel = f"{name_of_service(settings)}:sessions"
-    return RedisAnnouncements(settings.redis_url, channel, cache, clock)
+    return RedisAnnouncements(settings.stores.redis_url, channel, cache, clock)
 
 
 def describe_store(settings: CoreSettings) -> str:
     """Where limits and locks are kept, why, and what would be better, in a sentence or two."""
     chosen = choose_store(settings)
     kept = f"Limits and locks are kept in {_NAMES[chosen]}"
-    if chosen == "database" and settings.workers > 1:
+    if chosen == "database" and settings.stores.workers > 1:
         return (
-            f"{kept}, which {settings.workers} workers share: set REDIS_URL to spare it "
+            f"{kept}, which {settings.stores.workers} workers share: set REDIS_URL to spare it "
             "a transaction a request."
         )
     if chosen == "redis" or is_single_process(settings):
@@ -101,8 +101,8 @@ def describe_store(settings: CoreSettings) -> str:
 
 def is_single_process(settings: CoreSettings) -> bool:
     """Whether no other process serves: said outright, or nobody is there to have started one."""
-    is_said = "workers" in settings.model_fields_set
-    return settings.workers == 1 and (is_said or not is_supervised())
+    is_said = "workers" in settings.given
+    return settings.stores.workers == 1 and (is_said or not is_supervised())
 
 
 def is_supervised() -> bool:
@@ -128,19 +128,19 @@ def _is_forked() -> bool:
 
 def describe_session_cache(settings: CoreSettings) -> str:
     """For how long a process goes by what it remembers of sessions, and why, in a sentence."""
-    seconds = settings.session_cache_seconds
+    seconds = settings.sessions.session_cache_seconds
     if seconds == 0:
         return "Sessions are read from the database each time, as SESSION_CACHE_SECONDS says."
-    if settings.redis_url is not None:
+    if settings.stores.redis_url is not None:
         return f"Sessions are remembered for {seconds} s, and changes announced over Redis."
     if is_single_process(settings):
         return f"Sessions are remembered for {seconds} s, in this one process."
-    if settings.workers == 1:
+    if settings.stores.workers == 1:
         return (
             "Sessions are read from the database each time: say WORKERS=1 if one process serves, "
             "or set REDIS_URL."
         )
     return (
         "Sessions are read from the database each time: set REDIS_URL, and "
-        f"{settings.workers} workers remember them and tell each other of changes."
+        f"{settings.stores.workers} workers remember them and tell each other of changes."
     )

@@ -15,10 +15,10 @@ def name_of_service(settings: CoreSettings) -> str:
     The database counts by its name and not by its host, which processes of one service may know
     under different ones: an address, an alias, a pooler.
     """
-    if settings.redis_prefix is not None:
-        return settings.redis_prefix.rstrip(":")
-    purpose = "\0".join(("gatepost service", *_name_of_database(settings.sqlalchemy_url)))
-    return f"gatepost:{derive_key(settings.secret_key, purpose, 8).hex()}"
+    if settings.stores.redis_prefix is not None:
+        return settings.stores.redis_prefix.rstrip(":")
+    purpose = "\0".join(("gatepost service", *_name_of_database(settings.database.sqlalchemy_url)))
+    return f"gatepost:{derive_key(settings.tokens.secret_key, purpose, 8).hex()}"
 
 
 def _name_of_database(url: URL) -> tuple[str, ...]:

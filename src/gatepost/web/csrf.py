@@ -38,7 +38,7 @@ def refuse_cross_site(request: Request, settings: CoreSettings) -> None:
     origins = request.headers.getlist("origin")
     # Of several none is believed: no browser sends two.
     origin = ", ".join(origins) if origins else None
-    if origin is not None and origin in settings.allowed_origins:
+    if origin is not None and origin in settings.transports.allowed_origins:
         return
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -55,4 +55,4 @@ def _is_own(origin: str, request: Request, settings: CoreSettings) -> bool:
     By either scheme: behind a proxy that ends TLS we are not told which one the browser used.
     """
     host = request.headers.get("host")
-    return origin in {settings.public_url, f"https://{host}", f"http://{host}"}
+    return origin in {settings.service.public_url, f"https://{host}", f"http://{host}"}

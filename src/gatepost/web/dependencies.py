@@ -48,7 +48,7 @@ CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 async def open_work(request: Request) -> AsyncIterator[Work]:
     # Asks for no other dependency: FastAPI would solve each of them for every request.
     runtime = runtime_of(request.scope)
-    origin = origin_of(request.scope, runtime.settings)
+    origin = origin_of(request.scope, runtime.settings.protection)
     async with begin_work(runtime, origin, writes=request.method not in SAFE_METHODS) as work:
         yield work
 

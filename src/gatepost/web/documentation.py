@@ -34,7 +34,7 @@ REDOC_POLICY = (
 
 async def _get_documented(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Runtime:
     """The runtime of a service that shows its documentation. Raises `NotFound` in another."""
-    if not runtime.settings.docs_enabled:
+    if not runtime.settings.service.docs_enabled:
         raise NotFound
     return runtime
 
@@ -51,7 +51,7 @@ async def swagger_ui(request: Request, runtime: Documented) -> HTMLResponse:
     mount = mount_of(request.scope)
     content = render(
         "swagger_ui",
-        title=runtime.settings.project_name,
+        title=runtime.settings.service.project_name,
         document=document_address(mount, runtime),
         icon=static_address(mount, "icon.svg"),
         style=static_address(mount, "swagger-ui.css"),
@@ -68,7 +68,7 @@ async def redoc(request: Request, runtime: Documented) -> HTMLResponse:
     mount = mount_of(request.scope)
     content = render(
         "redoc",
-        title=runtime.settings.project_name,
+        title=runtime.settings.service.project_name,
         document=document_address(mount, runtime),
         icon=static_address(mount, "icon.svg"),
         own_style=static_address(mount, "viewer.css"),
@@ -85,4 +85,4 @@ async def openapi_document(request: Request, _: Documented) -> JSONResponse:
 
 
 def document_address(mount: str, runtime: Runtime) -> str:
-    return f"{mount}{runtime.settings.api_v1_str}{DOCUMENT}"
+    return f"{mount}{runtime.settings.service.api_v1_str}{DOCUMENT}"

@@ -50,8 +50,8 @@ async def front_page(request: Request, runtime: CurrentRuntime) -> Response:
     if prefers_html(request.headers.get("accept", "")):
         return page(_content(settings, mount, links), POLICY, **_VARIES)
     information = ServiceInformation(
-        name=settings.project_name,
-        version=settings.version,
+        name=settings.service.project_name,
+        version=settings.service.version,
         links={link.name: mount + link.path for link in links},
     )
     return JSONResponse(information.model_dump(), headers=_VARIES)
@@ -90,7 +90,7 @@ def _links(settings: CoreSettings, of_features: Iterable[Link]) -> list[Link]:
         Link("redoc", "/redoc", "Read the API", "Redoc: every route, field and refusal."),
         Link(
             "openapi",
-            f"{settings.api_v1_str}/openapi.json",
+            f"{settings.service.api_v1_str}/openapi.json",
             "OpenAPI document",
             "For generators of clients.",
         ),
@@ -99,14 +99,14 @@ def _links(settings: CoreSettings, of_features: Iterable[Link]) -> list[Link]:
         Link("health", "/health", "Health", "Whether the service and its database work."),
         *of_features,
     ]
-    return documentation + always if settings.docs_enabled else always
+    return documentation + always if settings.service.docs_enabled else always
 
 
 def _content(settings: CoreSettings, mount: str, links: list[Link]) -> Markup:
     return render(
         "front_page",
-        title=settings.project_name,
-        version=settings.version,
+        title=settings.service.project_name,
+        version=settings.service.version,
         icon=static_address(mount, "icon.svg"),
         style=static_address(mount, "front_page.css"),
         links=Markup("".join(_entry(mount, link) for link in links)),

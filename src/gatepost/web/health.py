@@ -62,7 +62,7 @@ ReadinessChecks = Annotated[Mapping[str, ReadinessCheck], Depends(get_readiness_
 @router.get("", responses=_unavailable(Health, "The database cannot be reached"))
 async def health(runtime: CurrentRuntime, response: Response) -> Health:
     """Whether the service works and reaches its database, and which version it is."""
-    version = runtime.settings.version
+    version = runtime.settings.service.version
     if await _database_answers(runtime):
         return Health(status="healthy", database="connected", version=version)
     response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

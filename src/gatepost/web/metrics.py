@@ -36,7 +36,9 @@ router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 @router.get("/metrics")
 async def metrics(request: Request, runtime: CurrentRuntime) -> Response:
     """All metrics, of all processes, in Prometheus's text format."""
-    if not (_has_token(request, runtime.settings) or _comes_from_inside(request, runtime)):
+    if not (
+        _has_token(request, runtime.settings.observability) or _comes_from_inside(request, runtime)
+    ):
         raise MetricsRefused("Ask from a network of METRICS_ALLOWED, or send METRICS_TOKEN.")
     return Response(runtime.metrics.expose(), media_type=CONTENT_TYPE)
 
@@ -61,11 +63,11 @@ def _comes_from_inside(request: Request, runtime: Runtime) -> bool:
     is let in.
     """
     settings = runtime.settings
-    address = client_address(request.scope, settings.trusted_proxies)
+    address = client_address(request.scope, settings.protection.trusted_proxies)
     if address is None:
         return False
     is_peers_own = request.client is not None and request.client.host == address
     if is_peers_own and any(name in request.headers for name in _SIGNS_OF_A_PROXY):
         return False
     parsed = ipaddress.ip_address(address)
-    return any(parsed in network for network in settings.metrics_allowed)
+    return any(parsed in network for network in settings.observability.metrics_allowed)

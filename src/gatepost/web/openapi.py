@@ -134,8 +134,8 @@ def _cached(app: FastAPI, settings: CoreSettings, interface: Interface) -> dict[
 
 def _describe(app: FastAPI, settings: CoreSettings, interface: Interface) -> dict[str, Any]:
     document = get_openapi(
-        title=settings.project_name,
-        version=settings.version,
+        title=settings.service.project_name,
+        version=settings.service.version,
         description=DESCRIPTION,
         routes=app.routes,
     )
@@ -186,12 +186,12 @@ def _describe_authentication(
     schemes: dict[str, Any], settings: CoreSettings, login_path: str
 ) -> None:
     for name, scheme in list(schemes.items()):
-        if "bearer" not in settings.auth_transports:
+        if "bearer" not in settings.transports.auth_transports:
             del schemes[name]
         elif "password" in scheme.get("flows", {}):
-            scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}{login_path}"
+            scheme["flows"]["password"]["tokenUrl"] = f"{settings.service.api_v1_str}{login_path}"
             scheme["description"] = "Logs in, and sends the access token as a bearer token."
-    if "cookie" in settings.auth_transports:
+    if "cookie" in settings.transports.auth_transports:
         schemes[COOKIE_SCHEME] = {**ACCESS_BY_COOKIE}
 
 
@@ -211,13 +211,13 @@ def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
 
 
 def _describe_security(operation: Operation, settings: CoreSettings) -> None:
-    if operation.pop(_WHERE_CLOSED, False) and not settings.registration_open:
+    if operation.pop(_WHERE_CLOSED, False) and not settings.registration.registration_open:
         operation["security"] = [{_PASSWORD_SCHEME: []}]
     if "security" not in operation:
         return
-    if "bearer" not in settings.auth_transports:
+    if "bearer" not in settings.transports.auth_transports:
         operation["security"] = []
-    if "cookie" in settings.auth_transports:
+    if "cookie" in settings.transports.auth_transports:
         operation["security"].append({COOKIE_SCHEME: []})
 
 
@@ -253,7 +253,7 @@ def _refusals(operation: Operation, method: str, settings: CoreSettings) -> Iter
     if "requestBody" in operation:
         yield from (BadRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType)
     changes = "security" in operation and method.upper() not in SAFE_METHODS
-    if changes and "cookie" in settings.auth_transports:
+    if changes and "cookie" in settings.transports.auth_transports:
         yield CsrfRejected
 
 

@@ -32,7 +32,7 @@ async def spend(scope: Scope, name: str, amount: int = 1) -> None:
     The caller holds no transaction.
     """
     runtime = runtime_of(scope)
-    address = client_address(scope, runtime.settings.trusted_proxies)
+    address = client_address(scope, runtime.settings.protection.trusted_proxies)
     spent = await runtime.rate_limits.spend(name, address, amount)
     if spent is None:
         return

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(make_settings(f"sqlite:///{tmp_path}/cursors.db"))
+    engine = open_engine(make_settings(f"sqlite:///{tmp_path}/cursors.db").database)
     yield engine
     await engine.dispose()
 

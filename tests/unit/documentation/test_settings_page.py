@@ -25,9 +25,9 @@ def test_writing_makes_both_files(tmp_path: Path) -> None:
     assert (tmp_path / ".env.example").read_text(encoding="utf-8") == render_example()
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize("field", Settings.fields())
 def test_every_setting_is_described_under_all_its_names(field: str) -> None:
-    info = Settings.model_fields[field]
+    info = Settings.fields()[field]
     [row] = [line for line in render().splitlines() if line.startswith(f"| `{field.upper()}`")]
     assert info.description
     assert all(f"`{name}`" in row for name in names_of(field, info))
@@ -46,7 +46,7 @@ def test_the_example_read_as_it_is_misses_the_secret_only(tmp_path: Path) -> Non
 def test_the_examples_values_are_the_defaults(tmp_path: Path) -> None:
     example = tmp_path / ".env"
     lines = [line.removeprefix("# ") for line in render_example().splitlines()]
-    settings = [line for line in lines if line.partition("=")[0].lower() in Settings.model_fields]
+    settings = [line for line in lines if line.partition("=")[0].lower() in Settings.fields()]
     example.write_text("\n".join([*settings, f"JWT_SECRET_KEY={'0123456789ab' * 3}"]))
     made = Settings.from_environment({}, example)
     expected = Settings(secret_key="0123456789ab" * 3, database_url="sqlite:///./gatepost.db")

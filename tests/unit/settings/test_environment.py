@@ -36,7 +36,10 @@ def test_the_process_environment_is_read_by_default(
     monkeypatch.setenv("PROJECT_NAME", "From the process")
     (tmp_path / ".env").write_text("AUDIENCE=from-the-file\n")
     settings = Settings.from_environment()
-    assert (settings.project_name, settings.audience) == ("From the process", "from-the-file")
+    assert (settings.service.project_name, settings.tokens.audience) == (
+        "From the process",
+        "from-the-file",
+    )
 
 
 @pytest.mark.parametrize("told", [["--workers", "3"], ["--workers=3"], ["-w", "3"], ["-w3"]])
@@ -47,7 +50,7 @@ def test_a_host_knows_how_many_workers_its_server_was_told_to_start(
     monkeypatch.setenv("SECRET_KEY", SECRET)
     monkeypatch.setattr(sys, "argv", ["/usr/bin/uvicorn", "host:app", *told])
     settings = Settings.from_environment()
-    assert (settings.workers, settings.chosen_store) == (3, "database")
+    assert (settings.stores.workers, settings.stores.chosen_store) == (3, "database")
 
 
 def test_a_web_concurrency_of_one_does_not_say_that_the_process_is_alone(
@@ -60,7 +63,7 @@ def test_a_web_concurrency_of_one_does_not_say_that_the_process_is_alone(
     for said, workers in [("1", None), ("2", 2)]:
         monkeypatch.setenv("WEB_CONCURRENCY", said)
         settings = Settings.from_environment()
-        assert (settings.workers if "workers" in settings.model_fields_set else None) == workers
+        assert (settings.stores.workers if "workers" in settings.given else None) == workers
 
 
 @pytest.mark.parametrize("prefix", ["", "a b", "ä", "x" * 65, "a\n", "*"])
@@ -80,11 +83,11 @@ def test_texts_become_values() -> None:
             "BACKEND_CORS_ORIGINS": '["http://localhost:3000","http://localhost:8000"]',
         }
     )
-    assert settings.debug is True
-    assert settings.cookie_secure is False
-    assert settings.access_token_expire_minutes == 30
-    assert settings.password_require == {"upper", "digit"}
-    assert settings.allowed_origins == ("http://localhost:3000", "http://localhost:8000")
+    assert settings.service.debug is True
+    assert settings.transports.cookie_secure is False
+    assert settings.tokens.access_token_expire_minutes == 30
+    assert settings.passwords.password_require == {"upper", "digit"}
+    assert settings.transports.allowed_origins == ("http://localhost:3000", "http://localhost:8000")
 
 
 def test_unrelated_variables_are_left_alone() -> None:
@@ -98,8 +101,8 @@ def test_an_empty_value_is_none() -> None:
 
 
 def test_names_are_read_in_any_case_and_capitals_win() -> None:
-    assert read({"project_name": "small"}).project_name == "small"
-    assert read({"project_name": "small", "PROJECT_NAME": "LARGE"}).project_name == "LARGE"
+    assert read({"project_name": "small"}).service.project_name == "small"
+    assert read({"project_name": "small", "PROJECT_NAME": "LARGE"}).service.project_name == "LARGE"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_a_mistake_is_told_under_the_name_that_was_used() -> None:
 
 
 def test_both_names_with_one_value_are_fine() -> None:
-    assert read({"JWT_SECRET_KEY": SECRET}).secret_key == SECRET
+    assert read({"JWT_SECRET_KEY": SECRET}).tokens.secret_key == SECRET
 
 
 def test_both_names_with_different_values_are_a_mistake_that_names_both() -> None:
@@ -144,17 +147,17 @@ def test_the_file_is_read(env_file: Path) -> None:
         "REDIS_URL=\n"
     )
     settings = Settings.from_environment({}, env_file)
-    assert settings.secret_key == SECRET
-    assert settings.project_name == "My auth"
-    assert settings.allowed_origins == ("http://localhost:3000", "http://localhost:8000")
-    assert settings.audience == "${HOME}"
-    assert settings.redis_url is None
+    assert settings.tokens.secret_key == SECRET
+    assert settings.service.project_name == "My auth"
+    assert settings.transports.allowed_origins == ("http://localhost:3000", "http://localhost:8000")
+    assert settings.tokens.audience == "${HOME}"
+    assert settings.stores.redis_url is None
 
 
 def test_the_environment_wins_over_the_file(env_file: Path) -> None:
     env_file.write_text("PROJECT_NAME=file\nAUDIENCE=file\n")
     settings = read({"PROJECT_NAME": "process"}, env_file)
-    assert (settings.project_name, settings.audience) == ("process", "file")
+    assert (settings.service.project_name, settings.tokens.audience) == ("process", "file")
 
 
 def test_the_environment_wins_over_the_file_under_another_name(env_file: Path) -> None:
@@ -162,27 +165,27 @@ def test_the_environment_wins_over_the_file_under_another_name(env_file: Path) -
     settings = Settings.from_environment(
         {"JWT_SECRET_KEY": SECRET, "APP_NAME": "process"}, env_file
     )
-    assert (settings.secret_key, settings.project_name) == (SECRET, "process")
+    assert (settings.tokens.secret_key, settings.service.project_name) == (SECRET, "process")
 
 
 def test_a_disagreement_in_the_file_is_told_unless_the_environment_decides(env_file: Path) -> None:
     env_file.write_text(f"SECRET_KEY={SECRET}\nJWT_SECRET_KEY={OTHER_SECRET}\n")
     assert f"differ in {env_file}" in mistakes({}, env_file)
-    assert read({}, env_file).secret_key == SECRET
+    assert read({}, env_file).tokens.secret_key == SECRET
 
 
 def test_a_database_of_the_environment_wins_over_one_in_the_file(env_file: Path) -> None:
     env_file.write_text("DB_HOST=file\nDB_NAME=file\nDB_USER=file\nDB_PASSWORD=file\n")
     settings = read({"DATABASE_URL": "postgresql://process/db"}, env_file)
-    assert settings.sqlalchemy_url.host == "process"
+    assert settings.database.sqlalchemy_url.host == "process"
     env_file.write_text("DATABASE_URL=postgresql://file/db\n")
     settings = read({"DB_HOST": "process", "DB_NAME": "db", "DB_USER": "user"}, env_file)
-    assert settings.sqlalchemy_url.host == "process"
+    assert settings.database.sqlalchemy_url.host == "process"
 
 
 def test_a_password_of_the_environment_completes_the_file(env_file: Path) -> None:
     env_file.write_text("DB_HOST=db\nDB_NAME=auth\nDB_USER=user\n")
-    assert read({"DB_PASSWORD": "secret"}, env_file).sqlalchemy_url.password == "secret"
+    assert read({"DB_PASSWORD": "secret"}, env_file).database.sqlalchemy_url.password == "secret"
 
 
 def test_a_file_that_is_not_there_is_empty(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ async def find_user(request: Request, runtime: Runtime) -> User:
     """The user who is calling. Raises as `find_caller` does."""
     caller, _is_ambient = await find_caller(request, runtime, _read_user)
     if caller.user is None:
-        origin = origin_of(request.scope, runtime.settings)
+        origin = origin_of(request.scope, runtime.settings.protection)
         async with begin_work(runtime, origin, writes=False) as work:
             await _read_user(work, caller)
     user: User = caller.user

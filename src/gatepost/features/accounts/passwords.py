@@ -36,7 +36,7 @@ async def hash_new(
     The caller holds no transaction: `work.commit_and_release()` comes first. `loc` is where in the
     request the password stands.
     """
-    accepted = password_policy.check(password, work.runtime.settings, identities, loc=loc)
+    accepted = password_policy.check(password, work.runtime.settings.passwords, identities, loc=loc)
     return await work.runtime.passwords.hash(accepted)
 
 

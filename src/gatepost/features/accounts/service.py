@@ -65,7 +65,7 @@ async def create(work: Work, new: NewUser, *, actor_id: int | None = None) -> Us
 
 def refuse_special_domain(work: Work, email: str) -> None:
     """Raise `ValidationFailed` for an address at a domain that this service does not take."""
-    if work.runtime.settings.email_special_domains or has_public_domain(email):
+    if work.runtime.settings.registration.email_special_domains or has_public_domain(email):
         return
     error = {"loc": ["body", "email"], "msg": PUBLIC_DOMAIN_RULE, "type": "email_invalid"}
     raise ValidationFailed(errors=[error])

@@ -22,7 +22,7 @@ async def purge(work: Work) -> int:
     They go in the order of the chain, and the head keeps the last one's hash. Rows that do not
     verify are kept, and all behind them: a purge must not do away with the traces of a break-in.
     """
-    retention = work.runtime.settings.audit_retention
+    retention = work.runtime.settings.audit.audit_retention
     if retention is None:
         return 0
     keys, head = service.known_keys(work.runtime), await repository.lock_head(work.db)

@@ -19,7 +19,7 @@ async def find_registrar(request: Request, work: RequestWork) -> Principal | Non
     credentials that are no good.
     """
     runtime = work.runtime
-    if runtime.settings.registration_open:
+    if runtime.settings.registration.registration_open:
         return None
     await work.commit_and_release()  # nobody needs two connections at a time
     registrar = None

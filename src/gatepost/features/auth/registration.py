@@ -22,7 +22,7 @@ def refuse_if_closed(work: Work, registrar: Principal | None) -> int | None:
 
     Raises `RegistrationClosed` for all others where registration is closed.
     """
-    if work.runtime.settings.registration_open:
+    if work.runtime.settings.registration.registration_open:
         return None
     if registrar is None or not is_allowed(registrar, ADMINS):
         raise RegistrationClosed

@@ -116,7 +116,9 @@ async def refresh(
     never be good again is cleared.
     """
     settings = work.runtime.settings
-    in_body = body.refresh_token if body and "bearer" in settings.auth_transports else None
+    in_body = (
+        body.refresh_token if body and "bearer" in settings.transports.auth_transports else None
+    )
     try:
         sent = find_refresh_token(request, settings, in_body)
         pair = await work.write(sessions.refresh, sent.token)

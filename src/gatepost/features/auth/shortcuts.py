@@ -21,9 +21,9 @@ async def refresh_by_body(scope: Scope, body: bytes) -> bytes | None:
         token = RefreshRequest.model_validate(read_json(body)).refresh_token
     except ValidationError:
         return None
-    if token is None or "bearer" not in runtime.settings.auth_transports:
+    if token is None or "bearer" not in runtime.settings.transports.auth_transports:
         return None
     await spend(scope, "refresh")
-    async with begin_work(runtime, origin_of(scope, runtime.settings)) as work:
+    async with begin_work(runtime, origin_of(scope, runtime.settings.protection)) as work:
         pair = await work.write(sessions.refresh, token)
     return to_json(tokens_in_body(pair), exclude_none=True)

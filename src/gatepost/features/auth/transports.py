@@ -25,7 +25,7 @@ def transports_for(settings: CoreSettings, wanted: Transport | None) -> frozense
 
     Raises `ValidationFailed` for one that it does not offer.
     """
-    offered = settings.auth_transports
+    offered = settings.transports.auth_transports
     if wanted is None:
         return offered
     if wanted not in offered:
@@ -94,7 +94,7 @@ def find_refresh_cookie(request: Request, settings: CoreSettings) -> str | None:
 
     Raises `CsrfRejected` for one that another site had sent, and `InvalidToken` for two.
     """
-    token = find_token_cookie(request.scope, REFRESH_COOKIE, settings)
+    token = find_token_cookie(request.scope, REFRESH_COOKIE, settings.transports)
     if token is not None:
         refuse_cross_site(request, settings)
     return token
@@ -116,9 +116,9 @@ def find_own_credential(request: Request, runtime: Runtime) -> Credential | None
 
 def clear_cookies(request: Request, response: Response, settings: CoreSettings) -> None:
     """Delete all token cookies in the browser."""
-    set_cookie(response, settings, ACCESS_COOKIE, "", path="/", age=0)
+    set_cookie(response, settings.transports, ACCESS_COOKIE, "", path="/", age=0)
     for path in refresh_cookie_paths(request):
-        set_cookie(response, settings, REFRESH_COOKIE, "", path=path, age=0)
+        set_cookie(response, settings.transports, REFRESH_COOKIE, "", path=path, age=0)
 
 
 def refused_for_good(request: Request, settings: CoreSettings, problem: Problem) -> Response:
@@ -155,12 +155,22 @@ def _set_cookies(
     request: Request, response: Response, settings: CoreSettings, pair: TokenPair
 ) -> None:
     set_cookie(
-        response, settings, ACCESS_COOKIE, pair.access_token, path="/", age=pair.access_lifetime
+        response,
+        settings.transports,
+        ACCESS_COOKIE,
+        pair.access_token,
+        path="/",
+        age=pair.access_lifetime,
     )
     here, *others = refresh_cookie_paths(request)
     # Else a login in another folder would leave a second one, for another session.
     for path in others:
-        set_cookie(response, settings, REFRESH_COOKIE, "", path=path, age=0)
+        set_cookie(response, settings.transports, REFRESH_COOKIE, "", path=path, age=0)
     set_cookie(
-        response, settings, REFRESH_COOKIE, pair.refresh_token, path=here, age=pair.refresh_lifetime
+        response,
+        settings.transports,
+        REFRESH_COOKIE,
+        pair.refresh_token,
+        path=here,
+        age=pair.refresh_lifetime,
     )

@@ -69,7 +69,7 @@ async def find_caller(
         refuse_cross_site(request, runtime.settings)
     caller = credential.find_cached(runtime)
     if caller is None:
-        origin = origin_of(request.scope, runtime.settings)
+        origin = origin_of(request.scope, runtime.settings.protection)
         async with begin_work(runtime, origin, writes=False) as work:
             caller = await credential.load(work)
             if and_read is not None:
@@ -95,7 +95,7 @@ def requiring(needed: Requirement) -> CallerDependency[Principal]:
         runtime = runtime_of(request.scope)
         principal = await find_principal(request, runtime)
         if not is_allowed(principal, needed):
-            origin = origin_of(request.scope, runtime.settings)
+            origin = origin_of(request.scope, runtime.settings.protection)
             async with begin_work(runtime, origin, writes=False) as work:
                 await deny(work, principal)
         return principal

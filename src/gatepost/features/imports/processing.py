@@ -14,9 +14,13 @@ from gatepost.runtime import Runtime
 def make_validator(runtime: Runtime, job: ImportJob, now: datetime) -> RowValidator:
     """The validator of the rows of this job."""
     settings = runtime.settings
-    policy = settings if job.checks_passwords else None
+    policy = settings.passwords if job.checks_passwords else None
     return RowValidator(
-        runtime.passwords, now, job.allows_admins, settings.email_special_domains, policy
+        runtime.passwords,
+        now,
+        job.allows_admins,
+        settings.registration.email_special_domains,
+        policy,
     )
 
 

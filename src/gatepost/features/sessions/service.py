@@ -60,7 +60,7 @@ async def start(
     The caller calls `prepare_to_start` before.
     """
     new = _prepare(work, user, authentication)
-    most = work.runtime.settings.sessions_per_user - _LOGINS_AT_ONCE - 1
+    most = work.runtime.settings.sessions.sessions_per_user - _LOGINS_AT_ONCE - 1
     has_room = repository.has_room(user.id, most, work.now)
     if await work.insert_all([*new.rows, *also], if_unchanged=if_unchanged.also(has_room)):
         return _issue(work, new)
@@ -220,7 +220,7 @@ async def purge(work: Work) -> int:
 
 async def _make_room(work: Work, user_id: int) -> None:
     """End the oldest sessions of a user who has as many as may be, or more since the bound fell."""
-    most = work.runtime.settings.sessions_per_user
+    most = work.runtime.settings.sessions.sessions_per_user
     ended, last = await repository.end_oldest(work.db, user_id, work.now, but=most - 1)
     if ended:
         work.invalidate(user_id)
@@ -249,7 +249,7 @@ async def _find_just_spent(work: Work, claims: RefreshClaims) -> TokenBasis:
 
 async def _refuse_unless_just_spent(work: Work, session: Session, claims: RefreshClaims) -> None:
     """Return for the generation just spent, within the grace; else raise and end what is stolen."""
-    now, grace = work.now, work.runtime.settings.refresh_reuse_grace
+    now, grace = work.now, work.runtime.settings.tokens.refresh_reuse_grace
     if not _is_live(session, now):
         raise InvalidToken
     # A clock that lags behind the one that renewed makes no time less than none.
@@ -272,7 +272,7 @@ async def _refuse_unless_just_spent(work: Work, session: Session, claims: Refres
 
 def _values_of_new(work: Work, user: SessionUser, authentication: Authentication) -> dict[str, Any]:
     now, settings = work.now, work.runtime.settings
-    absolute_end = now + settings.session_absolute_lifetime
+    absolute_end = now + settings.sessions.session_absolute_lifetime
     return {
         "id": work.runtime.state(SessionsState).ids.next(now),
         "user_id": user.id,
@@ -300,4 +300,6 @@ def _is_live(session: Session, now: datetime) -> bool:
 def _idle_end(work: Work, now: datetime) -> datetime:
     """A session ends when its refresh token does, or when it was idle for too long."""
     settings = work.runtime.settings
-    return now + min(settings.refresh_token_lifetime, settings.session_idle_lifetime)
+    return now + min(
+        settings.tokens.refresh_token_lifetime, settings.sessions.session_idle_lifetime
+    )

@@ -16,7 +16,7 @@ class SessionsState:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        given = runtime.settings.jwt_refresh_secret_key
+        given = runtime.settings.tokens.jwt_refresh_secret_key
         self.refresh_key = secret_key("HS256", given or runtime.keys.derive(_REFRESH_TOKENS))
         self.token_id_key = runtime.keys.derive(_TOKEN_IDS)
         self.ids = SessionIds()

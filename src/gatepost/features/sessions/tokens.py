@@ -54,13 +54,13 @@ def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
     """
     settings = runtime.settings
     access_expires_at = min(
-        session.renewed_at + settings.access_token_lifetime, session.absolute_expires_at
+        session.renewed_at + settings.tokens.access_token_lifetime, session.absolute_expires_at
     )
     issued, subject = _seconds(session.renewed_at), str(session.user_id)
     access_id, refresh_id = _token_ids(runtime.state(SessionsState).token_id_key, session)
     access: dict[str, str | int] = {
-        "iss": settings.issuer,
-        "aud": settings.audience,
+        "iss": settings.tokens.issuer,
+        "aud": settings.tokens.audience,
         "sub": subject,
         "sid": session.id,
         "jti": access_id,
@@ -69,8 +69,8 @@ def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
         "role": session.role,
     }
     refresh: dict[str, str | int] = {
-        "iss": settings.issuer,
-        "aud": settings.issuer,
+        "iss": settings.tokens.issuer,
+        "aud": settings.tokens.issuer,
         "sub": subject,
         "sid": session.id,
         "jti": refresh_id,
@@ -131,7 +131,12 @@ def _verify_access_token(
         return found
     settings = runtime.settings
     claims = tokens.decode(
-        tokens.ACCESS, token, keys, issuer=settings.issuer, audience=settings.audience, now=now
+        tokens.ACCESS,
+        token,
+        keys,
+        issuer=settings.tokens.issuer,
+        audience=settings.tokens.audience,
+        now=now,
     )
     read = AccessClaims(session_id=_number(claims.get("sid")), subject=claims["sub"])
     verified.keep(token, tokens.validity_of(claims), read)
@@ -146,8 +151,8 @@ def verify_refresh_token(work: Work, token: str) -> RefreshClaims:
             tokens.REFRESH,
             token,
             {key.kid: key},
-            issuer=settings.issuer,
-            audience=settings.issuer,
+            issuer=settings.tokens.issuer,
+            audience=settings.tokens.issuer,
             now=work.now,
         )
     except jwt.InvalidToken as error:

@@ -77,8 +77,8 @@ async def read_ring(work: Work) -> None:
     then signs, and the others' tokens are as good. Raises `SigningKeysUnreadable`.
     """
     settings = work.runtime.settings
-    if settings.algorithm.startswith("HS"):
-        key = tokens.secret_key(settings.algorithm, settings.secret_key)
+    if settings.tokens.algorithm.startswith("HS"):
+        key = tokens.secret_key(settings.tokens.algorithm, settings.tokens.secret_key)
         work.runtime.state(SigningKeysState).ring.replace(key, {key.kid: key}, work.now)
         return
     rows = [k for k in await repository.list_live(work.db, work.now) if _is_ours(work, k)]
@@ -119,7 +119,7 @@ async def list_keys(work: Work) -> Sequence[StoredKey]:
 
 async def public_keys(work: Work) -> list[dict[str, Any]]:
     """The JSON Web Key Set (RFC 7517); empty for the HMAC algorithms, whose key is secret."""
-    if work.runtime.settings.algorithm.startswith("HS"):
+    if work.runtime.settings.tokens.algorithm.startswith("HS"):
         return []
     return [tokens.public_jwk(key) for key in (await verifying_keys(work)).values()]
 
@@ -131,7 +131,7 @@ async def purge(work: Work) -> int:
 
 async def _create(work: Work) -> StoredKey:
     """Make a key pair, and insert it. The caller holds no transaction."""
-    algorithm = work.runtime.settings.algorithm
+    algorithm = work.runtime.settings.tokens.algorithm
     # An RSA key takes tenths of a second of a core: not on the event loop.
     key = await work.runtime.hash_pool.run(lambda: tokens.generate_key(algorithm))
     kid = str(key.kid)
@@ -151,7 +151,7 @@ async def _create(work: Work) -> StoredKey:
 
 def _is_ours(work: Work, row: StoredKey) -> bool:
     """A ring may hold keys of an algorithm that the service no longer uses."""
-    return row.algorithm == work.runtime.settings.algorithm
+    return row.algorithm == work.runtime.settings.tokens.algorithm
 
 
 def _decrypt(work: Work, row: StoredKey) -> Key:

@@ -18,22 +18,24 @@ def middleware_stack(settings: CoreSettings, interface: Interface) -> list[Middl
     exposed = tuple(name for each in interface.request_headers for name in each.answers)
     return [
         Middleware(RequestContext, settings=settings, exposed_headers=exposed),
-        Middleware(SecurityHeaders, strict_transport_security=settings.strict_transport_security),
+        Middleware(
+            SecurityHeaders, strict_transport_security=settings.protection.strict_transport_security
+        ),
         Middleware(
             Cors,
-            allowed_origins=settings.allowed_origins,
+            allowed_origins=settings.transports.allowed_origins,
             allowed_headers=(
                 *(each.name for each in interface.request_headers),
-                *settings.cors_allowed_headers,
+                *settings.transports.cors_allowed_headers,
             ),
             exposed_headers=exposed,
         ),
         Middleware(RateLimit),  # before all that reads more of a request than its address
         Middleware(
             BodyLimit,
-            largest=settings.max_request_body_size,
+            largest=settings.protection.max_request_body_size,
             credential_paths=interface.form_paths + interface.credential_paths,
-            seconds=settings.body_timeout_seconds,
+            seconds=settings.protection.body_timeout_seconds,
         ),
         Middleware(ContentType, form_paths=interface.form_paths),
         Middleware(HeadAsGet),

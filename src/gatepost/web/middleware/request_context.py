@@ -52,18 +52,18 @@ class RequestContext:
         self, app: ASGIApp, settings: CoreSettings, exposed_headers: tuple[str, ...] = ()
     ) -> None:
         self.app = app
-        self.log_requests = settings.log_requests
-        self.trusted_proxies = settings.trusted_proxies
-        self.whole_path = WholePath(settings.root_path)
+        self.log_requests = settings.observability.log_requests
+        self.trusted_proxies = settings.protection.trusted_proxies
+        self.whole_path = WholePath(settings.service.root_path)
         # What crashed may have been anywhere below, so the headers are put on once more.
         self.last_resort = SecurityHeaders(
             Cors(
                 _answer_crash,
-                settings.allowed_origins,
-                settings.cors_allowed_headers,
+                settings.transports.allowed_origins,
+                settings.transports.cors_allowed_headers,
                 exposed_headers,
             ),
-            settings.strict_transport_security,
+            settings.protection.strict_transport_security,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,16 +4,16 @@ from starlette.types import Scope
 
 from gatepost.features.callers.errors import InvalidToken
 from gatepost.features.sessions.authenticators.access_token import AccessToken
-from gatepost.settings import TransportSettings
+from gatepost.settings import CoreSettings, TransportSettings
 from gatepost.web.cookies import ACCESS_COOKIE, TwoCookiesError, sent_cookie
 
 
 class TokenCookie:
     """Finds the token that a browser sends by itself."""
 
-    def find_credential(self, scope: Scope, settings: TransportSettings) -> AccessToken | None:
+    def find_credential(self, scope: Scope, settings: CoreSettings) -> AccessToken | None:
         """The token; raises `InvalidToken` as `find_token_cookie` does."""
-        token = find_token_cookie(scope, ACCESS_COOKIE, settings)
+        token = find_token_cookie(scope, ACCESS_COOKIE, settings.transports)
         return None if token is None else AccessToken(token, is_ambient=True)
 
 
