@@ -1,1 +1,1 @@
-"""Hashing, tokens, keys and encryption: what must hold when everything else is known."""
+"""Password hashing, tokens, keys and encryption."""

@@ -1,9 +1,9 @@
 """Argon2 (RFC 9106) by the fastest build of its reference code that this machine has.
 
-The published wheels of argon2-cffi-bindings run on every processor, and so with the instructions
-of 2003 (SSE2). The same source built for the processor at hand (`make install NATIVE=1`) takes half
-the time and makes the same strings. Both may be there: the wheel is what is left where the native
-build is of another processor.
+The published wheels of argon2-cffi-bindings run on every x86-64 processor, and therefore use SSE2
+only. The same source built for the processor at hand (`make install NATIVE=1`) takes half the time
+and makes the same strings. Both may be installed: the wheel is used where the native build is for
+another processor.
 """
 
 import importlib.machinery
@@ -25,7 +25,7 @@ from gatepost.settings.errors import SettingProblem, SettingsError
 Name = Literal["argon2-cffi", "native"]
 
 NATIVE_FOLDER: Final = Path(sys.prefix, "argon2-native")
-"""Where `scripts/native.sh` puts the native build: the module, and what its processor can do."""
+"""The folder of the native build (`scripts/native.sh`): the module, and its processor's flags."""
 
 FEATURES_FILE: Final = "processor"
 
@@ -36,28 +36,28 @@ VERSION: Final = 0x13
 _TRIALS = 5
 _TRIAL_KIB = 2048
 
-# What the compiler may use of a processor. The rest of its flags tell of the kernel too, and come
-# and go with updates.
+# The flags of instruction sets that a compiler may use. The other flags depend on the kernel too,
+# and change with its updates.
 _INSTRUCTIONS = re.compile(
     r"(avx|sse|ssse|fma|bmi|f16c|abm|adx|aes|vaes|sha|gfni|v?pclmul|movbe|popcnt|asimd|sve|crc32)\w*"
 )
 
 
 class Cost(NamedTuple):
-    """What computing a hash takes: passes over the memory, KiB of it, and lanes."""
+    """The cost of a hash: passes over the memory, memory in KiB, and lanes."""
 
     passes: int
     kib: int
     lanes: int
 
 
-class Unusable(Exception):  # noqa: N818 - read as the fact that it tells
-    """A build cannot be used here. The text says why, and what to do."""
+class Unusable(Exception):  # noqa: N818 - named for the fact, as problems are
+    """A build cannot be used here. The text gives the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Argon2:
-    """One build. All of them make the same strings, and release the interpreter meanwhile."""
+    """One build of the library. All builds make the same strings, and release the GIL."""
 
     name: Name
     ffi: Any = field(repr=False)
@@ -66,14 +66,14 @@ class Argon2:
     def hash(self, password: bytes, cost: Cost) -> str:
         """Return a new Argon2id hash of `password` in the PHC string format.
 
-        Raises `MemoryError` where there is not enough for it.
+        Raises `MemoryError` if there is too little memory.
         """
         return self.hash_with(secrets.token_bytes(SALT_BYTES), password, cost)
 
     def verify(self, password: bytes, hashed: str) -> bool:
-        """Tell whether `hashed`, of any type of Argon2, is of `password`.
+        """Return whether `hashed`, of any type of Argon2, was made of `password`.
 
-        Raises `ValueError` where it is no hash, or its cost cannot be had.
+        Raises `ValueError` if it is no hash, or its cost is impossible.
         """
         kind = hashed[1:].partition("$")[0].removeprefix("argon2")
         outcome = self.lib.argon2_verify(
@@ -89,7 +89,7 @@ class Argon2:
         raise ValueError("not an Argon2 hash")
 
     def hash_with(self, salt: bytes, password: bytes, cost: Cost) -> str:
-        """The same with a given salt, for comparing builds. Raises `MemoryError`."""
+        """Like `hash`, with a given salt, to compare builds. Raises `MemoryError`."""
         lib, ffi = self.lib, self.ffi
         size = lib.argon2_encodedlen(*cost, len(salt), TAG_BYTES, lib.Argon2_id)
         encoded = ffi.new("char[]", size)
@@ -113,7 +113,7 @@ class Argon2:
         return str(ffi.string(encoded).decode("ascii"))
 
     def seconds_a_hash(self) -> float:
-        """Measure a small one, in the processor's time: who else is busy does not count."""
+        """Measure a small hash in CPU time, which other load on the machine does not change."""
         cost, salt = Cost(1, _TRIAL_KIB, 1), bytes(SALT_BYTES)
 
         def once() -> float:
@@ -132,13 +132,13 @@ def wheel() -> Argon2:
 
 @cache
 def native() -> Argon2:
-    """The build for this processor, as it was proved to be right; raises `Unusable`."""
+    """The build for this processor, if it makes correct hashes; raises `Unusable`."""
     return load_native(NATIVE_FOLDER)
 
 
 @cache
 def fastest() -> Argon2:
-    """The faster of the builds that can be used: measured once, in some hundredths of a second."""
+    """The faster of the usable builds, measured once, in some hundredths of a second."""
     try:
         builds = (native(), wheel())
     except Unusable:
@@ -147,7 +147,7 @@ def fastest() -> Argon2:
 
 
 def choose(wanted: Literal["auto"] | Name) -> Argon2:
-    """The build that `ARGON2_BACKEND` asks for; raises `SettingsError` where there is none."""
+    """The build that `ARGON2_BACKEND` selects; raises `SettingsError` if it is missing."""
     try:
         match wanted:
             case "native":
@@ -162,7 +162,7 @@ def choose(wanted: Literal["auto"] | Name) -> Argon2:
 
 
 def why_not_native() -> str:
-    """Why the native build is not used, in a sentence; empty where it is."""
+    """The reason why the native build is not used; empty if it is used."""
     try:
         native()
     except Unusable as error:
@@ -173,7 +173,7 @@ def why_not_native() -> str:
 def load_native(folder: Path) -> Argon2:
     """Load the build in `folder`; raises `Unusable`.
 
-    Its instructions are compared first: one that the processor does not have ends the process.
+    Its instruction sets are compared first, because an unknown instruction kills the process.
     """
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
     found = sorted(each for each in folder.glob("_ffi*") if each.name.endswith(suffixes))
@@ -194,9 +194,9 @@ def load_native(folder: Path) -> Argon2:
 
 
 def prove(folder: Path) -> Argon2:
-    """Note for which processor the build in `folder` is, this one, and try it; as `load_native`.
+    """Record this processor's flags beside the build in `folder`, then load it (`load_native`).
 
-    Called by `scripts/native.sh`, in a process of its own: a wrong instruction would end it.
+    `scripts/native.sh` calls this in a separate process: an unknown instruction would kill it.
     """
     features = "\n".join(sorted(processor_features()))
     (folder / FEATURES_FILE).write_text(f"{features}\n", encoding="utf-8")
@@ -204,7 +204,7 @@ def prove(folder: Path) -> Argon2:
 
 
 def proves_itself(build: Argon2) -> bool:
-    """Whether the build makes and verifies the same as the one that everybody has."""
+    """Whether the build makes the same hashes as the wheel, and verifies them."""
     salt, password = bytes(range(SALT_BYTES)), b"correct horse battery staple"
     costs = Cost(1, 64, 1), Cost(3, 256, 2)
     hashes = [build.hash_with(salt, password, cost) for cost in costs]
@@ -214,12 +214,12 @@ def proves_itself(build: Argon2) -> bool:
 
 
 def processor_features() -> frozenset[str]:
-    """What this processor can do, as Linux tells; nothing where it does not."""
+    """The machine type and, on Linux, the processor's instruction sets."""
     try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        description = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return frozenset({platform.machine()})
-    lines = (line.partition(":") for line in told.splitlines())
+    lines = (line.partition(":") for line in description.splitlines())
     flags = next((rest for name, _, rest in lines if name.strip() in {"flags", "Features"}), "")
     return frozenset(
         [platform.machine(), *(each for each in flags.split() if _INSTRUCTIONS.fullmatch(each))]
@@ -246,7 +246,7 @@ def _load(path: Path) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
-    # With a folder, proves what was built into it; without one, whether what is there can be used.
+    # With a folder, prove the build in it; without one, load the installed native build.
     _build = prove(Path(sys.argv[1])) if len(sys.argv) > 1 else native()
     _share = _build.seconds_a_hash() / wheel().seconds_a_hash()
     sys.stderr.write(f"It takes {_share:.0%} of the wheel's time for the same hashes.\n")

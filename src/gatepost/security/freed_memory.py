@@ -1,9 +1,9 @@
-"""Gives back to the system what a thread's own heap keeps of freed memory, where that is glibc's.
+"""Returns the freed memory of a thread's heap (arena) to the system, with glibc.
 
-An Argon2 hash works in some 20 MiB. The C library keeps them for the next one, rightly
-while there is one: to be given fresh pages takes a third of a hash's time. Its
-`malloc_trim` does not look at the end of a thread's own heap; that shrinks when something
-large is freed in it while the library's threshold is low.
+An Argon2 hash uses some 20 MiB. The C library keeps them for the next hash, which is right
+while hashes follow each other: getting fresh pages takes a third of a hash's time. `malloc_trim`
+does not trim the top of a thread's arena; the arena shrinks when a large block is freed in it
+while the trim threshold is low.
 """
 
 import ctypes
@@ -13,14 +13,14 @@ from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
 _LARGE_BYTES: Final = 128 * 1024
-"""More than the 64 KiB from which a heap that something is freed in is looked at."""
+"""More than 64 KiB, from which size on a `free` makes glibc consider trimming the heap."""
 
 _KEPT_BYTES: Final = 64 * 1024 * 1024
-"""Twice the largest block that comes from a heap at all: what the library itself arrives at."""
+"""Twice the largest `mmap` threshold, which is the value that glibc's own tuning arrives at."""
 
 
 def trim_thread_heap() -> None:
-    """Shrink the heap of the thread that calls this, if nothing of it is in use at its end."""
+    """Shrink the calling thread's heap, if the memory at its top is free."""
     library = _library()
     if library is None:
         return
@@ -33,7 +33,7 @@ def trim_thread_heap() -> None:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The C library, if it is glibc: others keep less, and have no such switch."""
+    """The C library if it is glibc, else None: others keep less memory and have no `mallopt`."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)

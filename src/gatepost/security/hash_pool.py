@@ -1,4 +1,4 @@
-"""Threads of their own for password hashing, so that logins never slow down other requests."""
+"""A thread pool for password hashing, so that logins do not slow down other requests."""
 
 import asyncio
 import contextlib
@@ -22,14 +22,14 @@ _NICENESS = 10
 _LOWEST_PRIORITY = 19
 _LONGEST_RETRY = 60
 _SMOOTHING = 0.1
-_REST_SECONDS = 1.0
-_MEETING_SECONDS = 0.05
+_IDLE_SECONDS = 1.0
+_BARRIER_SECONDS = 0.05
 
 T = TypeVar("T")
 
 
 class ServerBusy(Problem):
-    """More passwords wait to be hashed than the server has promised to hash."""
+    """The queue of passwords that wait to be hashed is full."""
 
     status = 503
     code = "server_busy"
@@ -39,22 +39,22 @@ class ServerBusy(Problem):
 
 
 class HashPool:
-    """Runs slow, GIL-releasing work beside the event loop, at a lower scheduling priority.
+    """Runs slow work that releases the GIL in threads of lower scheduling priority.
 
-    One thread a core keeps the machine busy, the priority keeps the loop first, and the bounded
-    queue keeps the wait short: past it a caller is refused at once. Callers of several event loops
-    may share a pool.
+    One thread per core uses the whole machine, the priority lets the event loop run first, and the
+    bounded queue keeps the wait short: when it is full, a caller is refused at once. Callers on
+    several event loops may share a pool.
     """
 
-    def __init__(self, threads: int, queue_limit: int, rest_seconds: float = _REST_SECONDS) -> None:
-        """Take `threads` (0: one for each core owned) and how many jobs may wait for one.
+    def __init__(self, threads: int, queue_limit: int, idle_seconds: float = _IDLE_SECONDS) -> None:
+        """Start `threads` (0: one per owned core); at most `queue_limit` jobs wait for one.
 
-        After `rest_seconds` without a job the memory that jobs worked in is given back.
+        After `idle_seconds` without a job, the threads return their freed memory to the system.
         """
         self.threads = threads or owned_cores()
         self.queue_limit = queue_limit
-        self._rest_seconds = rest_seconds
-        self._rest_ends_at = 0.0
+        self._idle_seconds = idle_seconds
+        self._trim_due_at = 0.0
         self._lock = threading.Lock()
         self._closed = False
         self._waiting = self._running = self._begun = self._refused = 0
@@ -71,22 +71,22 @@ class HashPool:
 
     @property
     def running(self) -> int:
-        """Jobs that have a thread, those included whose caller has gone."""
+        """Jobs that have a thread, including those of cancelled callers."""
         return self._running
 
     @property
     def begun(self) -> int:
-        """Jobs that were ever given a thread."""
+        """The number of jobs that a thread has started."""
         return self._begun
 
     @property
     def seconds_waited(self) -> float:
-        """The time all begun jobs together waited for their thread: over `begun`, the mean."""
+        """The seconds that all begun jobs waited for a thread; the mean is this / `begun`."""
         return self._seconds_waited
 
     @property
     def refused(self) -> int:
-        """Jobs that were ever refused because the queue was full or the pool closed."""
+        """The number of jobs refused because the queue was full or the pool was closed."""
         return self._refused
 
     @property
@@ -97,18 +97,18 @@ class HashPool:
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns in a thread of the pool, or raise what it raises.
 
-        Raises `ServerBusy` at once when the queue is full or the pool is closed. A caller that is
-        cancelled gives up its place; work that has not begun then never runs. The caller holds no
+        Raises `ServerBusy` at once when the queue is full or the pool is closed. A cancelled caller
+        leaves the queue; its work never runs if it has not begun. The caller must not hold a
         transaction.
         """
         expect_no_transaction("the hash pool")
         try:
             return await asyncio.wrap_future(self._submit(work))
         finally:
-            self._rest()
+            self._schedule_trim()
 
     def close(self) -> None:
-        """Refuse what waits and what comes, and return when the work in hand is done."""
+        """Refuse waiting and new jobs, and return when the running ones are done."""
         with self._lock:
             self._closed = True
         self._executor.shutdown(wait=True)
@@ -120,7 +120,7 @@ class HashPool:
                 raise self._busy()
             future = self._executor.submit(self._perform, work, queued_at)
             self._waiting += 1
-        future.add_done_callback(self._give_up_place)
+        future.add_done_callback(self._leave_queue_if_cancelled)
         return future
 
     def _perform(self, work: Callable[[], T], queued_at: float) -> T:
@@ -141,32 +141,32 @@ class HashPool:
                 usual = self._usual_seconds or seconds
                 self._usual_seconds = usual + _SMOOTHING * (seconds - usual)
 
-    def _give_up_place(self, future: Future[T]) -> None:
+    def _leave_queue_if_cancelled(self, future: Future[T]) -> None:
         # A future can be cancelled only before a thread has taken it.
         if future.cancelled():
             with self._lock:
                 self._waiting -= 1
 
-    def _rest(self) -> None:
-        """Look again in a while whether there is nothing to do, unless that is to come already."""
-        if time.monotonic() < self._rest_ends_at:
+    def _schedule_trim(self) -> None:
+        """Check after `idle_seconds` whether the pool is idle, unless a check is due already."""
+        if time.monotonic() < self._trim_due_at:
             return
-        self._rest_ends_at = time.monotonic() + self._rest_seconds
-        asyncio.get_running_loop().call_later(self._rest_seconds, self._wake, self._begun)
+        self._trim_due_at = time.monotonic() + self._idle_seconds
+        asyncio.get_running_loop().call_later(self._idle_seconds, self._trim_if_idle, self._begun)
 
-    def _wake(self, begun: int) -> None:
-        """Give back the memory that jobs worked in, if there was none meanwhile."""
-        self._rest_ends_at = 0.0
+    def _trim_if_idle(self, begun: int) -> None:
+        """Trim the threads' heaps if no job has begun since `begun` was counted."""
+        self._trim_due_at = 0.0
         with self._lock:
             if self._closed:
                 return
-            rested = self._begun == begun and not self._waiting and not self._running
-            if rested:
-                everybody = threading.Barrier(self.threads)
+            is_idle = self._begun == begun and not self._waiting and not self._running
+            if is_idle:
+                barrier = threading.Barrier(self.threads)
                 for _ in range(self.threads):
-                    self._executor.submit(_give_back_memory, everybody)
-        if not rested:
-            self._rest()
+                    self._executor.submit(_trim_own_heap, barrier)
+        if not is_idle:
+            self._schedule_trim()
 
     def _busy(self) -> ServerBusy:
         self._refused += 1
@@ -176,43 +176,43 @@ class HashPool:
 
 
 def owned_cores(quota: Path = CPU_QUOTA) -> int:
-    """Return how many cores this process may keep busy, which can be fewer than the machine has.
+    """Return how many cores this process may use, which can be fewer than the machine has.
 
-    `quota` is where Linux tells a container its share of the processors' time (cgroup v2).
+    `quota` is the file with a container's share of CPU time (`cpu.max` of cgroup v2).
     """
     if sys.platform != "linux":
         return os.cpu_count() or 1
-    return min(len(os.sched_getaffinity(0)), _most_by(quota))
+    return min(len(os.sched_getaffinity(0)), _cores_of_quota(quota))
 
 
 def cores_each(processes: int) -> int:
-    """Return how many of them each of so many processes owns, at least one."""
+    """Return the owned cores divided by `processes`, at least one."""
     return max(1, owned_cores() // processes)
 
 
-def _most_by(quota: Path) -> int:
-    """The cores that a share of the processors' time is worth, a part of one counting as one."""
+def _cores_of_quota(quota: Path) -> int:
+    """The cores that a quota of CPU time amounts to, rounded up."""
     try:
         share, period = quota.read_text(encoding="ascii").split()
         return max(1, math.ceil(int(share) / int(period)))
-    except (OSError, ValueError):  # there is none, or it is `max`
+    except (OSError, ValueError):  # no file, or no limit (`max`)
         return sys.maxsize
 
 
 def _lower_priority() -> None:
-    """Be nicer by ten than the process, for this thread alone: threads have a niceness on Linux."""
+    """Raise this thread's niceness by ten: Linux has one per thread."""
     if sys.platform != "linux":
         return
     thread = threading.get_native_id()
-    # A sandbox may forbid it. The pool then hashes at the loop's priority, which is no failure.
+    # A sandbox may forbid it. The pool then hashes at the event loop's priority.
     with contextlib.suppress(OSError):
         niceness = min(os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS, _LOWEST_PRIORITY)
         os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
-def _give_back_memory(everybody: threading.Barrier) -> None:
-    """Each thread its own: who is done waits for the others, so that no thread does it twice."""
+def _trim_own_heap(barrier: threading.Barrier) -> None:
+    """Trim this thread's heap, then wait for the other threads, so that no thread does it twice."""
     trim_thread_heap()
-    # One of them may have got a job meanwhile, which none is to wait for.
+    # A thread may have taken a job meanwhile, and the others do not wait for it.
     with contextlib.suppress(threading.BrokenBarrierError):
-        everybody.wait(_MEETING_SECONDS)
+        barrier.wait(_BARRIER_SECONDS)

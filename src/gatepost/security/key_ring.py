@@ -1,4 +1,4 @@
-"""The access-token keys this process knows: one that signs, and all that may still verify."""
+"""The access-token keys that this process has loaded: one that signs, all that verify."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ from gatepost.security.verified_tokens import VerifiedTokens
 
 @dataclass(slots=True)
 class KeyRing:
-    """Filled, and from time to time replaced, by `features.signing_keys`."""
+    """The loaded keys; `features.signing_keys` replaces them from time to time."""
 
     signing: Key | None = None
     verifying: Mapping[str | None, Key] = field(default_factory=dict)
     read_at: datetime | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while the ring is read to verify, so that of many who miss a key one reads."""
+    """Held while the keys are read from the database to verify a token with an unknown key, so
+    that one task reads them for all."""
     verified: VerifiedTokens[Any] = field(default_factory=VerifiedTokens, repr=False)
-    """The tokens that were verified by these keys, and by no others; `features.sessions` says with
-    which claims."""
+    """The tokens verified with these keys; `features.sessions` defines the type of their claims."""
 
     def replace(self, signing: Key, verifying: Mapping[str | None, Key], read_at: datetime) -> None:
         self.signing, self.verifying, self.read_at = signing, verifying, read_at
         self.verified.clear()
 
     def is_younger(self, age: timedelta, now: datetime) -> bool:
-        """Whether it was filled within this time; a clock that was set back makes it old."""
+        """Whether the keys were read within `age`; False if the clock was set back since."""
         read_at = self.read_at
         return read_at is not None and read_at <= now < read_at + age

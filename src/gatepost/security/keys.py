@@ -1,4 +1,4 @@
-"""Independent keys out of the one secret that an operator keeps, each for one purpose."""
+"""Derives independent keys for separate purposes from the one secret of the service."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,16 +8,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 def derive_key(secret: str, purpose: str, length: int = 32) -> bytes:
-    """Return `length` bytes that only `secret` and `purpose` determine (HKDF-SHA256, RFC 5869).
+    """Return `length` bytes derived from `secret` and `purpose` (HKDF-SHA256, RFC 5869).
 
-    Keys of different purposes tell nothing about each other or about the secret. `secret` must
-    be as hard to guess as the key shall be: HKDF stretches length, not strength.
+    Keys of different purposes reveal nothing about each other or about the secret. `secret` must
+    be as hard to guess as the key: HKDF adds length, not entropy.
     """
     return HKDF(SHA256(), length, salt=None, info=purpose.encode()).derive(secret.encode())
 
 
 class Purpose:
-    """What a key is for. Its name enters the derivation, so it never changes and is unique."""
+    """The purpose of a key. Its unique name is part of the derivation, and so never changes."""
 
     _names: ClassVar[set[str]] = set()
 
@@ -31,7 +31,7 @@ class Purpose:
 
 
 class Keys:
-    """The keys of a service by purpose, each derived when it is first asked for."""
+    """The keys of a service by purpose, each derived on first use."""
 
     def __init__(self, secret: str, former_secrets: Sequence[str] = ()) -> None:
         self._secret = secret
@@ -45,5 +45,5 @@ class Keys:
         return self._derived[purpose]
 
     def derive_former(self, purpose: Purpose) -> tuple[bytes, ...]:
-        """The keys that former secrets give for a purpose."""
+        """The keys for a purpose, derived from the former secrets."""
         return tuple(derive_key(secret, purpose.name) for secret in self._former_secrets)

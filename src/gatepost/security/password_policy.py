@@ -1,4 +1,4 @@
-"""What a new password must be (NIST SP 800-63B 3.1.1.2, OWASP ASVS 5.0 6.2)."""
+"""The rules for a new password (NIST SP 800-63B 3.1.1.2, OWASP ASVS 5.0 6.2)."""
 
 import re
 import unicodedata
@@ -29,7 +29,7 @@ _CLASSES = {
 
 
 class WeakPassword(Problem):
-    """A new password that the policy does not allow; `errors` names every rule it does not meet."""
+    """A new password violates the policy; `errors` names every unmet rule."""
 
     status = 422
     code = "weak_password"
@@ -51,13 +51,13 @@ def check(
     *,
     loc: Sequence[str | int] = ("body", "password"),
 ) -> str:
-    """Return the NFC form of `password`, the one to hash, if it meets every rule.
+    """Return the NFC form of `password`, which is to be hashed, if it meets every rule.
 
-    `identities` are the user's email, username and full name, in any order; None is passed over.
-    Lengths are counted in code points of the NFC form. Raises `WeakPassword` whose `errors` name
-    each unmet rule, at `loc`, without a word of the password.
+    `identities` are the user's email, username and full name, in any order; None is skipped.
+    Lengths are counted in code points of the NFC form. Raises `WeakPassword`, whose `errors` name
+    each unmet rule at `loc`, and contain no part of the password.
     """
-    # Comparing takes more time than linear, so what is far too long is only called that.
+    # Comparing takes more than linear time, so a password that is far too long is not compared.
     if len(password) > NFD_EXPANSION * settings.password_max_length:
         unmet = [_too_long(settings)]
     elif has_too_many_marks(password):
@@ -125,11 +125,11 @@ def _is_too_big(password: str, settings: PasswordSettings) -> bool:
 
 
 def _guessable_words(identities: Iterable[str | None]) -> set[str]:
-    """Return each identity whole, the local part of an address, and the words of a name."""
+    """Return each identity, the local part of each address, and the words of each name."""
     words = set()
     for identity in identities:
         if identity is None or has_too_many_marks(identity):
-            continue  # none is ever kept, nor typed by anybody
+            continue  # no account has such an identity
         folded = normalise(identity).casefold().strip()
         local_part, at, _ = folded.rpartition("@")
         words.update([folded, local_part] if at else [folded, *_long_words(folded)])
@@ -141,12 +141,11 @@ def _long_words(name: str) -> Iterator[str]:
 
 
 def _close(password: str, word: str) -> bool:
-    """Tell whether four fifths of the two are alike.
+    """Return whether password and word are similar: a ratio of at least 0.8 (`difflib`).
 
-    The ratio lets a short word stand inside a longer password, which a substring test would not:
-    with `test@test.com`, `Test1234!` has 0.62 and is allowed; with `longusername`,
-    `longusername1` has 0.96. What is long is judged by its beginning, as the time grows with
-    the cube of the length.
+    Unlike a substring test, the ratio allows a short word inside a longer password: with
+    `test@test.com`, `Test1234!` has 0.62 and is allowed; with `longusername`, `longusername1` has
+    0.96 and is not. Only the first 64 characters are compared, because the time is cubic.
     """
     shorter, longer = sorted((len(password), len(word)))
     if 2 * shorter < _TOO_SIMILAR * (shorter + longer):
@@ -157,7 +156,7 @@ def _close(password: str, word: str) -> bool:
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    """Read the list once, at the first new password; its head says where it comes from."""
+    """The list of common passwords, read on first use; the head of the file names its source."""
     path = files("gatepost.security") / "common_passwords.txt"
     _, _, listed = path.read_text("utf-8").partition("\n\n")
     return frozenset(listed.splitlines())

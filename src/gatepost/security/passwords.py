@@ -1,4 +1,4 @@
-"""Turns passwords into hashes and compares them, always in the hash pool."""
+"""Hashes and verifies passwords, always in the hash pool."""
 
 import re
 import secrets
@@ -30,25 +30,25 @@ from gatepost.security.legacy_hashes.yescrypt import Yescrypt
 from gatepost.settings.passwords import PasswordSettings
 
 BCRYPT_MAX_BYTES = 72
-"""bcrypt reads no further, and would let in whoever knows the beginning."""
+"""bcrypt ignores further bytes, so that the beginning of a longer password would suffice."""
 
 NFD_EXPANSION = 4
-"""The most code points that a single one decomposes into: NFC shortens by no more than this."""
+"""The most code points that one decomposes into: NFC shortens a text by at most this factor."""
 
 # Settings allow no password of more than 1024 code points.
 _LONGEST_INPUT = NFD_EXPANSION * 1024
 
-# A stored hash names its own cost. These bounds let in every recommended one (RFC 9106 section 4
-# goes up to 2 GiB) and keep a forged or mistaken one from taking the machine for minutes.
+# A stored hash contains its own cost. These limits allow every recommended cost (RFC 9106 section 4
+# goes up to 2 GiB), and prevent a forged or mistaken hash from occupying the machine for minutes.
 _ARGON2_MOST_KIB = 2**21
 _ARGON2_MOST_KIB_PASSES = 2**22
 _ARGON2_MOST_LANES = 64
 
-# RFC 9106 section 3.1: each lane has at least so much memory.
+# RFC 9106 section 3.1: the least memory per lane.
 _ARGON2_LEAST_KIB_A_LANE = 8
 
-# Argon2's own code takes numbers without leading zeros, in this order and nothing beside them, and
-# base64 without stray bits in its last digit. It takes salts from 8 bytes on.
+# Argon2's decoder accepts exactly these parameters in this order, numbers without leading zeros,
+# base64 without stray bits in its last digit, and salts of at least 8 bytes.
 _DIGIT = "[A-Za-z0-9+/]"
 _LAST_OF_TWO = "[AQgw]"
 _LAST_OF_THREE = "[AEIMQUYcgkosw048]"
@@ -70,12 +70,12 @@ _CURRENT_SHAPE = re.compile(r"\$argon2id\$[^$]+\$[^$]+\$[^$]{22}\$[^$]{43}")
 _BCRYPT_HASH = re.compile(rf"\$2[aby]\$(\d\d)\${bcrypt_text.SALT_AND_DIGEST}", re.ASCII)
 _BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-# Hashed in the place of a password that can never match, so that refusing it takes as long.
+# Hashed instead of a password that cannot match, so that refusing it takes the same time.
 _STAND_IN = b"a password that nobody has"
 
 
 class UnusablePassword(Problem):
-    """A password of which no hash may be made. The policy refuses it sooner, naming the rule."""
+    """A password that cannot be hashed. The policy check refuses it first, naming the rule."""
 
     status = 422
     code = "unusable_password"
@@ -86,7 +86,7 @@ class UnusablePassword(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether the password is the right one and, if so, whether its hash has had its day."""
+    """Whether the password matches and, if so, whether its hash should be replaced."""
 
     matches: bool
     needs_rehash: bool
@@ -96,14 +96,14 @@ _NO_MATCH = Verification(matches=False, needs_rehash=False)
 
 
 class _Algorithm(Scheme, Protocol):
-    """A scheme that may also be today's."""
+    """A scheme that can also make hashes, as the configured one."""
 
     def hash(self, password: bytes) -> str: ...
 
     def is_current(self, hashed: str) -> bool: ...
 
     def dummy_hash(self) -> str:
-        """Return a hash of today's cost that belongs to no password."""
+        """Return a random hash of the configured cost that matches no password."""
 
 
 class _Argon2:
@@ -124,7 +124,7 @@ class _Argon2:
         return parts is not None and (_is_within_cost_limit(parts[1]) or self.is_current(hashed))
 
     def identify_all(self, hashes: Sequence[str]) -> bool:
-        """Whether all are such hashes, a line each, at costs that can be borne."""
+        """Whether all are Argon2 hashes within the cost limit."""
         lines = "\n".join([*hashes, ""])
         costs = _ARGON2_HASHES.findall(lines)
         is_each_one = len(costs) == len(hashes) == lines.count("\n")
@@ -152,7 +152,7 @@ class _Argon2:
 
 @lru_cache(maxsize=64)
 def _is_within_cost_limit(costs: str) -> bool:
-    """Whether Argon2's costs, as a hash names them, can be borne; most hashes name the same."""
+    """Whether the costs of an Argon2 hash are allowed; cached, as most hashes have the same."""
     kib, passes, lanes = (int(cost[2:]) for cost in costs.split(","))
     return (
         _ARGON2_LEAST_KIB_A_LANE * lanes <= kib <= _ARGON2_MOST_KIB
@@ -188,7 +188,7 @@ class _Bcrypt:
 
 
 class Passwords:
-    """Hashes with today's algorithm and cost, and verifies the hashes of every supported one."""
+    """Hashes with the configured algorithm and cost, and verifies hashes of all schemes."""
 
     def __init__(self, settings: PasswordSettings, pool: HashPool) -> None:
         self._argon2 = _Argon2(settings)
@@ -200,38 +200,38 @@ class Passwords:
         self._today = algorithms[settings.password_hasher]
         self._pool = pool
         self.argon2_backend = self._argon2.build.name
-        # Made up, not computed: verifying against it costs the same, and starting costs nothing.
-        self._unmatchable = self._today.dummy_hash()
+        # Random, not computed: verifying against it takes as long, and starting takes no time.
+        self._dummy_hash = self._today.dummy_hash()
 
     async def hash(self, password: str) -> str:
-        """Return today's hash of the NFC form of `password` (SP 800-63B 3.1.1.2).
+        """Return a hash of the NFC form of `password` (SP 800-63B 3.1.1.2), as configured.
 
-        Raises `UnusablePassword` if it holds a NUL or an unpaired surrogate, or for bcrypt has
-        more than 72 bytes; `ServerBusy` if too many hashes wait already.
+        Raises `UnusablePassword` if it contains a NUL or an unpaired surrogate, or for bcrypt has
+        more than 72 bytes; `ServerBusy` if the queue of the hash pool is full.
         """
         return await self._pool.run(partial(self._hash, password))
 
     async def verify(self, password: str, hashed: str | None) -> Verification:
-        """Tell whether `hashed` was made of `password`; without a hash, cost as much and say no.
+        """Return whether `hashed` was made of `password`; no match if `hashed` is None.
 
-        A malformed hash is no hash. A password that can have no hash matches none, after the
-        same work. Raises `ServerBusy` if too many hashes wait already.
+        A malformed hash counts as None. A password that cannot be hashed never matches. Each case
+        takes the time of a hash. Raises `ServerBusy` if the queue of the hash pool is full.
         """
         return await self._pool.run(partial(self._verify, password, hashed))
 
     def identify(self, hashed: str) -> bool:
-        """Tell whether `hashed` is a hash within the cost limit that `verify` can compare with."""
+        """Return whether `verify` can compare with `hashed`, within the cost limit."""
         return self._scheme_of(hashed) is not None
 
     def identify_all(self, hashes: Sequence[str]) -> bool:
-        """Tell whether it surely identify each of many, which costs half of asking for each.
+        """Return whether all are Argon2 hashes, in half the time of calling `identify` for each.
 
-        If not, some may be of another scheme than Argon2, and have to be asked for.
+        If False, call `identify` for each: some may be of another scheme.
         """
         return self._argon2.identify_all(hashes)
 
     def can_hash(self, password: str) -> bool:
-        """Tell whether `hash` makes a hash of it, and does not raise `UnusablePassword`."""
+        """Return whether `hash` accepts it instead of raising `UnusablePassword`."""
         return _encode(password, self._today) is not None
 
     def _hash(self, password: str) -> str:
@@ -257,7 +257,7 @@ class Passwords:
         return Verification(matches=True, needs_rehash=not current)
 
     def _refuse(self) -> Verification:
-        self._today.verify(_STAND_IN, self._unmatchable)
+        self._today.verify(_STAND_IN, self._dummy_hash)
         return _NO_MATCH
 
     def _scheme_of(self, hashed: str) -> Scheme | None:
@@ -284,15 +284,15 @@ def _legacy_schemes(settings: PasswordSettings) -> tuple[Scheme, ...]:
 
 
 def _matches_as_typed(password: str, usable: bytes, scheme: Scheme, hashed: str) -> bool:
-    """Whether the password matches as it was typed: other systems may not have normalised it."""
+    """Whether the password matches without normalisation, which other systems may not do."""
     typed = password.encode()
     too_long = scheme.max_bytes is not None and len(typed) > scheme.max_bytes
     return typed != usable and not too_long and scheme.verify(typed, hashed)
 
 
 def _encode(password: str, scheme: Scheme) -> bytes | None:
-    """Return the bytes to hash, None for a password of which no hash is ever made."""
-    # Normalising takes quadratic time, so what is longer than any password is not looked at.
+    """Return the bytes to hash; None for a password that cannot be hashed."""
+    # Normalising takes quadratic time, so text longer than any password is refused first.
     if len(password) > _LONGEST_INPUT or "\0" in password:
         return None
     try:

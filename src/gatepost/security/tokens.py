@@ -1,4 +1,4 @@
-"""Signing and reading our JSON Web Tokens: the service's side of `gatepost.client.jwt`."""
+"""Signs and verifies the service's JSON Web Tokens, with the rules of `gatepost.client.jwt`."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -60,18 +60,18 @@ __all__ = [
 ]
 
 REFRESH: Final = "rt+jwt"
-"""The `typ` of a refresh token: ours alone, so that no token passes for another kind."""
+"""The `typ` of a refresh token, which no other kind of token has."""
 
 RSA_KEY_SIZE: Final = 3072
-"""Bits. 2048 are 112 bits of security and 3072 are 128 (NIST SP 800-57, ASVS 11.2.3); signing
-takes two to three times as long, and happens once a login beside a far slower password hash."""
+"""Bits. 2048 give 112 bits of security and 3072 give 128 (NIST SP 800-57, ASVS 11.2.3). Signing
+takes two to three times as long, which is little beside the password hash of a login."""
 
 
 class _DeterministicES256(ESAlgorithm):
     """ES256 with the nonce of RFC 6979: the same claims give the same token.
 
-    A renewal asked for again within its grace gets the pair it got before, computed and not
-    stored; and a poor source of randomness cannot give the private key away (RFC 8725, 3.2).
+    A refresh that is repeated within its grace period returns the same pair, which is computed and
+    not stored; and a poor source of randomness cannot reveal the private key (RFC 8725, 3.2).
     """
 
     def __init__(self) -> None:
@@ -84,8 +84,8 @@ class _DeterministicES256(ESAlgorithm):
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-# RSASSA-PSS salts each signature (RFC 8017, section 8.1): PS256 alone gives another token each
-# time, equally valid and with equal claims. HMAC, RSASSA-PKCS1-v1_5 and Ed25519 have no nonce.
+# RSASSA-PSS salts each signature (RFC 8017, section 8.1): only with PS256 do two tokens of the same
+# claims differ; both are valid. HMAC, RSASSA-PKCS1-v1_5 and Ed25519 are deterministic.
 _SIGNERS: Final[Mapping[Algorithm, JWSAlgModel]] = {
     "HS256": OneShotHmac(256),
     "HS384": OneShotHmac(384),
@@ -100,13 +100,13 @@ _SECRET_BITS: Final[Mapping[Algorithm, int]] = {"HS256": 256, "HS384": 384, "HS5
 
 
 def generate_key(algorithm: Algorithm, kid: str | None = None) -> Key:
-    """Make a new random private key; without a `kid` an asymmetric one is named by its thumbprint.
+    """Make a random private key; the default `kid` of an asymmetric one is its thumbprint.
 
-    The thumbprint is RFC 7638's. An RSA key takes some tenths of a second of one core: do not
-    make it on the event loop where that matters.
+    The thumbprint is that of RFC 7638. An RSA key takes some tenths of a second: do not make it on
+    an event loop that serves requests.
     """
     material = _generate(algorithm)
-    # A secret's thumbprint would tell whether a guess of the secret is right.
+    # The thumbprint of a shared secret would allow guesses of the secret to be checked.
     if kid is None and algorithm in ASYMMETRIC_ALGORITHMS:
         kid = material.thumbprint()
     return Key(kid, algorithm, material)
@@ -123,7 +123,7 @@ def _generate(algorithm: Algorithm) -> JoseKey:
 
 
 def public_jwk(key: Key) -> dict[str, Any]:
-    """Describe the public half of an asymmetric key for a JWK set (RFC 7517, section 4).
+    """Return the public half of an asymmetric key as a JWK (RFC 7517, section 4).
 
     Raises `ValueError` for a shared secret, which has no public half.
     """
@@ -133,7 +133,7 @@ def public_jwk(key: Key) -> dict[str, Any]:
 
 
 def dump_private_key(key: Key) -> bytes:
-    """Write a key as JWK JSON, private members included: encrypt it before it is stored.
+    """Return a key as JWK JSON including its private members: encrypt it before storing it.
 
     Raises `ValueError` for a public key.
     """
@@ -143,16 +143,16 @@ def dump_private_key(key: Key) -> bytes:
 
 
 def load_private_key(dumped: bytes, algorithm: str, kid: str | None) -> Key:
-    """Read what `dump_private_key` wrote of a key of `algorithm`, and name it `kid`.
+    """Load the output of `dump_private_key` for a key of `algorithm`, and set its `kid`.
 
-    Raises `ValueError` for anything else, a key of another algorithm included.
+    Raises `ValueError` for anything else, including a key of another algorithm.
     """
     try:
         members = json.loads(dumped)
         written_for = members.pop("alg")
         material = JWKRegistry.import_key(members)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-        # Not chained: the parser's errors carry what they were reading.
+        # Not chained: the parser's errors contain its input, the private key.
         raise ValueError("not a private key in JWK form") from None
     if written_for != algorithm or algorithm not in ALGORITHMS:
         raise ValueError("a key of another algorithm")
@@ -167,10 +167,11 @@ def _require_private(key: Key) -> None:
 
 
 def encode(kind: str, claims: Mapping[str, str | int], key: Key) -> str:
-    """Sign `claims` as a token of `kind` (its `typ`): the same claims and key, the same token.
+    """Sign `claims` as a token of `kind` (its `typ`).
 
-    But for PS256, whose signatures are salted. Raises `ValueError` for a public key, an unpaired
-    surrogate, and claims that make a token longer than any verifier of ours would read.
+    The same claims and key give the same token, except with PS256, whose signatures are salted.
+    Raises `ValueError` for a public key, an unpaired surrogate, and claims that make the token
+    longer than `MAX_TOKEN_LENGTH`.
     """
     _require_private(key)
     payload = to_json(dict(sorted(claims.items())))
@@ -204,8 +205,9 @@ def decode(
     audience: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """Return the claims of a token of `kind` that is valid at `now` (aware), else `InvalidToken`.
+    """Return the claims of a token of `kind` that is valid at `now` (aware).
 
-    The rules are those of `gatepost.client.jwt.verify`, which resource servers run too.
+    Raises `InvalidToken`. The rules are those of `gatepost.client.jwt.verify`, which resource
+    servers use too.
     """
     return verify(kind, token, keys, issuer=issuer, audience=audience, now=now.timestamp())

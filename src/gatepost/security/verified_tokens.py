@@ -1,4 +1,4 @@
-"""Tokens whose signature was verified before: finding one again costs a digest."""
+"""Caches the claims of verified tokens, so that verifying one again costs only a digest."""
 
 import hashlib
 from collections import OrderedDict
@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 from gatepost.security.tokens import MAX_TOKEN_LENGTH, Validity
 
 MOST_TOKENS = 10_000
-"""The token verified longest ago makes room for another. Only those who can log in add any."""
+"""Beyond this number the oldest entry is dropped. Only valid tokens add entries."""
 
 T = TypeVar("T")
 
@@ -19,10 +19,10 @@ class _Verified(NamedTuple, Generic[T]):
 
 
 class VerifiedTokens(Generic[T]):
-    """The claims of verified tokens by the token's digest: no token is kept, and no bad one's.
+    """The claims of verified tokens by the token's digest; the tokens themselves are not kept.
 
-    They hold for the keys, issuer and audience that the tokens were verified with: call `clear`
-    when one of these changes. The times of a token are checked at every look.
+    Entries depend on the keys, issuer and audience that the tokens were verified with: call
+    `clear` when one of these changes. The times of a token are checked at each `find`.
     """
 
     def __init__(self, most: int = MOST_TOKENS) -> None:
@@ -33,10 +33,10 @@ class VerifiedTokens(Generic[T]):
         return len(self._verified)
 
     def find(self, token: str, now: datetime) -> T | None:
-        """The claims of a token that was verified before, else None.
+        """Return the claims of a token that was verified before, else None.
 
-        Raises `InvalidToken` for one that has expired meanwhile, or is not valid yet by a clock
-        that was set back.
+        Raises `InvalidToken` if it has expired since, or is not valid yet because the clock was
+        set back.
         """
         if len(token) > MAX_TOKEN_LENGTH:
             return None
@@ -47,16 +47,16 @@ class VerifiedTokens(Generic[T]):
         return found.claims
 
     def keep(self, token: str, validity: Validity, claims: T) -> None:
-        """Keep what a token says that has just been verified."""
+        """Add the claims of a token that has just been verified."""
         self._verified[_digest(token)] = _Verified(validity, claims)
         if len(self._verified) > self._most:
             self._verified.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget every token."""
+        """Drop all entries."""
         self._verified.clear()
 
 
 def _digest(token: str) -> bytes:
-    """Two tokens of one digest would be a collision of SHA-256."""
+    """The SHA-256 of a token, by which it is found; collisions are not to be expected."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -72,7 +72,7 @@ async def test_what_work_raises_reaches_its_caller(pool: HashPool) -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep little")
 async def test_a_pool_that_rests_gives_back_the_memory_that_it_worked_in() -> None:
-    pool = HashPool(threads=2, queue_limit=9, rest_seconds=0.05)
+    pool = HashPool(threads=2, queue_limit=9, idle_seconds=0.05)
     hasher = PasswordHasher(time_cost=1, memory_cost=KIB, parallelism=1)
     try:
         before = resident_kib()

@@ -1,5 +1,5 @@
-"""The hashes of other systems: verified as they are until their owners log in, and never made.
+"""Password hashes of other systems: verified until the user's next login replaces them, never made.
 
-A scheme a module. Each knows one text form, the one that is stored; `foreign` turns the forms of
-other systems into it.
+Each scheme is a module, which reads one text form, the stored one; `foreign` converts the text
+forms of other systems into it.
 """

@@ -1,4 +1,4 @@
-"""Argon2's PHC form (RFC 9106) of hashes that others write otherwise; it is verified as our own."""
+"""Converts other text forms of Argon2 (RFC 9106) to the PHC string format, as ours are stored."""
 
 import re
 from dataclasses import dataclass
@@ -20,19 +20,18 @@ class Argon2Cost:
 
 
 def stored(*, kind: str, version: str, cost: Argon2Cost, salt: bytes, tag: bytes) -> str:
-    """Return the stored form; raises `ValueError` for a kind or version that there is not."""
+    """Return the stored form; raises `ValueError` for an unknown kind or version."""
     if kind not in {"id", "i", "d"} or version not in _VERSIONS:
-        raise ValueError("not an Argon2 that there is")
+        raise ValueError("not a known type or version of Argon2")
     costs = f"m={cost.kib},t={cost.passes},p={cost.lanes}"
     pieces = f"${phc.encode(salt)}${phc.encode(tag)}"
     return f"$argon2{kind}$v={_VERSIONS[version]}${costs}{pieces}"
 
 
 def normal(text: str) -> str:
-    """Return the text with a version in it, and without the padding of base64.
+    """Return the hash with its version and without base64 padding.
 
-    One that names no version is of the first, 1.0. Nothing else is mended: there is one right way
-    to write such a hash.
+    A hash without a version is of version 1.0. All other deviations from the format stay.
     """
     unpadded = _PADDING.sub("", text)
     return _WITHOUT_VERSION.sub(rf"\g<1>v={_VERSIONS['1.0']}$", unpadded, count=1)

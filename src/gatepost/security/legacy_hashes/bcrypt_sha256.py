@@ -1,4 +1,4 @@
-"""bcrypt of a digest, by which several systems read long passwords to their end."""
+"""bcrypt of a digest of the password, which lifts bcrypt's limit of 72 bytes."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ import bcrypt
 from gatepost.security.legacy_hashes import bcrypt_text
 
 DJANGO = "$bcrypt-sha256-hex"
-"""Before the `$2b$...` of Django's hashes."""
+"""The prefix of Django's hashes; `$2b$...` follows."""
 
 PASSLIB = "$bcrypt-sha256$"
 
@@ -29,7 +29,7 @@ _WORDPRESS = re.compile(rf"\$wp(\$2[aby]\$(?P<cost>\d\d)\${bcrypt_text.SALT_AND_
 _WORDPRESS_KEY = b"wp-sha384"
 
 PHP_BLANKS = b" \t\n\r\0\x0b"
-"""What PHP's `trim` takes off, and so WordPress off passwords."""
+"""The bytes that PHP's `trim` removes, which WordPress applies to passwords."""
 
 
 class BcryptSha256:
@@ -49,7 +49,7 @@ class BcryptSha256:
 class PasslibBcryptSha256:
     """passlib's `$bcrypt-sha256$v=2,t=2b,r=12$salt$digest`: bcrypt of an HMAC-SHA256 in base64.
 
-    In version 1, `$bcrypt-sha256$2b,12$salt$digest`, it was the SHA-256 alone.
+    Version 1, `$bcrypt-sha256$2b,12$salt$digest`, uses plain SHA-256 instead of the HMAC.
     """
 
     max_bytes: int | None = None

@@ -1,4 +1,4 @@
-"""Firebase's own scrypt: what is derived from the password encrypts the project's signer key."""
+"""Firebase's modified scrypt: a key derived from the password encrypts the project's signer key."""
 
 import hashlib
 import hmac
@@ -17,14 +17,14 @@ _FIRST_COUNTER = bytes(16)
 class FirebaseScrypt:
     """`$firebase-scrypt$k=0a1b2c3d,ln=14,r=8$salt$digest`.
 
-    `k` tells which signer key it was, without telling the key; the salt ends with the project's
-    salt separator. Without that signer key there is nothing to compare with.
+    `k` is the id of the signer key; the salt ends with the project's salt separator. Verifying
+    needs that signer key.
     """
 
     max_bytes: int | None = None
 
     def __init__(self, signer_key: bytes | None) -> None:
-        """Take the signer key of the project whose users were imported, if there is one."""
+        """`signer_key` is that of the Firebase project whose users were imported."""
         self._signer_key = signer_key or b""
         self._key_id = None if signer_key is None else key_id(signer_key)
 
@@ -45,7 +45,7 @@ class FirebaseScrypt:
 
 
 def key_id(signer_key: bytes) -> str:
-    """Return 32 bits of the key's SHA-256, to know it by."""
+    """Return the key's id: 32 bits of a SHA-256 over it."""
     return hashlib.sha256(b"firebase signer key" + signer_key).hexdigest()[:8]
 
 

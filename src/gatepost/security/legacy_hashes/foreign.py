@@ -1,4 +1,4 @@
-"""The text forms in which other systems keep hashes, turned into the stored ones."""
+"""Converts the text forms of other systems' hashes into the stored form."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,15 +15,15 @@ from gatepost.security.legacy_hashes import (
 )
 
 _STORED_AS_THEY_ARE = ("$argon2id$v=", "$argon2i$v=", "$argon2d$v=")
-"""How nearly all begin: of a million, none is to be looked at twice."""
+"""Prefixes of the most common hashes, which are checked first so that large imports are fast."""
 
 
 def to_phc(text: str) -> str:
-    """Return the stored form of a hash as Django, LDAP, Spring or another system wrote it.
+    """Return the stored form of a hash written by Django, LDAP, Spring or another system.
 
-    What is in no form of theirs is returned as it is: whether it is a hash that can be verified
-    within the cost limit is `Passwords.identify`'s to say. Raises `ValueError` for a text that
-    begins like one of those forms and is none.
+    Text of no known form is returned unchanged; `Passwords.identify` decides whether it is a hash
+    that can be verified within the cost limit. Raises `ValueError` for malformed text that begins
+    like one of the known forms.
     """
     if text.startswith(_STORED_AS_THEY_ARE) and text[-1] != "=" and "=$" not in text:
         return text
@@ -52,7 +52,7 @@ def _django_scrypt(text: str) -> str:
 
 
 def _django_wrapped(text: str) -> str:
-    """`argon2$argon2id$...` and `bcrypt$$2b$...`: another's form behind Django's own name."""
+    """`argon2$argon2id$...` and `bcrypt$$2b$...`: a common form after Django's name for it."""
     return to_phc("$" + text.split("$", 1)[1].removeprefix("$"))
 
 
@@ -78,7 +78,7 @@ def _werkzeug_scrypt(text: str) -> str:
 def _phc_pbkdf2(text: str) -> str:
     """`$pbkdf2-sha256$i=...,l=32$salt$digest`, or passlib's `$pbkdf2-sha256$rounds$salt$digest`.
 
-    passlib writes a dot for a plus, and plain `pbkdf2` for SHA-1.
+    passlib writes `.` instead of `+`, and `pbkdf2` without a digest for SHA-1.
     """
     _, scheme, costs, salt, digest = texts.parts(text, "$", 5)
     name = scheme.removeprefix("pbkdf2").removeprefix("-") or "sha1"
@@ -89,7 +89,7 @@ def _phc_pbkdf2(text: str) -> str:
 def _phc_scrypt(text: str) -> str:
     """`$scrypt$ln=14,r=8,p=1$salt$digest`, padded or not.
 
-    Ory Kratos writes N there and not its logarithm, `ln=16384`.
+    Ory Kratos writes N instead of its logarithm: `ln=16384`.
     """
     _, _, costs, salt, digest = texts.parts(text, "$", 5)
     named = _named(costs)
@@ -99,11 +99,10 @@ def _phc_scrypt(text: str) -> str:
 
 
 def _p5k2(text: str) -> str:
-    """`$p5k2$iterations$salt$digest` over SHA-1, of two writers, whose digests differ in length.
+    """`$p5k2$iterations$salt$digest` over SHA-1, of two libraries, told apart by digest length.
 
-    The iterations are hexadecimal. Cryptacular's salt and digest are in base64 for URLs.
-    Litzenberger's are salted with all that stands before the digest, where 400 iterations are
-    left out.
+    The iterations are hexadecimal. Cryptacular's salt and digest are in base64url. Litzenberger's
+    salt is the whole text before the digest, in which 400 iterations are omitted.
     """
     _, _, shown, salt, digest = texts.parts(text, "$", 5)
     if len(digest) == _CRYPTACULAR_DIGITS:
@@ -118,7 +117,7 @@ def _p5k2(text: str) -> str:
 
 
 def _kratos_firebase(text: str) -> str:
-    """`$firescrypt$ln=14,r=8,p=1$salt$digest$separator$key`: Ory Kratos', with Firebase's key."""
+    """`$firescrypt$ln=14,r=8,p=1$salt$digest$separator$key` of Ory Kratos, for Firebase's hash."""
     _, _, costs, salt, digest, separator, key = texts.parts(text, "$", 7)
     named = _named(costs)
     if named["p"] != "1" or not key:
@@ -133,18 +132,18 @@ def _kratos_firebase(text: str) -> str:
 
 
 def _kratos_sha_crypt(text: str) -> str:
-    """`$sha256-crypt$...` and `$sha512-crypt$...`, which others call `$5$` and `$6$`."""
+    """`$sha256-crypt$...` and `$sha512-crypt$...`: Ory Kratos' prefixes of `$5$` and `$6$`."""
     _, scheme, rest = text.split("$", 2)
     return f"${_SHA_CRYPT[scheme]}${rest}"
 
 
 def _nextcloud(text: str) -> str:
-    """`3|$argon2id$...`: a version of Nextcloud's or ownCloud's, and what PHP made."""
+    """`3|$argon2id$...` of Nextcloud or ownCloud: a version, then a hash made by PHP."""
     return to_phc(text[2:])
 
 
 def _gotrue_firebase(text: str) -> str:
-    """`$fbscrypt$v=1,n=14,r=8,p=1,ss=...,sk=...$salt$digest`: Supabase's, with Firebase's key."""
+    """`$fbscrypt$v=1,n=14,r=8,p=1,ss=...,sk=...$salt$digest` of Supabase, for Firebase's hash."""
     _, _, costs, salt, digest = texts.parts(text, "$", 5)
     named = dict(part.partition("=")[::2] for part in costs.split(","))
     if named.get("p") != "1" or not named.get("sk"):
@@ -159,16 +158,16 @@ def _gotrue_firebase(text: str) -> str:
 
 
 def _salt_and_scrypt(text: str) -> str:
-    """`salt:digest` of better-auth, and `s2:salt:digest` of Lucia, whose salts were letters once.
+    """`salt:digest` of better-auth, and `s2:salt:digest` of Lucia, whose old salts are letters.
 
-    The salt is what is hashed, its hexadecimal digits and not the bytes that they stand for.
+    The salt is the text of its hexadecimal digits, not the bytes that they encode.
     """
     salt, digest = texts.parts(text.removeprefix("s2:"), ":", 2)
     return scrypt.stored(2**14, 16, 1, salt.encode(), bytes.fromhex(digest), of_nfkc=True)
 
 
 def _first_lucia(text: str) -> str:
-    """`salt:digest` of Lucia's first versions, with a smaller block, and of passwords as typed."""
+    """`salt:digest` of Lucia's first versions: a smaller block, and no normalisation to NFKC."""
     salt, digest = texts.parts(text, ":", 2)
     return scrypt.stored(2**14, 8, 1, salt.encode(), bytes.fromhex(digest))
 
@@ -184,7 +183,7 @@ def _aspnet(text: str) -> str:
 
 
 def _aspnet_2(text: str) -> str:
-    """ASP.NET Identity's version 2: a zero, 16 bytes of salt and 32 derived by 1,000 rounds."""
+    """ASP.NET Identity's version 2: a zero byte, 16 of salt, 32 derived in 1,000 iterations."""
     data = texts.base64(text)
     return pbkdf2.stored("sha1", 1000, data[1:17], data[17:])
 
@@ -194,7 +193,8 @@ def _wrapped(text: str) -> str:
     return wrapped.unwrapped(text, to_phc)
 
 
-# As a logarithm it would stand for 512 GiB and more, and as N it is far below what is of use.
+# From this value on, `ln` is read as N: as a logarithm it would mean 512 GiB of memory or more,
+# and a smaller N is of no use.
 _LEAST_N = 32
 
 _CRYPTACULAR_DIGITS, _LITZENBERGER_DIGITS, _LITZENBERGER_ITERATIONS = 28, 32, 400
@@ -232,7 +232,7 @@ _FORMS_WITHOUT_PREFIX: Mapping[re.Pattern[str], Callable[[str], str]] = {
     re.compile(
         r"(?:(?:s2:)?[0-9a-f]{32}|s2:[0-9a-zA-Z]{16}):[0-9a-f]{128}", re.ASCII
     ): _salt_and_scrypt,
-    # Others write salts of hexadecimal digits so, and hash otherwise.
+    # Not with hexadecimal salts: other systems use this form with another hash.
     re.compile(r"(?![0-9a-fA-F]{16}:)[0-9a-zA-Z]{16}:[0-9a-f]{128}", re.ASCII): _first_lucia,
     re.compile(r"\$[0-9a-f]{5,7}\$[A-Za-z0-9+/]+=*\$[A-Za-z0-9+/]+=*"): wrapped.spring_scrypt,
     re.compile(r"AQAAAA[A-Za-z0-9+/]{30,400}={0,2}", re.ASCII): _aspnet,

@@ -6,11 +6,11 @@ import hmac
 from gatepost.security.legacy_hashes import phc
 
 DIGESTS = {"sha1": 20, "sha256": 32, "sha512": 64}
-"""By name, how many bytes one block of the underlying hash has."""
+"""The output size of each underlying hash, in bytes."""
 
 _SCHEMES = {f"pbkdf2-{digest}": digest for digest in DIGESTS}
 
-# Today's recommendations are at most 1.4 million; a block of so many more takes seconds.
+# Current recommendations are at most 1.4 million iterations; five million take seconds.
 _MOST_ITERATIONS = 5_000_000
 
 
@@ -43,7 +43,7 @@ class Pbkdf2:
 
 
 def stored(digest: str, iterations: int, salt: bytes, derived: bytes) -> str:
-    """Return the stored form; raises `ValueError` for a digest that is not one of `DIGESTS`."""
+    """Return the stored form; raises `ValueError` for a digest not in `DIGESTS`."""
     if digest not in DIGESTS:
         raise ValueError("not a digest that is supported")
     return str(phc.Phc(f"pbkdf2-{digest}", {"i": str(iterations)}, salt, derived))

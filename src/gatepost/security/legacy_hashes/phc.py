@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 LONGEST_STORED = 512
-"""The column `users.password_hash` holds so many characters."""
+"""The length of the column `password_hash` of users, in characters."""
 
 _FORM = re.compile(
     r"\$(?P<scheme>[a-z0-9-]{1,32})"
@@ -18,7 +18,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Phc:
-    """A hash taken to pieces."""
+    """A parsed hash."""
 
     scheme: str
     parameters: Mapping[str, str]
@@ -32,7 +32,7 @@ class Phc:
 
 
 def parse(hashed: str, schemes: Sequence[str], names: Sequence[str]) -> Phc | None:
-    """Take `hashed` to pieces; None unless it is of one of `schemes` with exactly these `names`."""
+    """Parse `hashed`; None unless it is of one of `schemes` with exactly the parameters `names`."""
     found = _FORM.fullmatch(hashed) if len(hashed) <= LONGEST_STORED else None
     if found is None or found["scheme"] not in schemes:
         return None
@@ -43,12 +43,12 @@ def parse(hashed: str, schemes: Sequence[str], names: Sequence[str]) -> Phc | No
         pieces = Phc(found["scheme"], parameters, decode(found["salt"]), decode(found["digest"]))
     except ValueError:
         return None
-    # One hash, one text: neither leading zeros nor stray bits at the end of base64.
+    # Only the canonical text: no leading zeros, no stray bits at the end of base64.
     return pieces if str(pieces) == hashed else None
 
 
 def number(text: str) -> int:
-    """Return the decimal number that `text` is; -1, which no bound lets in, if it is none."""
+    """Return the decimal number `text`; -1, which is outside all limits, if it is not one."""
     canonical = text.isascii() and text.isdecimal() and (text == "0" or text[0] != "0")
     return int(text) if canonical else -1
 
@@ -59,5 +59,5 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Return what `encode` was given; raises `ValueError`."""
+    """Decode base64 without padding; raises `ValueError`."""
     return b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -1,6 +1,6 @@
-"""phpass' portable hashes: a digest, stretched some thousand times, as WordPress and phpBB kept it.
+"""phpass' portable hashes, an iterated digest, as WordPress, phpBB and Drupal stored them.
 
-Described at https://www.openwall.com/articles/PHP-Users-Passwords.
+Specified at https://www.openwall.com/articles/PHP-Users-Passwords.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ _FORM = re.compile(
 )
 _FEWEST_DOUBLINGS = 7
 
-# It runs in Python. WordPress doubles 13 times, Drupal 15 or 16; 20 are half a second.
+# It is computed in Python. WordPress doubles 13 times, Drupal 15 or 16; 20 take half a second.
 _MOST_DOUBLINGS = 20
 
-# phpass reads no longer password.
+# phpass refuses longer passwords.
 _LONGEST_PASSWORD = 4096
 
-# The kind says who hashed: Drupal took another digest, and cut it to 55 characters in all.
+# The length of the digest by kind. Drupal uses SHA-512, and cuts hashes to 55 characters.
 _DIGITS = {"P": 22, "H": 22, "S": 43}
 
 
@@ -68,12 +68,12 @@ class Phpass:
 
 
 def _as_hashed(password: bytes, kind: str) -> Iterator[bytes]:
-    """The bytes that the system may have hashed: each changes some characters first."""
+    """The byte strings that the system may have hashed, before and after its own cleaning."""
     yield password
     changed = password
     if kind == "P":  # WordPress
         changed = password.strip(PHP_BLANKS)
-    elif kind == "H":  # phpBB hashes what it would show on a page
+    elif kind == "H":  # phpBB escapes passwords for HTML
         changed = escape(password.decode(), quote=False).replace('"', "&quot;").encode()
     if changed != password:
         yield changed
@@ -87,6 +87,6 @@ def _stretch(digest: _Digest, password: bytes, salt: bytes, rounds: int) -> str:
 
 
 def _written(data: bytes) -> str:
-    """Six bits a character, the lowest first."""
+    """Encode six bits per character, the lowest bits first."""
     bits, count = int.from_bytes(data, "little"), -(-len(data) * 8 // 6)
     return "".join(_ALPHABET[bits >> 6 * index & 63] for index in range(count))

@@ -1,19 +1,19 @@
-"""What every scheme can do whose hashes are verified, but never made."""
+"""The interface of the schemes whose hashes are verified."""
 
 from typing import Protocol
 
 
 class Scheme(Protocol):
-    """One way of hashing passwords, known by the form of its hashes."""
+    """A password hashing scheme, identified by the text form of its hashes."""
 
     max_bytes: int | None
-    """The longest password it reads to its end; None where there is no such bound."""
+    """The longest password that it hashes in full, in bytes; None if unlimited."""
 
     def identify(self, hashed: str) -> bool:
-        """Tell whether `hashed` is one of this scheme's, and within the cost limit."""
+        """Return whether `hashed` is a hash of this scheme within the cost limit."""
 
     def verify(self, password: bytes, hashed: str) -> bool:
-        """Tell whether `hashed`, which is recognised, was made of `password`.
+        """Return whether `hashed`, which `identify` accepts, was made of `password`.
 
-        Compares in constant time. Raises `ValueError` if the hash turns out not to be one.
+        Compares in constant time. Raises `ValueError` if the hash is malformed after all.
         """

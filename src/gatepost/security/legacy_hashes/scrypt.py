@@ -11,15 +11,14 @@ _SCHEME = "scrypt"
 _SCHEME_OF_NFKC = "scrypt-nfkc"
 _NAMES = ("ln", "r", "p")
 
-# The most memory of one hash, twice what Werkzeug takes eightfold, and the most work, in blocks
-# mixed: about two seconds.
+# The limits of one hash: memory in bytes, and work in mixed blocks, which is about two seconds.
 _MOST_BYTES = 256 * 1024 * 1024
 _MOST_WORK = 2**22
 
 
 @dataclass(frozen=True, slots=True)
 class ScryptCost:
-    """N as its logarithm, the block size and the lanes."""
+    """The cost: log2(N), the block size and the parallelism."""
 
     ln: int
     r: int
@@ -27,7 +26,7 @@ class ScryptCost:
 
     @property
     def is_within_cost_limit(self) -> bool:
-        """Whether there is scrypt of this cost, and the service can afford a login of it."""
+        """Whether the cost is valid (RFC 7914) and within the limit for a login."""
         # RFC 7914 section 2: N is less than 2^(128 * r / 8).
         in_range = 1 <= self.ln < min(25, 16 * self.r) and self.r <= 64 and 1 <= self.p <= 64
         blocks = (self.r << self.ln) if in_range else 0
@@ -35,7 +34,7 @@ class ScryptCost:
 
 
 def derive(password: bytes, salt: bytes, cost: ScryptCost, length: int) -> bytes:
-    """Return `length` bytes; raises `ValueError` for a cost that no scrypt can have."""
+    """Return `length` derived bytes; raises `ValueError` for an invalid cost."""
     memory = 128 * cost.r * ((1 << cost.ln) + cost.p + 2)
     return hashlib.scrypt(
         password, salt=salt, n=1 << cost.ln, r=cost.r, p=cost.p, maxmem=memory, dklen=length

@@ -1,6 +1,6 @@
 """SHA-crypt, the hash of Unix systems: https://www.akkadia.org/drepper/SHA-crypt.txt.
 
-Python 3.13 has no `crypt` any more, so the few lines are here, checked against the C library's.
+Python 3.13 removed `crypt`, so this is an implementation, tested against the C library's.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ _FORM = re.compile(
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _USUAL_ROUNDS = 5000
 
-# It runs in Python, and so beside the event loop more than below it. The highest default that a
-# library had is 656,000: about half a second, once for each user.
+# It is computed in Python, which holds the GIL between digests. The highest known default is
+# 656,000 rounds: about half a second, once for each user.
 _MOST_ROUNDS = 1_000_000
 
-# Each round reads the password again, and what comes before the first is quadratic in its length.
+# Each round hashes the password again, and the first steps are quadratic in its length.
 _LONGEST_PASSWORD = 256
 
 _Hash = Callable[[bytes], bytes]
@@ -37,7 +37,7 @@ def _sha512(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One of the two, and in which order it writes the bytes of a digest."""
+    """One of the two kinds: its digest, and the order in which the digest's bytes are written."""
 
     hash: _Hash
     groups: tuple[tuple[int, ...], ...]
@@ -45,7 +45,7 @@ class _Kind:
 
 
 def _turning(size: int, *turn: int) -> Iterator[tuple[int, ...]]:
-    """Groups of one byte of each third of the digest; `turn` says whose turn it is next."""
+    """Groups of three indexes, one from each third of the digest; `turn` permutes the thirds."""
     group: tuple[int, ...] = (0, size, 2 * size)
     for _ in range(size):
         yield group
@@ -79,11 +79,11 @@ class ShaCrypt:
 
 
 def _stretch(hash_: _Hash, password: bytes, salt: bytes, rounds: int) -> bytes:
-    """Return what the specification's steps 1 to 21 come to."""
+    """Return the digest after the specification's steps 1 to 21."""
     start = _start(hash_, password, salt)
     p = _repeated(hash_(password * len(password)), len(password))
     s = _repeated(hash_(salt * (16 + start[0])), len(salt))
-    # What stands around the last digest depends on a round's number modulo 2, 3 and 7 alone.
+    # The bytes around the previous digest depend on the round's number modulo 2, 3 and 7 only.
     turns = [_around(number, p, s) for number in range(2 * 3 * 7)]
     whole, rest = divmod(rounds, len(turns))
     digest = start
@@ -115,7 +115,7 @@ def _around(number: int, p: bytes, s: bytes) -> tuple[bytes, bytes]:
 
 
 def _written(digest: bytes, groups: tuple[tuple[int, ...], ...]) -> str:
-    """Six bits a character, the lowest first."""
+    """Encode six bits per character, the lowest bits first."""
     text = ""
     for group in groups:
         bits = int.from_bytes(bytes(digest[index] for index in group))

@@ -1,15 +1,15 @@
-"""What the texts of other systems' hashes are made of: parts, counts and base64."""
+"""Parses the parts of other systems' hashes: fields, numbers and base64."""
 
 import re
 
 from gatepost.security.legacy_hashes import phc
 
 _DIGITS = 9
-"""No count that is borne has more, and Python reads a longer one in quadratic time."""
+"""Numbers within the cost limits have no more digits; Python parses long ones in quadratic time."""
 
 
 def parts(text: str, separator: str, count: int) -> list[str]:
-    """Return the `count` parts that a text is made of; raises `ValueError` if there are others."""
+    """Split a text into exactly `count` parts; raises `ValueError` if it has more or fewer."""
     found = text.split(separator)
     if len(found) != count or len(text) > 2 * phc.LONGEST_STORED:
         raise ValueError("not as many parts as such a hash has")
@@ -31,7 +31,7 @@ def hexadecimal(text: str) -> int:
 
 
 def base64(text: str) -> bytes:
-    """Decode base64, padded or not; passlib writes a dot for a plus. Raises `ValueError`."""
+    """Decode base64, padded or not, with `.` or `+` (passlib). Raises `ValueError`."""
     return phc.decode(text.replace(".", "+").rstrip("="))
 
 

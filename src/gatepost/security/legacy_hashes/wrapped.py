@@ -1,4 +1,4 @@
-"""Hashes behind a scheme's name in braces, as LDAP, Dovecot and Spring Security keep them."""
+"""Hashes after a scheme's name in braces, as LDAP, Dovecot and Spring Security store them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,8 +9,7 @@ _FORM = re.compile(
     r"\{([a-z0-9@_-]{1,64})(?:\.(b64|base64|hex))?\}(.*)", re.ASCII | re.DOTALL | re.IGNORECASE
 )
 
-# Spring Security's defaults, which its hashes do not name: the digest, the iterations and the
-# bytes of salt.
+# Spring Security's defaults, which its hashes do not contain: digest, iterations, bytes of salt.
 _SPRING = {
     "pbkdf2": ("sha1", 185_000, 8),
     "pbkdf2@springsecurity_v5_8": ("sha256", 310_000, 16),
@@ -18,19 +17,18 @@ _SPRING = {
 _SPRING_TAG_BYTES = 32
 _SPRING_SCRYPT = re.compile(r"\$([0-9a-f]{5,7})\$([A-Za-z0-9+/]+=*)\$([A-Za-z0-9+/]+=*)", re.ASCII)
 
-# 389 Directory Server's older hashes have their pieces at fixed places.
+# The offsets of salt and digest in 389 Directory Server's older hashes.
 _PIECES_389 = 4, 68
 
-# Atlassian's: 16 bytes of salt, and the iterations are not named.
+# Atlassian's hashes have 16 bytes of salt, and do not contain the iterations.
 _ATLASSIAN_SALT_BYTES, _ATLASSIAN_ITERATIONS = 16, 10_000
 
 
 def unwrapped(text: str, to_phc: Callable[[str], str]) -> str:
-    """Return the stored form of a hash behind a name; raises `ValueError`.
+    """Return the stored form of a hash after a name in braces (RFC 2307); raises `ValueError`.
 
-    Names are read as RFC 2307 has it, in any case. Dovecot's may tell that the hash was encoded
-    once more. What stands behind a name that says no more than the hash itself does is turned by
-    `to_phc`.
+    Names are case-insensitive. Dovecot's may carry a suffix for a further encoding. Where the hash
+    identifies its scheme itself, it is converted by `to_phc`.
     """
     found = _FORM.fullmatch(text)
     if found is None or len(text) > 2 * phc.LONGEST_STORED:
@@ -49,7 +47,7 @@ def unwrapped(text: str, to_phc: Callable[[str], str]) -> str:
 
 
 def spring_scrypt(hashed: str) -> str:
-    """Spring's `$e0801$salt$digest`; the first is 65536 log2(N) + 256 r + p in hexadecimal."""
+    """Spring's `$e0801$salt$digest`: 65536 log2(N) + 256 r + p in hexadecimal comes first."""
     found = _SPRING_SCRYPT.fullmatch(hashed)
     if found is None:
         raise ValueError("not a scrypt hash of Spring's")
@@ -59,7 +57,7 @@ def spring_scrypt(hashed: str) -> str:
 
 
 def _pbkdf2(name: str, hashed: str) -> str:
-    """Dovecot's, LDAP's or Spring's, each with a form of its own."""
+    """PBKDF2 in the form of Dovecot, LDAP or Spring."""
     if hashed.startswith("$1$"):
         return _dovecot_pbkdf2(hashed)
     return _ldap_pbkdf2(name, hashed) if "$" in hashed else _spring_pbkdf2(name, hashed)
@@ -79,7 +77,7 @@ def _ldap_pbkdf2(name: str, hashed: str) -> str:
 
 
 def _spring_pbkdf2(name: str, hashed: str) -> str:
-    """The salt and what was derived, in hexadecimal; without the secret that may be set there."""
+    """Salt and derived bytes in hexadecimal; Spring's optional secret must be unset."""
     prf, iterations, salt_bytes = _SPRING[name]
     data = bytes.fromhex(hashed)
     if len(data) != salt_bytes + _SPRING_TAG_BYTES:
@@ -88,7 +86,7 @@ def _spring_pbkdf2(name: str, hashed: str) -> str:
 
 
 def _old_389_pbkdf2(_: str, hashed: str) -> str:
-    """The iterations, 64 bytes of salt, and what was derived, in base64."""
+    """Iterations, 64 bytes of salt and the derived bytes, in base64."""
     data, (salt_at, digest_at) = texts.base64(hashed), _PIECES_389
     iterations = int.from_bytes(data[:salt_at])
     return pbkdf2.stored("sha256", iterations, data[salt_at:digest_at], data[digest_at:])
@@ -105,7 +103,7 @@ _ENCODINGS: Mapping[str, Callable[[str], bytes]] = {
     "hex": bytes.fromhex,
 }
 
-# Whose hashes say themselves what they are, and how those begin.
+# Names of schemes whose hashes identify themselves, and the prefixes of those.
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
     "crypt": ("$",),
     "bcrypt": ("$2",),

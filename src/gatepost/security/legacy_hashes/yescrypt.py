@@ -1,7 +1,7 @@
-"""yescrypt, in which Debian, Ubuntu and Fedora keep passwords, verified by their own C library.
+"""yescrypt, the default of Debian, Ubuntu and Fedora, verified by the system's libcrypt.
 
-Python has no implementation that is well kept, and one in Python would take minutes a hash. Where
-the library is not there (musl, macOS, Windows), no yescrypt hash is recognised.
+There is no maintained package for Python, and pure Python would take minutes per hash. Without the
+library (musl, macOS, Windows) no yescrypt hash is identified.
 """
 
 import ctypes
@@ -14,8 +14,8 @@ from typing import TypeAlias
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGIT = "[./0-9A-Za-z]"
 
-# The flavour is the usual one, N and r are a digit each, and nothing else is said. What does not
-# fill the last digit of salt and digest is zero.
+# The default flavour `j`, with one digit each for N and r and no other parameter. Unused bits in
+# the last digits of salt and digest are zero.
 _FORM = re.compile(
     rf"\$y\$j(?P<n>{_DIGIT})(?P<r>{_DIGIT})"
     rf"\$(?:{_DIGIT}{{4}}){{0,20}}(?:{_DIGIT}{{4}}|{_DIGIT}{{2}}[./0-9A-D]|{_DIGIT}[./01])"
@@ -23,12 +23,12 @@ _FORM = re.compile(
     re.ASCII,
 )
 
-# `crypt_gensalt` makes nothing cheaper than 2^10 blocks of 8; the memory is that of scrypt.
+# `crypt_gensalt` makes at least 2^10 blocks of size 8; memory is counted as for scrypt.
 _N_LOGARITHMS = range(10, 19)
 _BLOCK_SIZES = range(8, 49)
 _MOST_BYTES = 256 * 1024 * 1024
 
-# crypt(5): what is longer is refused.
+# crypt(5): longer passwords are refused.
 _LONGEST_PASSWORD = 511
 
 _NAMES = "libcrypt.so.1", "libcrypt.so.2"
@@ -66,7 +66,7 @@ class Yescrypt:
 
 @cache
 def _crypt() -> _Crypt | None:
-    """The C library's `crypt`, if it hashes as is expected of it; it releases the interpreter."""
+    """The `crypt` of libcrypt, if it makes the expected hash of a probe; it releases the GIL."""
     for name in _NAMES:
         try:
             crypt = _load(name)
