@@ -52,6 +52,6 @@ def patient_service() -> Iterator[None]:
         patch.setattr(
             sealing,
             "run_sealer",
-            partial(sealing.run_sealer, every=_NEVER),
+            partial(sealing.run_sealer, interval=_NEVER),
         )
         yield

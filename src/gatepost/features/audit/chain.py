@@ -1,7 +1,8 @@
-"""How a row of the audit log is bound to its content, and to the row before it.
+"""The hash chain of the audit log: the MAC of each row, and its link to the row before it.
 
-Everything is HMAC-SHA256 (RFC 2104) under a key derived from SECRET_KEY, over a JSON array whose
-first member says what for: an array has one reading only, and no purpose's tag serves another.
+Every tag is HMAC-SHA256 (RFC 2104) under a key derived from SECRET_KEY, over a JSON array. The
+array is unambiguous, and its first member is the purpose: a tag for one purpose is not valid for
+another.
 """
 
 import hmac
@@ -15,54 +16,57 @@ from functools import lru_cache
 from gatepost.features.audit.models import AuditEvent, AuditHead, NewAuditEvent
 
 BEGINNING = ""
-"""What stands for the hash of the row before the first."""
+"""The previous hash of the first row, which has no row before it."""
 
 _SALT = 16
 _OF_LOG_WITH_HEAD = "h"
-"""Begins the salt, which is hexadecimal else, of a row written where a head was known to exist."""
+"""First character of the salt of a row that was written when the log had a head.
 
-# `repr` for what only a row can hold that somebody else wrote, as bytes in SQLite's texts.
+All other salts are hexadecimal.
+"""
+
+# `repr`, because a tampered row may hold values that JSON has not, such as bytes in SQLite.
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """This process's own key, and those of former secrets, by their ids."""
+    """The key of `SECRET_KEY`, which signs, and all known keys by their ids."""
 
     own: bytes
     by_id: Mapping[str, bytes]
 
-    def named_by(self, row: AuditEvent | AuditHead) -> bytes | None:
-        """The key that a row says it was written under; None where that is not known."""
+    def key_of(self, row: AuditEvent | AuditHead) -> bytes | None:
+        """The key with the row's `key_id`; None if it is not known."""
         return self.by_id.get(row.key_id)
 
-    def of_head(self, head: AuditHead) -> bytes | None:
-        """The key that verifies the head; None for a head that nothing can be believed of."""
-        key = self.named_by(head)
+    def verifying_key_of(self, head: AuditHead) -> bytes | None:
+        """The key that verifies the head; None if no known key does."""
+        key = self.key_of(head)
         return key if key is not None and is_genuine_head(key, head) else None
 
 
 @lru_cache(maxsize=8)
 def keys_of(own: bytes, former: tuple[bytes, ...]) -> Keys:
-    """All keys that are known, of which only `own` signs."""
+    """The known keys, of which only `own` signs."""
     return Keys(own, {key_id(key): key for key in (*former, own)})
 
 
 @lru_cache(maxsize=64)
 def key_id(key: bytes) -> str:
-    """Names a key without telling it."""
+    """The id of a key, which does not disclose the key."""
     return _tag(key, "key id")[:16]
 
 
 def fingerprint(key: bytes, text: str) -> str:
-    """Equal for equal texts, and tells nothing else of them to whom the key is unknown."""
+    """A keyed hash: equal for equal texts, and discloses nothing else without the key."""
     return _tag(key, "fingerprint", text)[:32]
 
 
 def bind(key: bytes, entry: NewAuditEvent, *, has_head: bool = False) -> NewAuditEvent:
-    """Bind a new row's content. A random salt makes each different, so a copy is seen as one.
+    """Set the MAC of a new row. Its random salt differs in each row, so a copied row is found.
 
-    Where the log `has_head`, the row says so, and nobody without the key can unsay it.
+    With `has_head` the MAC also proves that the log had a head when the row was written.
     """
     salt = secrets.token_hex(_SALT // 2)
     if has_head:
@@ -71,28 +75,28 @@ def bind(key: bytes, entry: NewAuditEvent, *, has_head: bool = False) -> NewAudi
 
 
 def is_of_log_with_head(row: AuditEvent) -> bool:
-    """Whether the row, if it is genuine, was written when the log had a head."""
+    """Whether the log had a head when the row was written; check `is_genuine`, too."""
     return str(row.mac).startswith(_OF_LOG_WITH_HEAD)
 
 
 MACS_OF_LOG_WITH_HEAD = (_OF_LOG_WITH_HEAD, chr(ord(_OF_LOG_WITH_HEAD) + 1))
-"""Between these, the second excluded, are the MACs of such rows."""
+"""The range of the MACs of such rows, without its end."""
 
 
 def is_genuine(key: bytes, row: AuditEvent) -> bool:
-    """Whether the row's content is what the holder of the key wrote."""
+    """Whether the row's MAC matches its content under this key."""
     return _same(_mac(key, row, str(row.mac)[:_SALT]), row.mac)
 
 
 def link(key: bytes, previous: str, position: int, row: AuditEvent) -> str:
-    """The hash of a row at its place, after the row whose hash is `previous`."""
+    """The hash of a row at its position, after the row whose hash is `previous`."""
     return _tag(key, "link", previous, position, row.id, row.mac, *_content(row))
 
 
 def is_linked(keys: Iterable[bytes], previous: str, row: AuditEvent) -> bool:
-    """Whether a sealed row is the one that was sealed there, after that very row, by one of `keys`.
+    """Whether a sealed row's hash links it to the row before, under any of `keys`.
 
-    A process may seal what another wrote before it, under the secret of then.
+    Any, because a row may be sealed under another key than it was written under.
     """
     position = row.position
     return position is not None and any(
@@ -101,13 +105,13 @@ def is_linked(keys: Iterable[bytes], previous: str, row: AuditEvent) -> bool:
 
 
 def sign_head(key: bytes, head: AuditHead) -> None:
-    """Bind the head to the key."""
+    """Set the head's key id and its MAC."""
     head.key_id = key_id(key)
     head.mac = _head_mac(key, head)
 
 
 def is_genuine_head(key: bytes, head: AuditHead) -> bool:
-    """Whether the holder of the key wrote the head."""
+    """Whether the head's MAC matches its content under this key."""
     return _same(_head_mac(key, head), head.mac)
 
 
@@ -146,7 +150,7 @@ def _content(row: AuditEvent | NewAuditEvent) -> tuple[object, ...]:
 
 
 def _instant(at: datetime) -> str:
-    """The same for one instant, whatever zone a database gives it back in."""
+    """The time in UTC: databases return it in different zones."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -156,5 +160,5 @@ def _tag(key: bytes, purpose: str, *values: object) -> str:
 
 
 def _same(expected: str, found: object) -> bool:
-    # As bytes: what stands in a row may be anything, and of text only ASCII can be compared.
+    # As bytes: a tampered row may hold any text, and `compare_digest` takes only ASCII texts.
     return hmac.compare_digest(expected.encode(), str(found).encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""What a list of events can be narrowed by."""
+"""The filters of a list of events."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from gatepost.events import Outcome
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events are wanted: from `since` on, and before `until`."""
+    """Filters of a list of events; `since` is inclusive, `until` is not."""
 
     user_id: int | None = None
     event: str | None = None

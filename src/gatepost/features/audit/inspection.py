@@ -1,4 +1,4 @@
-"""Looks at sealed rows in their order, and says what is wrong with each."""
+"""Checks the rows of the audit log against the hash chain, in order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from gatepost.features.audit.models import AuditEvent
 
 
 class Fault(StrEnum):
-    """What can be wrong with the log."""
+    """The kinds of damage that a verification finds."""
 
     ALTERED = "altered"
     MOVED = "moved"
@@ -35,7 +35,7 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong: at which position, with which row, and for missing rows up to where."""
+    """A fault at a position, with the row's id; missing rows extend to `last_position`."""
 
     fault: Fault
     position: int | None = None
@@ -44,25 +44,25 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """The finding in words."""
-        told = _SENTENCES[self.fault]
+        """The finding as a sentence."""
+        fault = _SENTENCES[self.fault]
         if self.position is None and self.event_id is None:
-            return f"{told}."
+            return f"{fault}."
         if self.fault is Fault.MISSING:
             if self.last_position in {None, self.position}:
                 return f"The row at position {self.position} is missing."
             return f"The rows at positions {self.position} to {self.last_position} are missing."
         place = "not sealed yet" if self.position is None else f"position {self.position}"
         row = "The row" if self.event_id is None else f"Event {self.event_id}"
-        return f"{row} ({place}) {told}."
+        return f"{row} ({place}) {fault}."
 
 
 @dataclass(slots=True)
 class Inspector:
-    """Walks along the chain from a known place; `previous` is None where its hash is not known.
+    """Checks rows from `position` on; `previous` is the hash there, None if it is not known.
 
-    `key` is the one that verifies the head. Up to `rekeyed_position` rows may be under another one
-    that is known; rows under a key that is not can only be counted there.
+    `key` verifies the head. Rows up to `rekeyed_position` may be under another known key; those
+    under an unknown key cannot be checked, and are counted.
     """
 
     keys: chain.Keys
@@ -75,9 +75,9 @@ class Inspector:
     first_of_other_key: int | None = None
 
     def inspect(self, row: AuditEvent) -> Iterator[Finding]:
-        """What is wrong with the next row, and whether any are missing before it.
+        """The faults of the next row, and the gap before it if rows are missing.
 
-        After a fault the next row's link proves nothing, and is not held against it.
+        After a broken row the next link cannot be checked, so it is not reported.
         """
         assert row.position is not None  # noqa: S101 - only sealed rows have an order
         if row.position > self.position + 1:
@@ -90,15 +90,15 @@ class Inspector:
         self.position = row.position
 
     def inspect_unsealed(self, row: AuditEvent) -> Iterator[Finding]:
-        """What is wrong with a row that has no place yet."""
-        key = self.keys.named_by(row)
+        """The faults of a row that is not sealed yet."""
+        key = self.keys.key_of(row)
         if key not in {self.key, self.keys.own}:
             yield Finding(Fault.OTHER_KEY, event_id=row.id)
         elif key is not None and not chain.is_genuine(key, row):
             yield Finding(Fault.ALTERED, event_id=row.id)
 
     def _fault(self, row: AuditEvent, position: int) -> Fault | None:
-        key, may_be_of_other = self.keys.named_by(row), position <= self.rekeyed_position
+        key, may_be_of_other = self.keys.key_of(row), position <= self.rekeyed_position
         if key is None:
             self.of_other_key += 1
             self.first_of_other_key = self.first_of_other_key or position

@@ -1,4 +1,4 @@
-"""What is counted of the audit log."""
+"""The metrics of the audit log."""
 
 from gatepost.observability.descriptions import Description
 

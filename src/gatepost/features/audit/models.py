@@ -10,10 +10,10 @@ from gatepost.db.base import TABLE_OPTIONS, Base, ExactUtcDateTime, exact_text
 
 
 class AuditEvent(Base):
-    """What happened, to whom, and where the request came from.
+    """An event, the user it concerns, and the client of the request.
 
-    The ids are plain numbers: the log outlives the users and sessions that it speaks of. `mac` is
-    written with the row; `position` and `hash` follow when the row is sealed, and are null before.
+    The ids are no foreign keys: the log outlives its users and sessions. `mac` is written with the
+    row; `position` and `hash` are null until the row is sealed.
     """
 
     __tablename__ = "gatepost_audit_events"
@@ -42,7 +42,7 @@ class AuditEvent(Base):
 
 
 class NewAuditEvent(NamedTuple):
-    """A row that is to be written: all columns but its id, and what sealing fills in."""
+    """The columns of an event to insert: all but `id`, `position` and `hash`."""
 
     at: datetime
     event: str
@@ -60,10 +60,10 @@ class NewAuditEvent(NamedTuple):
 
 
 class AuditHead(Base):
-    """Where the chain of sealed rows begins and ends: one row, which only the key's holder writes.
+    """The beginning and the end of the chain of sealed rows: a single row, signed with the key.
 
-    Rows up to `purged_position` have been purged, and `purged_hash` is the last one's hash. Rows up
-    to `rekeyed_position` may be under an earlier SECRET_KEY.
+    Rows up to `purged_position` have been purged; `purged_hash` is the hash of the last of them.
+    Rows up to `rekeyed_position` may be under an earlier SECRET_KEY.
     """
 
     __tablename__ = "gatepost_audit_heads"

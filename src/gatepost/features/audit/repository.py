@@ -20,9 +20,9 @@ from gatepost.features.audit.models import AuditEvent, AuditHead, NewAuditEvent
 _HEAD_ID = 1
 
 LARGEST_POSITION = 2**62
-"""Nothing is sealed beyond it, but where somebody wrote a row at just this place."""
+"""The largest possible position of a row; only tampering leads beyond it."""
 
-# What reading a value raises that somebody else wrote: no time, no JSON, too deep, no text.
+# Errors from reading a tampered value: it is no time, no JSON, no text, or nested too deep.
 _UNREADABLE = (
     ValueError,
     TypeError,
@@ -39,17 +39,17 @@ _INSTEAD: Mapping[str, object] = {
     "purged_position": 0,
     "rekeyed_position": 0,
 }
-"""What stands for a value that cannot be read and may not be null; else it is an empty text."""
+"""Replacements of unreadable values in columns that are not null; the others get an empty text."""
 _NOTHING: Mapping[str, object] = {}
 _IN_LISTS: Mapping[str, object] = {"at": None, "actor_id": ""}
-"""The same in lists, before all else: no time, and an actor who is not the user."""
+"""Replacements in lists, which take precedence: no time, and an actor other than the user."""
 
 _EVENTS = cast("Table", AuditEvent.__table__)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row's place in the chain, and its hash where that is to be written."""
+    """A row's position in the chain, and its hash if that is to be written."""
 
     event_id: int
     position: int
@@ -57,23 +57,23 @@ class Place:
 
 
 def add(db: AsyncSession, entry: NewAuditEvent) -> None:
-    """Let the row be written with the transaction, at its next query or its end."""
+    """Add the row to the session; it is inserted at the next flush."""
     db.add(AuditEvent(**entry._asdict()))
 
 
 def row_of(entry: NewAuditEvent) -> Row:
-    """The row, to be inserted with others."""
+    """The row, to be inserted together with others."""
     return Row(_EVENTS, entry._asdict())
 
 
 async def list_page(db: AsyncSession, wanted: EventFilter, page: PageRequest) -> Page[AuditEvent]:
-    """One page, the newest first. Rows that cannot be read hold what `_IN_LISTS` has for them."""
+    """One page, the newest first. Unreadable values are replaced as `_IN_LISTS` says."""
     read = partial(_read, instead=_IN_LISTS)
     return await fetch_newest(db, _filtered(wanted), AuditEvent.at, AuditEvent.id, page, read)
 
 
 async def find_head(db: AsyncSession) -> AuditHead | None:
-    """The head as the database has it now."""
+    """The head, read anew from the database."""
     try:
         return await db.get(AuditHead, _HEAD_ID, populate_existing=True)
     except _UNREADABLE as error:
@@ -82,30 +82,30 @@ async def find_head(db: AsyncSession) -> AuditHead | None:
 
 
 async def lock_head(db: AsyncSession) -> AuditHead | None:
-    """The same, held until the transaction ends: one process at a time moves it."""
+    """The head, locked until the transaction ends, so that one process at a time advances it."""
     try:
         return await _lock_head(db)
     except _UNREADABLE as error:
         _raise_unless_unreadable(error)
-    # Only SQLite gets here, which has one writer. The head does not verify, before or after this.
+    # Only SQLite gets here, and has one writer. Such a head does not verify, before and after this.
     readable = await _salvage(db, AuditHead, _HEAD_ID)
     await db.execute(update(AuditHead).where(AuditHead.id == _HEAD_ID).values(**readable))
     return await _lock_head(db)
 
 
 async def insert_head(db: AsyncSession, head: AuditHead) -> bool:
-    """Insert the first head; False if another process was quicker."""
+    """Insert the first head; False if another process has inserted one."""
     head.id = _HEAD_ID
     return await add_unless_taken(db, head)
 
 
 async def find_last(db: AsyncSession) -> Place | None:
-    """The last sealed row's place."""
+    """The place of the last sealed row."""
     return await _first_place(db, _places().order_by(AuditEvent.position.desc()))
 
 
 async def find_impossible(db: AsyncSession, head_position: int) -> Place | None:
-    """The place of a row where none can be; in SQLite it may be no number either."""
+    """The place of a row at an impossible position, which in SQLite may even be a text."""
     query = _places(_is_impossible(head_position))
     return await _first_place(db, query.order_by(AuditEvent.position))
 
@@ -117,7 +117,7 @@ async def find_up_to(db: AsyncSession, position: int) -> Place | None:
 
 
 async def unseal_impossible(db: AsyncSession, head_position: int) -> bool:
-    """Take their places from rows where none can be; whether there are any."""
+    """Unseal all rows at impossible positions; returns whether there were any."""
     result = await db.execute(
         update(AuditEvent)
         .where(_is_impossible(head_position))
@@ -128,7 +128,7 @@ async def unseal_impossible(db: AsyncSession, head_position: int) -> bool:
 
 
 async def has_mac_between(db: AsyncSession, first: str, behind_last: str) -> bool:
-    """Whether a row's MAC is in this range, its end excluded."""
+    """Whether any row's MAC is in this range, without its end."""
     query = select(AuditEvent.id).where(AuditEvent.mac >= first, AuditEvent.mac < behind_last)
     return await db.scalar(query.limit(1)) is not None
 
@@ -140,13 +140,13 @@ async def find_after(db: AsyncSession, position: int) -> Place | None:
 
 
 async def list_sealed(db: AsyncSession, after: int, up_to: int, limit: int) -> list[AuditEvent]:
-    """Sealed rows in their order, those after one position up to another."""
+    """Sealed rows by position: those after one position, up to another."""
     query = select(AuditEvent).where(AuditEvent.position > after, AuditEvent.position <= up_to)
     return await _read(db, query.order_by(AuditEvent.position).limit(limit))
 
 
 async def list_unsealed(db: AsyncSession, after_id: int, limit: int) -> list[AuditEvent]:
-    """Committed rows that have no place yet, by id."""
+    """Rows that are not sealed yet, by id."""
     query = select(AuditEvent).where(AuditEvent.position.is_(None), AuditEvent.id > after_id)
     return await _read(db, query.order_by(AuditEvent.id).limit(limit))
 
@@ -157,7 +157,7 @@ async def has_unsealed(db: AsyncSession) -> bool:
 
 
 async def seal(db: AsyncSession, places: Sequence[Place]) -> None:
-    """Write rows' places."""
+    """Write the rows' positions and hashes."""
     table = AuditEvent.__table__
     await (await db.connection()).execute(
         update(AuditEvent)
@@ -200,7 +200,7 @@ def _is_impossible(head_position: int) -> ColumnElement[bool]:
 
 
 def _places(which: ColumnElement[bool] | None = None) -> Select[int]:
-    # In SQLite a text in a column of numbers is larger than all of them.
+    # SQLite allows a text in a column of numbers, and orders it after all numbers.
     possible = AuditEvent.position <= LARGEST_POSITION
     return select(AuditEvent.id).where(possible if which is None else which)
 
@@ -220,7 +220,7 @@ async def _lock_head(db: AsyncSession) -> AuditHead | None:
 async def _read(
     db: AsyncSession, query: Select[AuditEvent], instead: Mapping[str, object] = _NOTHING
 ) -> list[AuditEvent]:
-    """The rows; where one cannot be read, something else stands for its values that cannot."""
+    """The rows, with unreadable values replaced."""
     try:
         return list(await db.scalars(query))
     except _UNREADABLE as error:
@@ -244,9 +244,9 @@ async def _salvage(
     row_id: int,
     instead: Mapping[str, object] = _NOTHING,
 ) -> dict[str, object]:
-    """The values of a row that cannot be read whole, column by column.
+    """The values of a partly unreadable row, read column by column.
 
-    Without its MAC: what stands for an unreadable value may be what once was there.
+    The MAC is left out: else the row would verify if a replacement equalled the original value.
     """
     of_row = model.id == row_id
     columns = cast("Table", model.__table__).columns
@@ -270,6 +270,6 @@ async def _read_value(
 
 
 def _raise_unless_unreadable(error: Exception) -> None:
-    """Go on only after what a value is to blame for: a database that fails is no tampering."""
+    """Raise the error again if the database failed: that is no sign of tampering."""
     if isinstance(error, OperationalError) and _NOT_UTF8 not in str(error.orig):
         raise error

@@ -1,4 +1,4 @@
-"""Deletes events that have been kept for long enough, so that the rest still verifies."""
+"""Deletes events older than `AUDIT_RETENTION_DAYS`, so that the rest still verifies."""
 
 import logging
 from itertools import takewhile
@@ -19,14 +19,14 @@ _BEFORE_THE_FIRST = "A row stands before the first that can be there."
 async def purge(work: Work) -> int:
     """Delete a batch of events older than `AUDIT_RETENTION_DAYS`; returns how many.
 
-    They go in the order of the chain, and the head keeps the last one's hash. Rows that do not
-    verify are kept, and all behind them: a purge must not do away with the traces of a break-in.
+    Deletes in the order of the chain, and stores the last deleted row's hash in the head. Stops
+    at a row that does not verify: a purge must not delete the traces of a break-in.
     """
     retention = work.runtime.settings.audit.audit_retention
     if retention is None:
         return 0
     keys, head = service.known_keys(work.runtime), await repository.lock_head(work.db)
-    if head is None or keys.of_head(head) != keys.own:
+    if head is None or keys.verifying_key_of(head) != keys.own:
         return 0
     before = work.now - retention
     rows = await repository.list_sealed(work.db, head.purged_position, head.position, BATCH)

@@ -1,4 +1,4 @@
-"""Writes down who did what, in the same transaction as what they did, and tells the host."""
+"""Records events in the transaction of the change itself, and calls the host's hooks."""
 
 import logging
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ log = logging.getLogger("gatepost.audit")
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """Whom and what an event concerns; `actor_id` where somebody else did it to the user.
+    """The user and the session that an event concerns; `actor_id` if another user did it.
 
-    `method` is how they proved who they are. `details` are JSON, and hold nothing that was typed.
+    `method` is the method of authentication. `details` are JSON, without anything a client typed.
     """
 
     user_id: int | None = None
@@ -34,14 +34,14 @@ class EventContext:
 
 
 async def record(work: Work, event: Event, about: EventContext) -> None:
-    """Add the row to this transaction; log it and call the host's hooks once it is committed."""
-    entry = prepare(work, event, about)
+    """Insert the event in this transaction; log it and call hooks once that is committed."""
+    entry = new_event(work, event, about)
     repository.add(work.db, entry)
     publish_after_commit(work, entry)
 
 
-def prepare(work: Work, event: Event, about: EventContext) -> NewAuditEvent:
-    """The event that `record` writes, for a caller that inserts its `row_of` with other rows."""
+def new_event(work: Work, event: Event, about: EventContext) -> NewAuditEvent:
+    """A new event as `record` writes it, for a caller that inserts its `row_of` itself."""
     key = work.runtime.state(AuditState).key
     entry = NewAuditEvent(
         at=work.now,
@@ -61,12 +61,12 @@ def prepare(work: Work, event: Event, about: EventContext) -> NewAuditEvent:
 
 
 def row_of(entry: NewAuditEvent) -> Row:
-    """The row of a prepared event."""
+    """The row of a new event."""
     return repository.row_of(entry)
 
 
 def publish_after_commit(work: Work, entry: NewAuditEvent) -> None:
-    """Log an event, count it and call the host's hooks, once the work is committed."""
+    """Log the event, count it and call the host's hooks once this work is committed."""
 
     async def log_it() -> None:
         work.runtime.metrics.count(EVENTS, entry.event, entry.outcome)
@@ -86,13 +86,13 @@ def publish_after_commit(work: Work, entry: NewAuditEvent) -> None:
         details=entry.details,
     )
     for callback in callbacks:
-        work.after_commit(partial(callback, happening))  # one that fails takes no other with it
+        work.after_commit(partial(callback, happening))  # a failing hook must not stop the others
 
 
 async def record_in_own_transaction(work: Work, event: Event, about: EventContext) -> None:
-    """Record what must be remembered although the request is about to be refused.
+    """Record an event that must be kept although the request is about to be refused.
 
-    Lets the request's transaction go first: SQLite has room for one writer only.
+    Commits the request's transaction first, because SQLite has one writer at a time.
     """
     await work.commit_and_release()
     async with begin_work(work.runtime, work.origin) as apart:
@@ -105,18 +105,18 @@ async def list_events(work: Work, wanted: EventFilter, page: PageRequest) -> Pag
 
 
 def known_keys(runtime: Runtime) -> chain.Keys:
-    """The keys that the log may be under: of `SECRET_KEY`, and of those before it."""
+    """The log's keys, derived from `SECRET_KEY` and from `FORMER_SECRET_KEYS`."""
     state = runtime.state(AuditState)
     return chain.keys_of(state.key, state.former_keys)
 
 
 def fingerprint(work: Work, text: str) -> str:
-    """What the log may keep of a text that it must not keep: equal for equal texts."""
+    """A keyed hash of a text that the log must not hold itself; equal for equal texts."""
     return chain.fingerprint(work.runtime.state(AuditState).key, text)
 
 
 def _line(entry: NewAuditEvent) -> dict[str, object]:
-    """What the log tells of an event. The row has the rest: who reads logs may not read that."""
+    """The event's fields in the log; personal data is in the row only."""
     return {
         "outcome": entry.outcome,
         "user_id": entry.user_id,

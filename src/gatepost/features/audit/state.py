@@ -1,4 +1,4 @@
-"""What the audit log keeps in this process."""
+"""The audit log's state in this process."""
 
 import asyncio
 
@@ -9,10 +9,10 @@ _LOG = Purpose("gatepost audit log")
 
 
 class AuditState:
-    """The log's keys, and whether it is known to have a head."""
+    """The log's key, and whether the log is known to have a head."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.key = runtime.keys.derive(_LOG)
         self.former_keys = runtime.keys.derive_former(_LOG)
         self.head_seen = asyncio.Event()
-        """Set once a head has been seen, as new rows then say."""
+        """Set once a head has been seen; the MACs of new rows then prove that there was one."""

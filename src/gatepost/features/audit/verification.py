@@ -1,4 +1,4 @@
-"""Walks along the whole chain, a batch at a time, and reports what is not as it was written."""
+"""Verifies the whole chain, in batches, and reports rows that were altered, moved or deleted."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ from gatepost.work import Work
 
 BATCH = 1000
 MOST_FINDINGS = 100
-"""How many findings a report holds; the others are only counted."""
+"""The most findings in a report; further ones are only counted."""
 
 Progress = Callable[[int, int], None]
 
 
 class Status(StrEnum):
-    """What a verification comes to."""
+    """The result of a verification."""
 
     INTACT = "intact"
     TAMPERED = "tampered"
@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """An earlier head, kept where the database's writers cannot reach."""
+    """An earlier head, stored outside the database."""
 
     position: int
     hash: str
@@ -35,9 +35,9 @@ class Anchor:
 
 @dataclass(slots=True)
 class Report:
-    """What was found. `anchor_holds` is None where there was no anchor, or its row is purged.
+    """The findings. `anchor_holds` is None without an anchor, and if its row has been purged.
 
-    Rows `of_other_key` could not be checked: no known secret is theirs.
+    The number `of_other_key` counts rows that could not be checked: their key is not known.
     """
 
     key_matches: bool = True
@@ -53,43 +53,44 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """Tampered if anything is wrong; else of another key, if the head or any row is."""
+        """`TAMPERED` after any fault, else `OTHER_KEY` if the head or any row was not checked."""
         if self.faults:
             return Status.TAMPERED
         is_checked = self.key_matches and not self.of_other_key
         return Status.INTACT if is_checked else Status.OTHER_KEY
 
     def add(self, findings: Iterable[Finding]) -> None:
-        """Count findings, and keep the first ones."""
+        """Count the findings, and keep the first `MOST_FINDINGS`."""
         for finding in findings:
             self.faults += 1
             if len(self.findings) < MOST_FINDINGS:
                 self.findings.append(finding)
 
 
-def _no_progress(done: int, total: int) -> None:
-    """What a verification tells nobody."""
+def _ignore_progress(done: int, total: int) -> None:
+    """Ignore the progress."""
 
 
 async def verify(
-    work: Work, *, anchor: Anchor | None = None, progress: Progress = _no_progress
+    work: Work, *, anchor: Anchor | None = None, progress: Progress = _ignore_progress
 ) -> Report:
-    """Check every row, the chain and its head, while the service goes on.
+    """Verify every row, the chain and its head, while the service runs.
 
-    Holds a batch of rows and no transaction for long, however long the log is. `progress` is told
-    how many rows are done, of how many. What is sealed meanwhile is left to the next time.
+    One batch is in memory at a time, and each transaction is short, however long the log is.
+    `progress` is called with the number of rows done and of all rows. Rows that are sealed
+    meanwhile are not checked.
     """
     report = Report()
-    # In this order, so that a row beyond the head was there before the head was read.
+    # In this order: else a row that was sealed in between would seem to be beyond the head.
     last = await repository.find_last(work.db)
     head = await repository.find_head(work.db)
-    inspector, end = _begin(work, report, head, last)
-    await _look_before(work, report, inspector.position)
+    inspector, end = _make_inspector(work, report, head, last)
+    await _check_purged(work, report, inspector.position)
     await _walk(work, report, inspector, end, anchor, progress)
     if report.head is not None:
         _compare_with_head(report, inspector)
-        await _look_beyond(work, report, last)
-    await _look_for_impossible(work, report, end)
+        await _check_beyond_head(work, report, last)
+    await _check_impossible(work, report, end)
     if anchor is not None and anchor.position > end:
         report.anchor_holds = False
         report.add([Finding(Fault.MISSING, end + 1, last_position=anchor.position)])
@@ -99,21 +100,21 @@ async def verify(
     return report
 
 
-def _begin(
+def _make_inspector(
     work: Work, report: Report, head: AuditHead | None, last: Place | None
 ) -> tuple[Inspector, int]:
-    """Where to begin and where to end, as far as the head is to be believed."""
+    """An inspector at the first row, and the last position; trusts the head if it verifies."""
     keys, end = service.known_keys(work.runtime), last.position if last else 0
     if head is None:
         if last is not None:
             report.add([Finding(Fault.HEAD_MISSING)])
         return Inspector(keys, keys.own, 0, chain.BEGINNING), end
-    if keys.named_by(head) is None:
-        # Nothing that the head says can be checked, and rows of its key are to be expected.
+    if keys.key_of(head) is None:
+        # The head cannot be verified without its key, and neither can the rows of that key.
         report.key_matches = False
-        report.purged, end = _count(head.purged_position), _count(head.position)
+        report.purged, end = _position_of(head.purged_position), _position_of(head.position)
         return Inspector(keys, keys.own, report.purged, None, end), end
-    key = keys.of_head(head)
+    key = keys.verifying_key_of(head)
     if key is None:
         report.add([Finding(Fault.HEAD_ALTERED)])
         return Inspector(keys, keys.own, 0, chain.BEGINNING), end
@@ -124,13 +125,13 @@ def _begin(
     )
 
 
-def _count(said: object) -> int:
-    """What a head that nobody vouches for says, where it can be a position."""
+def _position_of(said: object) -> int:
+    """A position from an unverified head; 0 if it cannot be one."""
     return said if isinstance(said, int) and 0 <= said <= repository.LARGEST_POSITION else 0
 
 
-async def _look_before(work: Work, report: Report, beginning: int) -> None:
-    """Find what stands where nothing can: before the first row, or among those that were purged."""
+async def _check_purged(work: Work, report: Report, beginning: int) -> None:
+    """Report a row at the position of a purged one, or before the first."""
     place = await repository.find_up_to(work.db, beginning)
     if place is not None:
         report.add([Finding(Fault.MOVED, place.position, place.event_id)])
@@ -148,7 +149,7 @@ async def _walk(
     while inspector.position < end:
         rows = await repository.list_sealed(work.db, inspector.position, end, BATCH)
         if not rows or rows[0].position != inspector.position + 1:
-            await _follow_purge(work, report, inspector, end)
+            await _skip_purged(work, report, inspector, end)
         for row in rows:
             report.add(inspector.inspect(row))
             if anchor is not None and row.position == anchor.position:
@@ -162,10 +163,10 @@ async def _walk(
         inspector.position, inspector.previous = end, None
 
 
-async def _follow_purge(work: Work, report: Report, inspector: Inspector, end: int) -> None:
-    """Skip what was purged since we began: rows that the head no longer promises."""
+async def _skip_purged(work: Work, report: Report, inspector: Inspector, end: int) -> None:
+    """Skip rows that were purged since the verification began, as the head says."""
     head = await repository.find_head(work.db)
-    if head is None or inspector.keys.of_head(head) is None:
+    if head is None or inspector.keys.verifying_key_of(head) is None:
         return
     if head.purged_position > inspector.position:
         report.purged = head.purged_position
@@ -185,7 +186,7 @@ def _compare_with_anchor(report: Report, row: AuditEvent, anchor: Anchor) -> Non
         report.add([Finding(Fault.ANCHOR_BROKEN, row.position, row.id)])
 
 
-async def _look_beyond(work: Work, report: Report, last: Place | None) -> None:
+async def _check_beyond_head(work: Work, report: Report, last: Place | None) -> None:
     assert report.head is not None  # noqa: S101 - it is called with a head that is believed
     if last is None or last.position <= report.head.position:
         return
@@ -193,7 +194,7 @@ async def _look_beyond(work: Work, report: Report, last: Place | None) -> None:
     report.add([Finding(Fault.BEYOND_HEAD, first.position, first.event_id)])
 
 
-async def _look_for_impossible(work: Work, report: Report, end: int) -> None:
+async def _check_impossible(work: Work, report: Report, end: int) -> None:
     place = await repository.find_impossible(work.db, end)
     if place is not None:
         position = place.position if isinstance(place.position, int) else None
@@ -208,8 +209,8 @@ async def _check_unsealed(
         for row in rows:
             if not has_head and chain.is_of_log_with_head(row):
                 report.add([Finding(Fault.HEAD_MISSING)])
-                has_head = True  # told once
-            if report.key_matches or inspector.keys.named_by(row) is not None:
+                has_head = True  # reported once
+            if report.key_matches or inspector.keys.key_of(row) is not None:
                 report.add(inspector.inspect_unsealed(row))
         report.unsealed += len(rows)
         last_id = rows[-1].id

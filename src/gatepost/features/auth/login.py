@@ -97,7 +97,7 @@ async def _start(work: Work, login: UnfinishedLogin, new_hash: str | None) -> To
         return None
     await steps.require_all(work, login)
     about = audit.EventContext(user_id=user.id, method=login.authentication.method)
-    success = audit.prepare(work, events.LOGIN_SUCCEEDED, about)
+    success = audit.new_event(work, events.LOGIN_SUCCEEDED, about)
     pair = await sessions.start(
         work,
         user,

@@ -1,4 +1,4 @@
-"""Who is calling, in which role, and what refuses a caller."""
+"""The caller of a request: identity, role, permissions, and the refusals."""
 
 from gatepost.manifest import Feature
 

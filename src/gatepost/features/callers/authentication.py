@@ -1,4 +1,4 @@
-"""An authentication: the proofs that a user has given of who they are."""
+"""An authentication: the proofs of identity that a user has given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ class Factor(StrEnum):
 class Proof:
     """One proof: by which `method`, and when.
 
-    `method` is our name of it, such as `password`, `amr` the values of RFC 8176 for it, `factors`
-    what it takes to give it. `detail` is JSON, such as which of several keys it was.
+    `method` is Gatepost's name of it, such as `password`; `amr` are its values in RFC 8176, and
+    `factors` the factors that it proves. `detail` is JSON, such as the id of a security key.
     """
 
     method: str
@@ -52,7 +52,7 @@ class Authentication:
 
     @property
     def method(self) -> str:
-        """The method of the first proof, which the login began with."""
+        """The method of the first proof."""
         return self.proofs[0].method
 
     @property

@@ -1,4 +1,4 @@
-"""The ways in which a request can say who is calling, tried in order."""
+"""The ways to authenticate a request, tried in order."""
 
 from typing import Protocol
 
@@ -16,16 +16,16 @@ class Credential(Protocol):
 
     @property
     def is_ambient(self) -> bool:
-        """Whether browsers send it by themselves, so that other sites can make them send it."""
+        """Whether browsers send it on their own, so that CSRF is possible."""
 
     def find_cached(self, runtime: Runtime) -> CachedCaller | None:
-        """The caller, if this process has them in its cache; None if they have to be loaded.
+        """The caller from this process's cache; None if they have to be loaded.
 
-        Raises `InvalidToken` for a credential that is known to be bad.
+        Raises `InvalidToken` for a credential that is bad without a look at the database.
         """
 
     async def load(self, work: Work) -> CachedCaller:
-        """Read the caller from the database; nothing is read in this work before.
+        """Read the caller from the database; call it before any other query of this work.
 
         Raises `InvalidToken`.
         """
@@ -35,16 +35,16 @@ class Authenticator(Protocol):
     """Finds credentials of one kind."""
 
     def find_credential(self, scope: Scope, settings: CoreSettings) -> Credential | None:
-        """The credential of this kind that a request sends; None if it sends none.
+        """The request's credential of this kind; None if it has none.
 
-        Raises `InvalidToken` for several, of which a proxy may have looked at another one.
+        Raises `InvalidToken` for several: a proxy may have checked another one than we would.
         """
 
 
 def find_credential(scope: Scope, runtime: Runtime) -> Credential:
-    """The credential that counts: the first that an authenticator of the runtime finds.
+    """The request's credential: the first that any authenticator of the runtime finds.
 
-    Raises `NotAuthenticated` if none does, and `InvalidToken` as they do.
+    Raises `NotAuthenticated` if there is none, and `InvalidToken` as `Authenticator` does.
     """
     settings = runtime.settings
     for authenticator in runtime.authenticators:

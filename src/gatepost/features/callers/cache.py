@@ -1,4 +1,4 @@
-"""The cache of callers, with what was read of them."""
+"""The cache of callers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +10,11 @@ from gatepost.stores.session_cache import CacheEntry, SessionCache
 
 @dataclass(slots=True, eq=False)
 class CachedCaller(CacheEntry):
-    """A caller as the database had them.
+    """A caller as read from the database.
 
-    `user` is the caller as `features.accounts` describes them, and `rendered` the same as JSON:
-    None until a route asks. Both are dropped with the entry; read them after it was begun.
+    `user` is the caller as `features.accounts` describes them, and `rendered` the same as JSON;
+    both are None until a route needs them, and are dropped with the entry. Read them only after
+    the entry's read began.
     """
 
     principal: Principal

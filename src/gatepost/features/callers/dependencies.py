@@ -1,4 +1,4 @@
-"""The caller and their rights, as routes ask for them."""
+"""FastAPI dependencies for the caller and their permissions."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -29,18 +29,18 @@ T = TypeVar("T")
 SCHEME_NAME: Final = "GatepostLogin"
 
 STAND_IN: Final = "gatepost.stand_in"
-"""Key in the scope of an async function that a host's test puts there: it takes the request and
-returns the caller to assume, or None for the real one."""
+"""Key in the ASGI scope, for tests of a host: an async function that takes the request and returns
+the caller to assume, or None for the real one."""
 
 Reading = Callable[[Work, CachedCaller], Awaitable[None]]
 
 
 class CallerDependency(OAuth2PasswordBearer, Generic[T]):
-    """A dependency that returns what `find` does, and is a security scheme in the document.
+    """A dependency that returns the result of `find`, and a security scheme in OpenAPI.
 
-    One instead of two: FastAPI takes its time for each. Swagger UI's Authorize button logs in with
-    the password form; `web.openapi` puts in where. A host's own scheme of this kind goes by the
-    name of its class, so ours has another.
+    One dependency instead of two, because FastAPI's time for a request grows with their number.
+    Swagger UI's Authorize button logs in with the password form, whose URL `web.openapi` sets. The
+    scheme's name is not the class's name, which a host's own scheme of this class would have.
     """
 
     def __init__(self, find: Callable[[Any], Awaitable[T]]) -> None:
@@ -54,11 +54,11 @@ class CallerDependency(OAuth2PasswordBearer, Generic[T]):
 async def find_caller(
     request: Request, runtime: Runtime, and_read: Reading | None = None
 ) -> tuple[CachedCaller, bool]:
-    """The caller, and whether a browser sent the credential by itself.
+    """The caller, and whether the credential is ambient, such as a cookie.
 
-    A cached caller costs no query. Else the database is asked in work of its own, which ends before
-    the route's begins; `and_read` may read more in it. Raises `NotAuthenticated`, `InvalidToken`,
-    or `CsrfRejected` for a cookie.
+    A cached caller costs no query. Otherwise the caller is read in a separate unit of work, which
+    ends before that of the route begins; `and_read` may read more in it. Raises `NotAuthenticated`,
+    `InvalidToken`, or `CsrfRejected` for a cookie.
     """
     if STAND_IN in request.scope:
         stand_in: CachedCaller | None = await request.scope[STAND_IN](request)
@@ -114,4 +114,4 @@ ModeratorPrincipal = Annotated[Principal, Depends(requiring(MODERATORS), scope="
 AdminPrincipal = Annotated[Principal, Depends(requiring(ADMINS), scope="function")]
 
 SendsCredential = Depends(CallerDependency(_find_nothing))
-"""Documents a route that finds the credential itself."""
+"""Describes a route in OpenAPI that finds the credential itself."""

@@ -22,7 +22,7 @@ class NotAuthenticated(Problem):
 
 
 class InvalidToken(Problem):
-    """The token is forged, expired, spent, of another kind, or its session has ended."""
+    """The token is forged, expired, used, of another kind, or its session has ended."""
 
     status = 401
     code = "invalid_token"
@@ -35,12 +35,12 @@ class InvalidToken(Problem):
 
     @property
     def is_final(self) -> bool:
-        """False for a token that may become valid: by a clock that lags it is not valid yet."""
+        """False for a token that is not valid yet, by a clock that lags: it may become valid."""
         return getattr(self.__cause__, "reason", None) != "not_yet_valid"
 
 
 class PermissionDenied(Problem):
-    """The caller is known, and has neither the role nor the scope that this takes."""
+    """The caller is authenticated, and lacks the role or the scope."""
 
     status = 403
     code = "permission_denied"
@@ -50,4 +50,4 @@ class PermissionDenied(Problem):
 
 
 CALLER_REFUSALS = (NotAuthenticated, InvalidToken)
-"""What each operation refuses that asks for a caller."""
+"""Problems that every operation with a caller can return."""

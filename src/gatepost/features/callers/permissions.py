@@ -1,4 +1,4 @@
-"""What a caller may do: decided by role and scope, in one place."""
+"""Permissions: decided by role and scope, in this module only."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gatepost.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What an operation asks of its caller: one of these roles, and all of these scopes."""
+    """The permissions that an operation requires: one of these roles, and all of these scopes."""
 
     roles: frozenset[Role] = frozenset(Role)
     scopes: frozenset[str] = frozenset()
@@ -30,13 +30,13 @@ def one_of(roles: Iterable[Role | str]) -> Requirement:
 
 ADMINS = one_of([Role.ADMIN])
 MODERATORS = one_of([Role.MODERATOR, Role.ADMIN])
-"""Those who see every account."""
+"""The roles that may see every account."""
 
 
 def is_allowed(principal: Principal, needed: Requirement) -> bool:
-    """Whether the caller has one of the roles, and is not limited to other scopes.
+    """Whether the caller has one of the roles, and all of the scopes if it is limited to scopes.
 
-    A caller with scopes may do only what asks for scopes, all of which it has.
+    A caller that is limited to scopes may not do what requires no scope.
     """
     if principal.role not in needed.roles:
         return False
@@ -45,7 +45,7 @@ def is_allowed(principal: Principal, needed: Requirement) -> bool:
 
 
 async def require(work: Work, principal: Principal, needed: Requirement) -> None:
-    """Raise `PermissionDenied` as `deny` does unless the caller is allowed this."""
+    """Call `deny` unless the caller meets the requirement."""
     if not is_allowed(principal, needed):
         await deny(work, principal)
 

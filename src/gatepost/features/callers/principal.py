@@ -1,4 +1,4 @@
-"""The caller of a request, as a verified credential says."""
+"""The caller of a request, taken from a verified credential."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from gatepost.client.callers import never_injected, schema_of_caller
 
 
 class CallerKind(StrEnum):
-    """A person, a program of the team's, or an OAuth client that acts for itself."""
+    """A person, a service account, or an OAuth client that acts for itself."""
 
     USER = "user"
     SERVICE_ACCOUNT = "service_account"
@@ -24,14 +24,14 @@ class CallerKind(StrEnum):
 class Principal:
     """The caller of a request.
 
-    `user_id` is the account that it acts as: a service account and a client have one, too.
-    `session_id` is None for a credential that belongs to no session. `method` is how the caller was
-    authenticated, such as `password`, `auth_time` when, `amr` by which methods (RFC 8176) and `acr`
-    how surely; a credential that proves nothing but itself has neither `auth_time` nor `amr`.
-    `scopes` limit what the role allows; None is no limit. `client_id` is the OAuth client that the
-    credential was issued to. `by_cookie` is True for one that a browser sent by itself.
+    `user_id` is its account: a service account and a client have one, too. `session_id` is None for
+    a credential without a session. `method` is the method of authentication, such as `password`,
+    `auth_time` its time, `amr` its methods in RFC 8176, and `acr` its assurance level; a credential
+    that involves no login has neither `auth_time` nor `amr`. `scopes` limit the role's permissions;
+    None is no limit. `client_id` is the OAuth client that the credential was issued to. `by_cookie`
+    is True if a browser sent the credential in a cookie.
 
-    Code constructs one; validation never does: pydantic refuses any input that is not one already.
+    Only code constructs one: pydantic refuses any input that is not an instance already.
     """
 
     user_id: int

@@ -12,7 +12,7 @@ class IdempotencyKeyInvalid(Problem):
 
 
 class IdempotencyConflict(Problem):
-    """Of two requests at once the other was first, and its answer is not there any more."""
+    """A concurrent request with the same key was first, and its answer is already deleted."""
 
     status = 409
     code = "idempotency_conflict"
@@ -30,4 +30,4 @@ class IdempotencyKeyReused(Problem):
 
 
 KEY_REFUSALS = (IdempotencyKeyInvalid, IdempotencyConflict, IdempotencyKeyReused)
-"""What each operation refuses that takes a key."""
+"""Problems that every operation with an idempotency key can return."""

@@ -1,4 +1,4 @@
-"""What is counted of requests with an idempotency key."""
+"""The metrics of requests with an idempotency key."""
 
 from gatepost.observability.descriptions import Description
 

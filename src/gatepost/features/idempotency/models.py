@@ -1,4 +1,4 @@
-"""The table of answers that were given to requests with an idempotency key."""
+"""The table of stored answers to requests with an idempotency key."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ LARGEST_ANSWER = 2**24 - 1
 
 
 class StoredAnswer(Base):
-    """An answer, written by the transaction that did what it tells of.
+    """An answer, inserted in the transaction of the change that it reports.
 
-    `attempt` names caller, method, path and key, and `fingerprint` the body: HMACs, so that the
-    table tells neither. The answer holds personal data, and is encrypted.
+    `attempt` is an HMAC of caller, method, path and key, and `fingerprint` an HMAC of the body, so
+    that the table discloses neither. The answer holds personal data, and is encrypted.
     """
 
     __tablename__ = "gatepost_idempotent_answers"

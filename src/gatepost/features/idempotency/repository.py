@@ -19,9 +19,9 @@ async def find(db: AsyncSession, attempt: str) -> StoredAnswer | None:
 async def put(
     db: AsyncSession, attempt: str, fingerprint: str, encrypted_answer: bytes, now: datetime
 ) -> bool:
-    """Insert an answer; False, and nothing else may follow, if the attempt has one.
+    """Insert an answer; False if the attempt has one, after which the caller has to roll back.
 
-    Waits for a transaction that has inserted one and not ended.
+    Waits for an open transaction that has inserted one.
     """
     await db.flush()  # so that a conflict here is about the answer, and nothing else
     row = {
@@ -42,7 +42,7 @@ async def remove(db: AsyncSession, answer_id: int) -> None:
 
 
 async def delete_before(db: AsyncSession, before: datetime) -> int:
-    """Delete one batch of answers given before a time, the oldest first; returns how many."""
+    """Delete a batch of the answers stored before a time, the oldest first; returns how many."""
     over = await db.scalars(
         select(StoredAnswer.id)
         .where(StoredAnswer.created_at <= before)

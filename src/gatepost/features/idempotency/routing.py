@@ -1,7 +1,7 @@
 """Makes routes idempotent for requests with an `Idempotency-Key`: a route class and a dependency.
 
-`APIRouter(route_class=IdempotentRoute)`, and `dependencies=[IdempotentPerCaller]` on each route
-that creates or changes something. Routes whose answers carry tokens go without.
+Use `APIRouter(route_class=IdempotentRoute)`, and `dependencies=[IdempotentPerCaller]` on each route
+that creates or changes something. Do not use it for routes that return tokens.
 """
 
 import re
@@ -29,12 +29,12 @@ from gatepost.work import Work
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
-_NOBODY = "nobody"
-_KEPT_HEADERS = frozenset({"content-type", "etag", "last-modified", "location"})
-_PENDING = "gatepost.idempotency"
+_ANONYMOUS = "nobody"
+_STORED_HEADERS = frozenset({"content-type", "etag", "last-modified", "location"})
+_SCOPE_KEY = "gatepost.idempotency"
 
-# A string of structured fields (RFC 8941 section 3.3.3), as the header's draft has it; or the same
-# without its quotes, as most clients send it.
+# A string of structured fields (RFC 8941 section 3.3.3), as in the draft of the header; or the same
+# without quotes, as most clients send it.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 _BARE = re.compile(r"[!#-\[\]-~]{1,255}")
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -47,15 +47,18 @@ _SCHEMA = {
 
 
 @dataclass(slots=True)
-class _Pending:
-    """A request with a key, under way: its work and its attempt once its caller is known."""
+class _KeyedRequest:
+    """A request with an idempotency key; its work and attempt are set once the caller is known.
 
-    held: AsyncExitStack
-    begun: tuple[Work, Attempt] | None = field(default=None)
+    `locks` are released after the answer is stored.
+    """
+
+    locks: AsyncExitStack
+    started: tuple[Work, Attempt] | None = field(default=None)
 
 
-class _Replay(Exception):  # noqa: N818 - never leaves this module
-    """Ends a request that was answered before."""
+class _AlreadyAnswered(Exception):  # noqa: N818 - never leaves this module
+    """Stops a request that has a stored answer before the route runs."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -63,10 +66,10 @@ class _Replay(Exception):  # noqa: N818 - never leaves this module
 
 
 class IdempotentRoute(StrictRoute):
-    """Gives the stored answer to a request that comes again, and stores that of a new one.
+    """Returns the stored answer to a repeated request, and stores the answer to a new one.
 
-    It stands where the answer exists and the transaction has not ended. Only successes are kept:
-    a refusal changed nothing, and may be another one next time.
+    The answer is stored in the transaction of the route itself. Only successes are stored: a
+    refusal changed nothing, and may be different next time.
     """
 
     def get_route_handler(self) -> Handler:
@@ -77,9 +80,9 @@ class IdempotentRoute(StrictRoute):
         async def handle_once(request: Request) -> Response:
             if HEADER not in request.headers:
                 return await handle(request)
-            async with AsyncExitStack() as held:
-                pending = request.scope[_PENDING] = _Pending(held)
-                return await _answer(handle, request, pending)
+            async with AsyncExitStack() as locks:
+                keyed = request.scope[_SCOPE_KEY] = _KeyedRequest(locks)
+                return await _handle_keyed(handle, request, keyed)
 
         return handle_once
 
@@ -92,7 +95,7 @@ _Documented = Annotated[
         description="A new one for each thing to be done, such as a UUID, at most 255 characters. "
         "Sent again with the same body within 24 hours, it gets the same answer, and nothing is "
         "done again.",
-        # Judged by `read_key`, whose refusal says more; quotes and escapes count here.
+        # Only documented: `read_key` checks it, with a better message. Includes quotes and escapes.
         json_schema_extra={"maxLength": 512},
     ),
 ]
@@ -101,16 +104,16 @@ _Documented = Annotated[
 async def once_per_caller(
     request: Request, work: RequestWork, principal: CurrentPrincipal, _: _Documented = None
 ) -> None:
-    """Do this route's work once for each key of the caller's."""
-    await _begin(request, work, f"user {principal.user_id}")
+    """Make the route idempotent: each key of the caller is executed once."""
+    await _find_or_start(request, work, f"user {principal.user_id}")
 
 
 async def once(request: Request, work: RequestWork, _: _Documented = None) -> None:
-    """Do this route's work once for each key: those who are not logged in are one caller.
+    """Make the route idempotent without a login: all clients count as one caller.
 
-    An answer goes to whoever sends the same key and body, a password included.
+    Any client that sends the same key and the same body, password included, gets the answer.
     """
-    await _begin(request, work, _NOBODY)
+    await _find_or_start(request, work, _ANONYMOUS)
 
 
 IdempotentPerCaller = Depends(once_per_caller, scope="function")
@@ -129,10 +132,13 @@ def read_key(values: Sequence[str]) -> str:
     )
 
 
-async def _begin(request: Request, work: Work, caller: str) -> None:
-    """Answer from store if that can be; else go on, alone in this process with this attempt."""
-    pending: _Pending | None = request.scope.get(_PENDING)
-    if pending is None:
+async def _find_or_start(request: Request, work: Work, caller: str) -> None:
+    """Look for a stored answer, under a lock that this process has for each attempt.
+
+    Raises `_AlreadyAnswered` if there is one, else returns, and the route runs.
+    """
+    keyed: _KeyedRequest | None = request.scope.get(_SCOPE_KEY)
+    if keyed is None:
         return
     key = read_key(request.headers.getlist(HEADER))
     attempt = idempotency.identify(
@@ -145,46 +151,46 @@ async def _begin(request: Request, work: Work, caller: str) -> None:
         ),
     )
     expect_no_transaction("a turn")
-    turn = work.runtime.state(IdempotencyState).lock_of(attempt.name)
-    await pending.held.enter_async_context(turn)
-    pending.begun = (work, attempt)
-    work.keep_in_one_transaction()  # the effect commits with the answer, or not at all
+    lock = work.runtime.state(IdempotencyState).lock_of(attempt.name)
+    await keyed.locks.enter_async_context(lock)
+    keyed.started = (work, attempt)
+    work.keep_in_one_transaction()  # the change commits together with the answer
     answer = await idempotency.find(work, attempt)
-    await work.commit_and_release()  # the route has yet to hash, or to ask the store
+    await work.commit_and_release()  # the route may hash a password or wait for the store
     if answer is not None:
-        raise _Replay(answer)
+        raise _AlreadyAnswered(answer)
 
 
-async def _answer(handle: Handler, request: Request, pending: _Pending) -> Response:
+async def _handle_keyed(handle: Handler, request: Request, keyed: _KeyedRequest) -> Response:
     try:
         response = await handle(request)
-        return await _keep(pending, response)
-    except _Replay as replay:
-        return _replayed(pending, replay.answer)
+        return await _store(keyed, response)
+    except _AlreadyAnswered as replay:
+        return _replayed(keyed, replay.answer)
     except (Problem, DBAPIError) as refusal:
-        answer = await _answer_of_another(pending, refusal)
+        answer = await _concurrent_answer(keyed, refusal)
         if answer is None:
             raise
-        return _replayed(pending, answer)
+        return _replayed(keyed, answer)
 
 
-async def _keep(pending: _Pending, response: Response) -> Response:
-    """Store the answer and commit; another's answer, if that was first."""
-    if pending.begun is None or response.status_code >= 300:
+async def _store(keyed: _KeyedRequest, response: Response) -> Response:
+    """Store the answer and commit; if a concurrent request was first, return its answer."""
+    if keyed.started is None or response.status_code >= 300:
         return response
-    work, attempt = pending.begun
-    first = await idempotency.keep(work, attempt, _kept(response))
-    return response if first is None else _replayed(pending, first)
+    work, attempt = keyed.started
+    first = await idempotency.keep(work, attempt, _to_store(response))
+    return response if first is None else _replayed(keyed, first)
 
 
-async def _answer_of_another(pending: _Pending, refusal: Problem | DBAPIError) -> Answer | None:
-    """What another process answered to the same attempt, if that is why this one was refused.
+async def _concurrent_answer(keyed: _KeyedRequest, refusal: Problem | DBAPIError) -> Answer | None:
+    """The answer of a concurrent request with the same key, which may have caused the refusal.
 
-    Who loses a race may find the address taken by the one who won it.
+    For example, the address may be taken because that request has just registered it.
     """
-    if pending.begun is None or isinstance(refusal, IdempotencyKeyReused):
+    if keyed.started is None or isinstance(refusal, IdempotencyKeyReused):
         return None
-    work, attempt = pending.begun
+    work, attempt = keyed.started
     if isinstance(refusal, Problem) and refusal.keeps_writes:
         await work.commit_and_release()
     else:
@@ -192,14 +198,14 @@ async def _answer_of_another(pending: _Pending, refusal: Problem | DBAPIError) -
     return await idempotency.find(work, attempt)
 
 
-def _kept(response: Response) -> Answer:
-    headers = ((name, value) for name, value in response.headers.items() if name in _KEPT_HEADERS)
+def _to_store(response: Response) -> Answer:
+    headers = ((name, value) for name, value in response.headers.items() if name in _STORED_HEADERS)
     return Answer(response.status_code, tuple(headers), bytes(response.body))
 
 
-def _replayed(pending: _Pending, answer: Answer) -> Response:
-    if pending.begun is not None:
-        pending.begun[0].runtime.metrics.count(REPLAYS)
+def _replayed(keyed: _KeyedRequest, answer: Answer) -> Response:
+    if keyed.started is not None:
+        keyed.started[0].runtime.metrics.count(REPLAYS)
     return _response(answer)
 
 

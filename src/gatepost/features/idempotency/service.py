@@ -1,8 +1,8 @@
-"""Remembers answers, so that a request that is sent again does nothing again.
+"""Stores answers, so that a request that is sent again is not executed again.
 
-The answer commits in the transaction of the effect: a process that is killed leaves both or
-neither. Of two requests at once the one whose insert comes second rolls back, and gives the
-other's answer: the database decides, whichever processes they run in.
+The answer commits in the transaction of the change, so a process that is killed leaves both or
+neither. Of two concurrent requests the second to insert its answer rolls back and returns the
+first one's: a unique key of the database decides, across all processes.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from gatepost.runtime import Runtime
 from gatepost.work import Work
 
 LIFETIME = timedelta(hours=24)
-"""How long an answer is given again."""
+"""How long an answer is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One thing that one caller wants done once; `fingerprint` tells what was sent for it."""
+    """An operation that one caller wants executed once; `fingerprint` identifies what was sent."""
 
     name: str
     fingerprint: str
@@ -31,7 +31,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is given again: headers are those that tell about the body and the effect."""
+    """A stored answer, with the headers that describe its body and the change."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -39,10 +39,10 @@ class Answer:
 
 
 def identify(runtime: Runtime, scope: tuple[str, ...], sent: tuple[bytes, ...]) -> Attempt:
-    """The attempt of a `scope` (caller, method, path and key) at what was `sent`.
+    """The attempt with this `scope` (caller, method, path and key) and this content `sent`.
 
-    Both are HMACs under a key of their own: a body may hold a password, which a plain digest
-    would let a thief of the table guess at.
+    Name and fingerprint are HMACs: a body may hold a password, which could be guessed offline
+    from a plain digest.
     """
     named = (part.encode("utf-8", "surrogatepass") for part in scope)
     return Attempt(
@@ -52,9 +52,9 @@ def identify(runtime: Runtime, scope: tuple[str, ...], sent: tuple[bytes, ...]) 
 
 
 async def find(work: Work, attempt: Attempt) -> Answer | None:
-    """The answer to this attempt, if it was made in the last 24 hours.
+    """The stored answer to this attempt, if it was made in the last 24 hours.
 
-    Raises `IdempotencyKeyReused` if something else was sent for it.
+    Raises `IdempotencyKeyReused` if another body was sent with the same key.
     """
     stored = await repository.find(work.db, attempt.name)
     if stored is None:
@@ -71,10 +71,10 @@ async def find(work: Work, attempt: Attempt) -> Answer | None:
 
 
 async def keep(work: Work, attempt: Attempt, answer: Answer) -> Answer | None:
-    """Commit the answer together with what this work has written; None once that is done.
+    """Commit the answer together with the writes of this work, and return None.
 
-    If another request was answered first, nothing of it is written, and that answer returned.
-    Raises as `find` does, and `IdempotencyConflict` where no answer is found after all.
+    If a concurrent request was answered first, roll back and return its answer. Raises as `find`
+    does, and `IdempotencyConflict` if no answer is found after all.
     """
     encrypted = work.runtime.state(IdempotencyState).cipher.encrypt(
         _pack(answer), context=attempt.name.encode()
@@ -90,12 +90,12 @@ async def keep(work: Work, attempt: Attempt, answer: Answer) -> Answer | None:
 
 
 async def purge(work: Work) -> int:
-    """Delete a batch of answers that have had their day; returns how many, 0 once none is left."""
+    """Delete a batch of answers older than 24 hours; returns how many, 0 once none are left."""
     return await repository.delete_before(work.db, work.now - LIFETIME)
 
 
 def _mac(key: bytes, *parts: bytes) -> str:
-    """Each part after its length, so that no two lists of parts are the same bytes."""
+    """The HMAC of the parts, each after its length, so that the encoding is unambiguous."""
     mac = hmac.new(key, digestmod=hashlib.sha256)
     for part in parts:
         mac.update(len(part).to_bytes(8, "big"))

@@ -1,4 +1,4 @@
-"""What idempotency keeps in this process."""
+"""The state of idempotency in this process."""
 
 import asyncio
 from weakref import WeakValueDictionary
@@ -12,7 +12,7 @@ _ANSWERS = Purpose("gatepost stored answers")
 
 
 class IdempotencyState:
-    """The keys of attempts and stored answers, and a lock for each attempt under way."""
+    """The keys for attempts and stored answers, and a lock for each attempt that is running."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.key = runtime.keys.derive(_ATTEMPTS)
@@ -20,5 +20,5 @@ class IdempotencyState:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def lock_of(self, attempt: str) -> asyncio.Lock:
-        """The lock of an attempt, which goes with its last user."""
+        """The lock of an attempt; it exists while a request uses it."""
         return self._locks.setdefault(attempt, asyncio.Lock())

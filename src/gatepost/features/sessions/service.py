@@ -84,7 +84,7 @@ def _prepare(work: Work, user: SessionUser, authentication: Authentication) -> _
     values = _values_of_new(work, user, authentication)
     basis = TokenBasis(*(values[name] for name in TokenBasis._fields))
     about = audit.EventContext(user_id=user.id, session_id=basis.id, method=authentication.method)
-    event = audit.prepare(work, events.SESSION_STARTED, about)
+    event = audit.new_event(work, events.SESSION_STARTED, about)
     return _New((repository.row_of(values), audit.row_of(event)), event, basis)
 
 
