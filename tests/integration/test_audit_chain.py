@@ -847,7 +847,9 @@ async def test_logins_on_two_services_make_one_chain(fresh_database_url: str) ->
     await migrate(fresh_database_url)
     async with serving(settings) as one, serving(settings) as two:
         chores = [
-            asyncio.create_task(sealing.run_sealer(each.runtime, interval=timedelta(milliseconds=20)))
+            asyncio.create_task(
+                sealing.run_sealer(each.runtime, interval=timedelta(milliseconds=20))
+            )
             for each in (one, two)
         ]
         async with one.open_client() as first, two.open_client() as second:
