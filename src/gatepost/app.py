@@ -1,4 +1,4 @@
-"""Puts the parts together: the whole service as one ASGI application."""
+"""Builds the service: one ASGI application of all features, middleware and routes."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from gatepost.configuration import Settings
 from gatepost.features import FEATURES
 from gatepost.hooks import Hooks
 from gatepost.manifest import Mount, interface_of, load_all, metrics_of
-from gatepost.observability.sampling import keep_sampling
+from gatepost.observability.sampling import run_sampler
 from gatepost.purging import run_purger
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.starting import prepare, schema_is_current
@@ -30,20 +30,20 @@ from gatepost.web.problems import install_problem_handlers
 from gatepost.web.route_table import RouteTable
 from gatepost.web.static_files import router as static_files
 from gatepost.web.telemetry import TracedService
-from gatepost.web.unix_sockets import tell_of_unknown_clients
+from gatepost.web.unix_sockets import warn_of_unknown_clients
 
 log = logging.getLogger(__name__)
 
 SECONDS_FOR_CHORES = 5.0
-"""How long what is under way in the background may take to end when the service stops."""
+"""How long the background tasks may take to end when the service stops."""
 
 
 def create_app(
     settings: Settings, *, clock: Clock | None = None, hooks: Hooks | None = None
 ) -> FastAPI:
-    """Make the service. It opens the database, and prepares it, when it starts.
+    """Make the service. It opens and prepares the database when its lifespan starts.
 
-    `clock` and `hooks` take the place of the computer's clock and of no callbacks.
+    `clock` replaces the system clock; `hooks` has the callbacks of events.
     """
 
     @asynccontextmanager
@@ -61,7 +61,7 @@ def create_app(
 async def running(
     settings: Settings, *, clock: Clock | None = None, hooks: Hooks | None = None
 ) -> AsyncIterator[Runtime]:
-    """Everything a running service needs, opened and prepared; closed when the block ends."""
+    """Open and prepare everything a running service needs; close it when the block ends."""
     async with start_runtime(
         settings, clock=clock, hooks=hooks, authenticators=authenticators()
     ) as runtime:
@@ -72,10 +72,10 @@ async def running(
             asyncio.create_task(chore(runtime))
             for chore in (run_purger, *load_all(FEATURES, "chores"))
         ]
-        watching = asyncio.create_task(tell_of_unknown_clients(settings.protection))
+        watching = asyncio.create_task(warn_of_unknown_clients(settings.protection))
         sampling = None
         if runtime.metrics.is_shared:
-            sampling = asyncio.create_task(keep_sampling(runtime.metrics))
+            sampling = asyncio.create_task(run_sampler(runtime.metrics))
         listening = asyncio.create_task(runtime.announcements.keep_listening())
         try:
             yield runtime
@@ -86,7 +86,7 @@ async def running(
                 await listening
             if sampling is not None:
                 sampling.cancel()
-            # Not cancelled while they write: SQLite would keep the lock of a broken connection.
+            # Not cancelled during a write: the broken connection would keep SQLite's write lock.
             runtime.stopping.set()
             _, late = await asyncio.wait(chores, timeout=SECONDS_FOR_CHORES)
             for chore in late:
@@ -101,22 +101,22 @@ def _log_choices(runtime: Runtime) -> None:
 
 
 def authenticators() -> tuple[Any, ...]:
-    """Those of the features, from the top feature down: the first credential found counts."""
+    """The authenticators of the features, in order of precedence: the first credential counts."""
     return tuple(kind() for kind in load_all(FEATURES, "authenticators"))
 
 
 def assemble(settings: Settings, *, for_mount: bool = False) -> FastAPI:
-    """The application without its lifespan: `app.state.gatepost` has to be set before it serves.
+    """The application without its lifespan: set `app.state.gatepost` before it serves.
 
-    With `for_mount`, what is below `/auth` is there without it, too: for hosts that mount the
-    service at a path like that.
+    With `for_mount`, routes below `/auth` are also served without it, for hosts that mount the
+    service at such a path.
     """
     interface = interface_of(FEATURES)
     kind = TracedService if settings.observability.tracing_enabled else FastAPI
     app = kind(
         title=settings.service.project_name,
         version=settings.service.version,
-        openapi_url=None,  # `web.documentation` serves it, as it is from where we are mounted
+        openapi_url=None,  # `web.documentation` serves it, with the mount's path in it
         docs_url=None,
         redoc_url=None,
         middleware=middleware_stack(settings, interface),
@@ -142,14 +142,14 @@ def _folders(prefix: str, *, for_mount: bool) -> Iterator[str]:
 
 
 def _routers() -> Iterator[tuple[Mount, APIRouter]]:
-    """Those of the features, from the top feature down."""
+    """The routers of the features, from the top feature down."""
     for feature in FEATURES:
         for mount in feature.routers:
             yield mount, feature.load(mount.router)
 
 
 def _add_routes(table: RouteTable, prefix: str, *, for_mount: bool) -> None:
-    """Every route; those of the API below its prefix, which is documented, and without it."""
+    """Add every route; those of the API with their prefix, which is documented, and without it."""
     api = [(mount.path, router) for mount, router in _routers() if mount.is_api]
     for path, router in api:
         table.add(router, f"{prefix}{path}")

@@ -1,7 +1,7 @@
-"""The service for any ASGI server, from the environment alone: `uvicorn gatepost.asgi:app`.
+"""The service for any ASGI server, configured by the environment: `uvicorn gatepost.asgi:app`.
 
-Importing this module starts the service's process: it reads the settings. If they are wrong, it
-lists every mistake on standard error and exits with status 2.
+Importing this module reads the settings. If they are wrong, it lists every mistake on standard
+error and exits with status 2.
 """
 
 import sys
@@ -27,7 +27,7 @@ def _read_settings() -> Settings:
         return Settings.from_environment()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
-    # Both gunicorn and uvicorn start a worker anew, for ever, unless it ends with status 3.
+    # Both gunicorn and uvicorn restart a worker endlessly, unless it exits with status 3.
     sys.exit(3 if is_supervised() else 2)
 
 

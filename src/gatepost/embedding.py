@@ -1,4 +1,4 @@
-"""Installs the service in a FastAPI application, and gives its routes their caller."""
+"""Installs the service in a FastAPI application, and provides the caller to its routes."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -29,29 +29,29 @@ from gatepost.features.callers.principal import Principal
 from gatepost.features.callers.roles import Role
 from gatepost.hooks import Hooks
 from gatepost.hosting.applications import OwnMount, applications_of
-from gatepost.hosting.documents import tell_where_to_log_in
+from gatepost.hosting.documents import set_login_url
 from gatepost.hosting.inputs import refuse_callers_in_requests
 from gatepost.hosting.refusals import Refusal, answering, check_refusal, refused
 from gatepost.hosting.stand_ins import Replaced, StandIn, find_stand_in
 from gatepost.runtime import Runtime
 from gatepost.web.dependencies import origin_of
-from gatepost.web.problems import REQUEST_ID, name_schemes, passing_problem
+from gatepost.web.problems import REQUEST_ID, name_schemes, transient_problem
 from gatepost.work import begin_work
 
 T = TypeVar("T")
 
 _AS_PROBLEMS = {401: NotAuthenticated, 403: PermissionDenied}
-"""By status: as what the service answers the refusal of a stand-in for the caller."""
+"""By status: the problem for an `HTTPException` that a test's replacement of the caller raises."""
 
 _PREFIX = re.compile(r"(/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+")
 
 
 @dataclass(slots=True, eq=False)
 class Gatepost:
-    """One instance inside a host application.
+    """One instance in a host application.
 
-    `user`, `principal`, their optional forms and `require_role` are dependencies of this very
-    instance, for hosts that install several; with only one, `CurrentUser` and its kin say the same.
+    `user`, `principal`, their optional forms and `require_role` are dependencies of this instance,
+    for hosts that install several. With only one, `CurrentUser` and the others do the same.
     """
 
     settings: Settings
@@ -75,7 +75,7 @@ class Gatepost:
         with self._asking(connection) as request:
             stand_in = await self._stand_in(connection, wants_user=False)
             if stand_in is not None:
-                return _somebody(stand_in.principal())
+                return _required(stand_in.principal())
             return await find_principal(request, self.runtime)
 
     async def user(self, connection: HTTPConnection) -> User:
@@ -87,27 +87,27 @@ class Gatepost:
         with self._asking(connection) as request:
             stand_in = await self._stand_in(connection, wants_user=True)
             if stand_in is not None:
-                return _somebody(await stand_in.user(self._runtime))
+                return _required(await stand_in.user(self._runtime))
             return await find_user(request, self.runtime)
 
     async def optional_principal(self, connection: HTTPConnection) -> Principal | None:
-        """The caller; None if there is no credential. Raises for a bad one as `principal` does."""
+        """The caller; None without a credential. Raises for an invalid one, as `principal`."""
         try:
             return await self.principal(connection)
         except NotAuthenticated:
             return None
 
     async def optional_user(self, connection: HTTPConnection) -> User | None:
-        """The caller as a user; None if the request has no credential. Raises as `principal`."""
+        """The caller as a user; None without a credential. Raises for an invalid one."""
         try:
             return await self.user(connection)
         except NotAuthenticated:
             return None
 
     def require_role(self, *roles: Role | str) -> Callable[[HTTPConnection], Awaitable[Principal]]:
-        """A dependency that lets callers with one of these roles pass; else `PermissionDenied`.
+        """A dependency that requires one of these roles; it raises `PermissionDenied`.
 
-        Raises `ValueError`, when it is made, for a role that there is not, and for none at all.
+        This method raises `ValueError` for an unknown role, and for none at all.
         """
         needed = one_of(roles)
 
@@ -117,7 +117,7 @@ class Gatepost:
         return check_role
 
     def _find_cached(self, connection: HTTPConnection) -> CachedCaller | None:
-        """The caller, if they sent a good bearer token and are cached; None says nothing yet."""
+        """The caller of a valid bearer token, if cached; None decides nothing."""
         runtime = self._runtime
         if runtime is None or self._may_be_replaced(connection):
             return None
@@ -125,7 +125,7 @@ class Gatepost:
             credential = find_credential(connection.scope, runtime)
             return None if credential.is_ambient else credential.find_cached(runtime)
         except Problem:
-            return None  # refused in the long way, which knows how to answer
+            return None  # `principal` and `user` will raise it again, and answer it
 
     async def _with_right(self, connection: HTTPConnection, needed: Requirement) -> Principal:
         principal = await self.principal(connection)
@@ -135,7 +135,7 @@ class Gatepost:
         return principal
 
     async def _deny(self, request: Request, principal: Principal) -> None:
-        """Refuse, and remember it, unless a test has put this caller in place; always raises."""
+        """Raise `PermissionDenied`, and record it, unless a test has replaced the caller."""
         if await self._stand_in(request, wants_user=False) is not None:
             raise PermissionDenied
         origin = origin_of(request.scope, self.settings.protection)
@@ -155,7 +155,7 @@ class Gatepost:
         try:
             stand_in = await self._stand_in(request, wants_user=False)
         except HTTPException as refusal:
-            # The service knows only problems; a refusal of another status is left to it.
+            # The service answers problems; an exception of another status is passed on.
             raise _AS_PROBLEMS.get(refusal.status_code, refusal) from refusal
         return None if stand_in is None else await stand_in.caller(self._runtime)
 
@@ -176,27 +176,27 @@ class Gatepost:
 
     @contextmanager
     def _asking(self, connection: HTTPConnection) -> Iterator[Request]:
-        """Name the request, and make a problem of a database that does not answer.
+        """Set a request id, and raise problems and database errors as `HTTPException`s.
 
-        All work ends before the host's route begins: it holds neither lock nor connection.
+        All work ends before the host's route begins, which gets no lock or connection of ours.
         """
-        # Our own application names its requests in a middleware; the host's may not have one.
+        # Our own application sets request ids in a middleware, which the host does not have.
         connection.scope.setdefault(REQUEST_ID, uuid4().hex)
         try:
             yield _request_of(connection)
         except HTTPException:
-            raise  # what replaces the caller in a test has refused
+            raise  # by a test's replacement of the caller
         except Problem as problem:
             name_schemes(problem, self.settings.transports.auth_schemes)
             raise refused(connection, problem, self._refusal) from problem
         except (SQLAlchemyError, OSError) as error:
-            passing = passing_problem(error)
-            if passing is None:
+            transient = transient_problem(error)
+            if transient is None:
                 raise
-            raise refused(connection, passing, self._refusal) from error
+            raise refused(connection, transient, self._refusal) from error
 
 
-def _somebody(caller: T | None) -> T:
+def _required(caller: T | None) -> T:
     if caller is None:
         raise NotAuthenticated
     return caller
@@ -213,14 +213,14 @@ def install(
 ) -> Gatepost:
     """Mount the whole service in `app` below `prefix`, and start and stop it with the host.
 
-    Below the prefix every route answers as in the service itself; those below `/auth` answer
-    without it too: with the default prefix, `/auth/login` and `/auth/refresh`. When a dependency
-    of ours refuses a request to the host's own route, the answer is a problem document, or the
-    response that `refusal(request, problem)` returns. The host's other errors, its middleware and
-    its documentation are left alone. Raises `ValueError` for a prefix that is no path or is taken
-    by another mount, and `TypeError` for a `refusal` that does not take these two arguments, and
-    for `hooks` that are no `Hooks`. The host's start raises `CallerFromRequest` if one of its
-    routes reads the caller from the request's body, query or form.
+    Below the prefix all routes are those of the service; routes below `/auth` are also served
+    without that segment: with the default prefix, `/auth/login` and `/auth/refresh`. If one of our
+    dependencies refuses a request to the host's own route, the answer is a problem document, or
+    the response that `refusal(request, problem)` returns. The host's other errors, its middleware
+    and its documentation are not changed. Raises `ValueError` for a prefix that is not a path or
+    belongs to another mount, and `TypeError` for a `refusal` that does not take these two
+    arguments, and for `hooks` that are not `Hooks`. The host's start raises `CallerFromRequest` if
+    one of its routes reads the caller from the request's body, query or form.
     """
     if refusal is not None:
         check_refusal(refusal)
@@ -232,10 +232,12 @@ def install(
     for route in app.routes:
         if isinstance(route, Mount) and f"{path}/".startswith(f"{route.path}/"):
             above = route.path or "/"
-            raise ValueError(f"what is mounted at {above} answers {prefix} already: mount it later")
+            raise ValueError(
+                f"the application mounted at {above} answers {prefix} already: mount it later"
+            )
     gatepost = Gatepost(settings=settings, prefix=prefix, _host=app, _refusal=refusal)
     service = assemble(settings, for_mount=True)
-    mount = _ServiceMount if path else _AmongTheHosts
+    mount = _ServiceMount if path else _RootMount
     app.router.routes.append(mount(path, service, gatepost))
     if READS_COOKIES_SLOWLY:
         app.add_middleware(DropQuotedCookies)
@@ -243,14 +245,14 @@ def install(
     app.add_exception_handler(Problem, answering(refusal))
     if not hasattr(app.state, "gatepost_installed"):
         app.state.gatepost_installed = gatepost
-        # Applications that are mounted in the host find it by the router that was asked first.
+        # Applications that are mounted in the host find it by the outermost router in the scope.
         vars(app.router)["gatepost_installed"] = gatepost
-        tell_where_to_log_in(app, gatepost.settings, gatepost.prefix)
+        set_login_url(app, gatepost.settings, gatepost.prefix)
     return gatepost
 
 
 class _ServiceMount(OwnMount):
-    """The mount of the service; the caller that a host's test overrides is overridden here, too."""
+    """The mount of the service; overrides of the caller in a host's tests apply here, too."""
 
     def __init__(self, prefix: str, service: FastAPI, gatepost: Gatepost) -> None:
         super().__init__(prefix, app=service)
@@ -262,8 +264,8 @@ class _ServiceMount(OwnMount):
         await super().handle(scope, receive, send)
 
 
-class _AmongTheHosts(_ServiceMount):
-    """The service at the host's own root: it leaves to the host what it has no route for."""
+class _RootMount(_ServiceMount):
+    """The service at the host's own root; it leaves paths without a route to the host."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
@@ -276,10 +278,10 @@ class _AmongTheHosts(_ServiceMount):
 
 
 def _request_of(connection: HTTPConnection) -> Request:
-    """The request that this is, or with which a browser opens a WebSocket.
+    """The connection as a request; a WebSocket's handshake becomes a CONNECT request (RFC 8441).
 
-    Any site's page can open one, and what is said through it may change something: it counts as
-    a request that does, of the method that RFC 8441 gives it.
+    That is not a safe method, so it is checked for cross-site forgery: any site's page can open a
+    WebSocket, and send messages that change something.
     """
     if isinstance(connection, Request):
         return connection
@@ -293,13 +295,13 @@ def _start_with_host(
 
     @asynccontextmanager
     async def both(host: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - Starlette's own signature
-        _look_at_routes(app, gatepost)
+        _check_routes(app, gatepost)
         async with running(gatepost.settings, clock=clock, hooks=hooks) as runtime:
             gatepost._runtime = runtime  # noqa: SLF001 - this module's own class
             service.state.gatepost = runtime
             try:
                 async with host_lifespan(host) as state:
-                    _look_at_routes(app, gatepost)  # those that the host has added meanwhile, too
+                    _check_routes(app, gatepost)  # again: the host's lifespan may add routes
                     yield state
             finally:
                 gatepost._runtime = None  # noqa: SLF001 - this module's own class
@@ -307,21 +309,21 @@ def _start_with_host(
     app.router.lifespan_context = both
 
 
-def _look_at_routes(app: FastAPI, gatepost: Gatepost) -> None:
-    """Judge all routes of the host once they are there; the first of several instances does.
+def _check_routes(app: FastAPI, gatepost: Gatepost) -> None:
+    """Check the routes of the host, and set the login URL in its OpenAPI documents.
 
-    Raises `CallerFromRequest`.
+    Only the first of several instances does so. Raises `CallerFromRequest`.
     """
     if app.state.gatepost_installed is not gatepost:
         return
     refuse_callers_in_requests(app.routes)
     for each in (app, *applications_of(app.routes)):
-        tell_where_to_log_in(each, gatepost.settings, gatepost.prefix, is_host=each is app)
+        set_login_url(each, gatepost.settings, gatepost.prefix, is_host=each is app)
         each.state.gatepost_of_host = gatepost
 
 
 def _installed(connection: HTTPConnection) -> Gatepost:
-    """The instance of the route's application, or of that in which this is mounted."""
+    """The instance of the route's application, or of the host in which that is mounted."""
     scope = connection.scope
     state = getattr(scope.get("app"), "state", None)
     gatepost = (
@@ -357,15 +359,15 @@ current_principal = CallerDependency(_find_principal)
 current_user = CallerDependency(_find_user)
 """The caller of the host's route, as a user."""
 optional_principal = CallerDependency(_find_optional_principal)
-"""The caller; None where no credential came. A bad one is refused."""
+"""The caller; None without a credential. An invalid one is refused."""
 optional_user = CallerDependency(_find_optional_user)
-"""The user; None where no credential came. A bad one is refused."""
+"""The user; None without a credential. An invalid one is refused."""
 
 
 def require_role(*roles: Role | str) -> CallerDependency[Principal]:
     """A dependency for the host's routes: `Depends(require_role("admin"))`.
 
-    Raises `ValueError`, when the route is made, for a role that there is not, and for none at all.
+    Raises `ValueError` for an unknown role, and for none at all, when the route is declared.
     """
     needed = one_of(roles)
 

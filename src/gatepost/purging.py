@@ -1,4 +1,4 @@
-"""Runs every feature's purge: for the command line, and hourly in the service."""
+"""Deletes expired rows of every feature: hourly in the service, and by `gatepost purge`."""
 
 import logging
 import secrets
@@ -17,16 +17,16 @@ Purge = Callable[[Work], Awaitable[int]]
 INTERVAL = timedelta(hours=1)
 
 _SHORTEST_PAUSE = 0.01
-"""Seconds between two batches, which is more where a batch takes longer."""
+"""The least time between two batches, in seconds; after a longer batch it is longer."""
 
 
 async def _purge_store(work: Work) -> int:
-    """The store keeps its own transactions."""
+    """Purge the store, which has its own transactions."""
     return await work.runtime.store.purge() + await work.runtime.lockout.purge()
 
 
 def purges() -> Mapping[str, Purge]:
-    """By kind of row, what deletes a batch of those that have expired and returns its size."""
+    """For each kind of row, the function that deletes a batch and returns its size."""
     of_features = {
         kind: feature.load(purge) for feature in FEATURES for kind, purge in feature.purges.items()
     }
@@ -34,18 +34,18 @@ def purges() -> Mapping[str, Purge]:
 
 
 async def purge_all(runtime: Runtime) -> dict[str, int]:
-    """Delete all rows that have expired; returns how many of each kind.
+    """Delete all expired rows; returns the number for each kind.
 
     Each batch is a transaction of its own, followed by a pause of the same length, so that requests
-    wait no longer than for another request. Ends early where the process stops.
+    do not wait long for a lock. Ends early if the process stops.
     """
     origin = Origin(request_id=f"purge-{secrets.token_hex(8)}")
     return {name: await _repeat(purge, runtime, origin) for name, purge in purges().items()}
 
 
 async def run_purger(runtime: Runtime, every: timedelta = INTERVAL) -> None:
-    """Purge about once in `every` until the process stops; a failure is logged, and tried again."""
-    # Several processes that started together shall not purge together.
+    """Purge about once per interval until the process stops; failures are logged and retried."""
+    # Random intervals, so that processes that started together do not purge together.
     apart = secrets.SystemRandom()
     while await runtime.wait_or_stop(every.total_seconds() * apart.uniform(0.5, 1.5)):
         try:
@@ -65,7 +65,7 @@ async def _repeat(purge: Purge, runtime: Runtime, origin: Origin) -> int:
         async with begin_work(runtime, origin) as work:
             count = await work.write(purge)
         total += count
-        # Half of the time is others': who waits for SQLite's lock looks for it but now and then.
+        # Half of the time is for requests: SQLite polls for its write lock only now and then.
         pause = max(_SHORTEST_PAUSE, time.monotonic() - began)
         if not count or not await runtime.wait_or_stop(pause):
             return total

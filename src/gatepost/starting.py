@@ -35,57 +35,57 @@ from gatepost.work import Origin, begin_work
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0
-_TELL_EVERY = 5.0
-"""Seconds between two tries, which grow, and between two log lines about it."""
+_LOG_INTERVAL = 5.0
+"""Seconds between two attempts, which grow, and between two log lines about them."""
 
 
 class StartError(Exception):
     """The service cannot start. The text says why and what to do, and holds no secret."""
 
 
-class DatabaseUnreachable(StartError):  # noqa: N818 - read as the fact that it tells
-    """The database does not answer, or does not let us in; `may_pass` where waiting may help."""
+class DatabaseUnreachable(StartError):  # noqa: N818 - named for the fact, as every refusal here
+    """The database does not answer or refuses the login; `may_pass` if waiting may help."""
 
     def __init__(self, reason: str, *, may_pass: bool) -> None:
         super().__init__(reason)
         self.may_pass = may_pass
 
 
-class SchemaMismatch(StartError):  # noqa: N818 - read as the fact that it tells
-    """The schema is not the one that this version of Gatepost works with."""
+class SchemaMismatch(StartError):  # noqa: N818 - as above
+    """The schema is not at the revision that this version of Gatepost needs."""
 
 
 async def prepare(runtime: Runtime) -> None:
-    """Bring the schema to head if `MIGRATE_ON_START`, read the keys, create the first admin.
+    """Migrate to head if `MIGRATE_ON_START`, read the signing keys, create the first admin.
 
-    Any number of processes may do so at once. Waits `DATABASE_WAIT_SECONDS` at most for a database
-    that is still starting. Raises `StartError`.
+    Several processes may do so at once. Waits at most `DATABASE_WAIT_SECONDS` for a database that
+    is still starting. Raises `StartError`.
     """
     await await_database(runtime.engine, runtime.settings.database.database_wait_seconds)
     if runtime.settings.database.migrate_on_start:
-        await migrate_patiently(runtime)
+        await migrate_without_timeout(runtime)
     else:
         await check_schema(runtime.engine)
     await _read_keys(runtime)
     await _create_first_admin(runtime)
-    await _look_at_redis(runtime)
+    await _check_redis(runtime)
 
 
 async def schema_is_current(runtime: Runtime) -> bool:
-    """Whether the schema is not behind this version of Gatepost.
+    """Whether the schema is at head or newer.
 
-    A newer version may have moved it on, and works beside this one until it has replaced it.
+    During a rolling update a newer version has migrated it, and both versions serve.
     """
     revision = await current_revision(runtime.engine)
     return revision == head_revision() or (revision is not None and not is_known(revision))
 
 
 async def await_database(engine: AsyncEngine, seconds: float) -> None:
-    """Wait until the database answers, for so many seconds at most, and log it now and then.
+    """Wait until the database answers, for at most so many seconds; the wait is logged.
 
-    Raises `DatabaseUnreachable`: at once for what waiting will not mend, such as a wrong password.
+    Raises `DatabaseUnreachable`, at once if waiting cannot help, as with a wrong password.
     """
-    give_up_at, tell_at, pause = time.monotonic() + seconds, 0.0, _FIRST_PAUSE
+    give_up_at, log_at, pause = time.monotonic() + seconds, 0.0, _FIRST_PAUSE
     while True:
         try:
             return await reach_database(engine)
@@ -93,30 +93,30 @@ async def await_database(engine: AsyncEngine, seconds: float) -> None:
             now = time.monotonic()
             if not error.may_pass or now + pause > give_up_at:
                 raise
-            if now >= tell_at:
+            if now >= log_at:
                 seconds_left = round(give_up_at - now)
                 log.warning(
                     "database.awaited", extra={"reason": str(error), "seconds_left": seconds_left}
                 )
-                tell_at = now + _TELL_EVERY
+                log_at = now + _LOG_INTERVAL
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LAST_PAUSE)
 
 
-async def reach_database_that_is_there(engine: AsyncEngine) -> None:
+async def reach_existing_database(engine: AsyncEngine) -> None:
     """Like `reach_database`, for commands that must not create an SQLite file."""
     path = str(engine.url.database)
     if engine.dialect.name == "sqlite" and not await asyncio.to_thread(Path(path).exists):
         raise DatabaseUnreachable(
-            f"There is no SQLite file {path}: it has not been made yet, or DATABASE_URL names the "
-            "wrong one. Run `gatepost migrate`.",
+            f"There is no SQLite file {path}: it has not been created yet, or DATABASE_URL names "
+            "the wrong one. Run `gatepost migrate`.",
             may_pass=False,
         )
     await reach_database(engine)
 
 
 async def reach_database(engine: AsyncEngine) -> None:
-    """Ask the database for a sign of life; raises `DatabaseUnreachable`."""
+    """Run a query to check that the database answers; raises `DatabaseUnreachable`."""
     try:
         if engine.dialect.name == "sqlite":
             await asyncio.to_thread(_open_file, str(engine.url.database))
@@ -128,7 +128,7 @@ async def reach_database(engine: AsyncEngine) -> None:
     # Outside the `except`: the chained driver error may hold secrets.
     raise DatabaseUnreachable(
         f"Cannot use {describe_database(engine.url)}: {reason}. "
-        "Check DATABASE_URL, and that the database is there.",
+        "Check DATABASE_URL, and that the database is running.",
         may_pass=may_pass,
     )
 
@@ -136,7 +136,7 @@ async def reach_database(engine: AsyncEngine) -> None:
 async def migrate(engine: AsyncEngine) -> bool:
     """Bring the schema to head; False if it was there already. Raises `SchemaMismatch`.
 
-    The engine is a patient one.
+    The engine must have been opened without a statement timeout.
     """
     if await schema_revision(engine) == head_revision():
         return False
@@ -146,28 +146,28 @@ async def migrate(engine: AsyncEngine) -> bool:
     try:
         return await upgrade(engine)
     except UnknownRevision as error:
-        raise _foreign(error.revision) from error
+        raise _unknown_revision(error.revision) from error
     except Obstacle as obstacle:
         raise SchemaMismatch(f"Cannot migrate {name}. {obstacle}") from obstacle
     except MigrationBusy as error:
         raise SchemaMismatch(
-            "Another process is migrating the database, and has been for minutes. Try again later."
+            "Another process has been migrating the database for minutes. Try again later."
         ) from error
     except MigrationChanged as error:
         raise SchemaMismatch(
-            f"Another migration of {name} was interrupted than the one that this version would go "
-            "on with. Run the version that began it, or restore the database as it was before."
+            f"A migration of {name} by another version of Gatepost was interrupted. Run the "
+            "version that began it, or restore the database from a backup."
         ) from error
     except (SQLAlchemyError, OSError) as error:
         reason = explain_failure(error)
     # Outside the `except`: the chained driver error may hold secrets.
     raise SchemaMismatch(
-        f"Cannot migrate {name}: {reason}. Mend that, and run `gatepost migrate`: it "
-        "begins anew, or goes on where it stopped."
+        f"Cannot migrate {name}: {reason}. Fix that, and run `gatepost migrate` again: it starts "
+        "over, or resumes where it stopped."
     )
 
 
-async def migrate_patiently(runtime: Runtime) -> bool:
+async def migrate_without_timeout(runtime: Runtime) -> bool:
     """Like `migrate`, on connections without a statement timeout."""
     if await schema_revision(runtime.engine) == head_revision():
         return False
@@ -182,16 +182,16 @@ async def check_schema(engine: AsyncEngine) -> str:
     """The revision of a schema that is at head; raises `SchemaMismatch` for any other."""
     current, head = await schema_revision(engine), head_revision()
     if current is not None and not is_known(current):
-        raise _foreign(current)
+        raise _unknown_revision(current)
     if current != head:
-        state = f"is at {current} and has to be at {head}" if current else "has not been made yet"
+        state = f"is at {current} and has to be at {head}" if current else "does not exist yet"
         advice = await _obstacle(engine) or "Run `gatepost migrate`."
         raise SchemaMismatch(f"The database's schema {state}. {advice}")
     return head
 
 
 async def schema_revision(engine: AsyncEngine) -> str | None:
-    """The schema's revision, None where there is no schema; raises `SchemaMismatch`."""
+    """The schema's revision, None if there is no schema; raises `SchemaMismatch`."""
     try:
         return await current_revision(engine)
     except (SQLAlchemyError, OSError) as error:
@@ -202,7 +202,7 @@ async def schema_revision(engine: AsyncEngine) -> str | None:
 
 
 async def _obstacle(engine: AsyncEngine) -> str | None:
-    """Why a migration would fail, where that can be seen without trying."""
+    """Why a migration would fail, if that can be seen without trying."""
     try:
         async with engine.execution_options(**{WRITES: False}).connect() as connection:
             return await connection.run_sync(find_obstacle)
@@ -211,15 +211,15 @@ async def _obstacle(engine: AsyncEngine) -> str | None:
 
 
 def _open_file(path: str) -> None:
-    """Fail as the asynchronous driver would, which leaves a thread behind when it does."""
+    """Open the file once: the asynchronous driver would leave a thread behind if that fails."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA schema_version")
 
 
-def _foreign(revision: str) -> SchemaMismatch:
+def _unknown_revision(revision: str) -> SchemaMismatch:
     return SchemaMismatch(
         f"The database's schema (revision {revision}) was made by another version of Gatepost. "
-        "Run that version, or restore the database as it was before it."
+        "Run that version, or restore the database from a backup."
     )
 
 
@@ -229,9 +229,9 @@ async def _read_keys(runtime: Runtime) -> None:
             await signing_keys.read_ring(work)
     except SigningKeysUnreadable as error:
         raise StartError(
-            "The signing keys in the database were encrypted under another SECRET_KEY, or changed "
-            "since. Set that SECRET_KEY again; or delete the rows of the table "
-            "gatepost_signing_keys: all access tokens then end."
+            "The signing keys in the database were encrypted with another SECRET_KEY, or have been "
+            "changed since. Set that SECRET_KEY again, or delete the rows of the table "
+            "gatepost_signing_keys: all access tokens then become invalid."
         ) from error
 
 
@@ -256,12 +256,12 @@ async def _create_first_admin(runtime: Runtime) -> None:
     except Problem as problem:
         reasons = [str(each["msg"]) for each in problem.extensions.get("errors", ())]
         raise StartError(
-            " ".join([f"The first admin cannot be made: {problem.detail}.", *reasons])
+            " ".join([f"The first admin cannot be created: {problem.detail}.", *reasons])
         ) from problem
 
 
-async def _look_at_redis(runtime: Runtime) -> None:
-    """Refuse a Redis that works for some keys only; one that is away now may come back."""
+async def _check_redis(runtime: Runtime) -> None:
+    """Refuse a Redis that works for some keys only; warn if it is unavailable now."""
     if runtime.store.kind != "redis":
         return
     try:

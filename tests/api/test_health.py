@@ -28,7 +28,7 @@ async def every_connection_taken(service: Service) -> AsyncIterator[None]:
     size = service.runtime.settings.database.database_pool_size
     taken = [await engine.connect() for _ in range(size)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(health, "PATIENCE_SECONDS", 0.3)
+        patch.setattr(health, "TIMEOUT_SECONDS", 0.3)
         try:
             yield
         finally:
@@ -130,7 +130,7 @@ async def test_a_check_that_does_not_pass_makes_it_not_ready(
 async def test_a_check_that_hangs_makes_it_not_ready(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.3)
     service.app.state.readiness_checks = {"extra": hangs}
     async with service.open_client() as client:
         with anyio.fail_after(patience.SECONDS):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gatepost.observability.redaction import MASK
-from gatepost.observability.request_log import EVENT, Answered, tell
+from gatepost.observability.request_log import EVENT, Answered, log_request
 from tests.support.logs import Log, logged
 from tests.support.service import SECRET, make_settings
 
@@ -43,7 +43,7 @@ def lines_of(answered: Answered, *, listener: bool = False, **changes: Any) -> s
     with logged(settings_of(log_format="json", **changes)) as log:
         if listener:
             logging.getLogger("gatepost").addHandler(Listener())
-        tell(answered)
+        log_request(answered)
     return log.getvalue()
 
 
@@ -96,7 +96,7 @@ def test_whoever_else_listens_gets_a_record() -> None:
         with logged(settings_of()) as log:
             listener = Listener()
             logging.getLogger(name).addHandler(listener)
-            tell(PLAIN)
+            log_request(PLAIN)
         [record] = listener.records
         assert (record.getMessage(), record.levelname) == (EVENT, "INFO")
         told = {name: getattr(record, name) for name in ("request_id", "route", "status")}
@@ -108,7 +108,7 @@ def test_a_filter_sees_a_record() -> None:
     with logged(settings_of()) as log:
         process_log = logging.getLogger().handlers[0]
         process_log.addFilter(lambda record: record.getMessage() != EVENT)
-        tell(PLAIN)
+        log_request(PLAIN)
     assert not log.getvalue()
 
 
@@ -119,7 +119,7 @@ def test_what_is_not_grave_enough_is_not_told(log_level: str) -> None:
 
 def test_a_person_reads_it_as_ever() -> None:
     with logged(settings_of(log_format="console")) as log:
-        tell(PLAIN)
+        log_request(PLAIN)
     assert EVENT in log.getvalue()
     assert "/users/{user_id}" in log.getvalue()
     assert not log.getvalue().startswith("{")
@@ -130,6 +130,6 @@ def test_a_log_that_nobody_reads_stops_no_request(capfd: pytest.CaptureFixture[s
         handler = logging.getLogger().handlers[0]
         assert isinstance(handler, logging.StreamHandler)
         handler.setStream(Broken())
-        tell(PLAIN)
+        log_request(PLAIN)
     assert not log.getvalue()
     assert "BrokenPipeError" in capfd.readouterr().err  # as for every other record

@@ -162,7 +162,7 @@ def test_a_file_that_is_not_there_is_not_made_by_who_only_looks(
 ) -> None:
     result = gatepost.having(DATABASE_URL="sqlite:///./mistyped.db").run(*words)
     assert result.exit_code == 1
-    assert "There is no SQLite file ./mistyped.db: it has not been made yet" in " ".join(
+    assert "There is no SQLite file ./mistyped.db: it has not been created yet" in " ".join(
         result.output.split()
     )
     assert not list(gatepost.folder.glob("mistyped*"))

@@ -80,7 +80,7 @@ def test_a_hosts_table_in_the_way_is_told_before_anything_is_made(
     run_sql(url, statement)
     for said in refusals(empty):
         assert "gatepost_" in said
-        assert "is there already, and not of Gatepost's making" in said
+        assert "exists already, but Gatepost did not create it" in said
     kind, name = statement.split()[1:3]
     run_sql(url, f"DROP {kind} {name}")
     assert empty.json("migrate")["to"] == head_revision()
@@ -91,7 +91,7 @@ def test_a_hosts_table_in_the_way_is_told_before_anything_is_made(
 def test_a_hosts_index_in_the_way_is_told(empty: Gatepost, statement: str) -> None:
     run_sql(empty.environ["DATABASE_URL"], "CREATE TABLE theirs (id INTEGER)", statement)
     for said in refusals(empty):
-        assert "is there already, and not of Gatepost's making" in said
+        assert "exists already, but Gatepost did not create it" in said
 
 
 @pytest.mark.databases("mariadb")
@@ -103,7 +103,7 @@ def test_a_hosts_foreign_key_in_the_way_is_told(empty: Gatepost) -> None:
         " REFERENCES theirs (id))",
     )
     for said in refusals(empty):
-        assert "The foreign key fk_gatepost_items_owner_id_gatepost_users is there already" in said
+        assert "The foreign key fk_gatepost_items_owner_id_gatepost_users exists already" in said
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def test_a_user_who_may_not_make_tables_is_told_what_to_grant(
     with a_user_of(database_server, url) as limited_url:
         limited = empty.having(DATABASE_URL=limited_url)
         for said in refusals(limited):
-            assert "may not make tables in the schema public" in said
+            assert "may not create tables in the schema public" in said
             assert "GRANT CREATE ON SCHEMA public TO gp_" in said
         assert "GRANT CREATE ON SCHEMA public" in refusal_of_the_service(limited)
         empty.done("migrate")
@@ -154,7 +154,7 @@ def test_a_user_who_may_not_make_tables_is_told_what_to_grant(
 def test_a_search_path_that_leads_nowhere_is_told(empty: Gatepost) -> None:
     url = make_url(empty.environ["DATABASE_URL"])
     for path, reason in {
-        "nowhere": "There is no schema to make tables in: search_path is nowhere",
+        "nowhere": "There is no schema to create tables in: search_path is nowhere",
         "other,public": "are in the schema public, but search_path begins with other",
     }.items():
         lost = url.update_query_dict({"options": f"-csearch_path={path}"})
@@ -187,7 +187,7 @@ def test_a_database_that_is_not_utf8_is_told(
     try:
         url = make_url(database_server).set(database=name).render_as_string(hide_password=False)
         for said in refusals(empty.having(DATABASE_URL=url)):
-            assert f"The database keeps text as {encoding}" in said
+            assert f"The database's encoding is {encoding}" in said
             assert "ENCODING 'UTF8'" in said
     finally:
         _execute("postgresql", database_server, f"DROP DATABASE {name} WITH (FORCE)")
@@ -199,7 +199,7 @@ def test_a_database_that_may_only_be_read_is_told(empty: Gatepost) -> None:
     read_only = url.update_query_dict({"options": "-cdefault_transaction_read_only=on"})
     limited = empty.having(DATABASE_URL=read_only.render_as_string(hide_password=False))
     for said in refusals(limited):
-        assert "may only be read" in said
+        assert "is read-only" in said
 
 
 @pytest.mark.databases("mariadb")
@@ -242,6 +242,6 @@ def test_a_hosts_own_alembic_is_no_other_version_of_gatepost(empty: Gatepost) ->
         "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)",
         "INSERT INTO alembic_version (version_num) VALUES ('0123456789ab')",
     )
-    assert "has not been made yet. Run `gatepost migrate`." in sentence_of(empty, "check")
+    assert "does not exist yet. Run `gatepost migrate`." in sentence_of(empty, "check")
     assert empty.json("migrate") == {"from": None, "to": head_revision(), "changed": True}
     assert head_revision() in str(empty.json("check"))

@@ -86,7 +86,7 @@ def test_the_service_makes_the_schema_and_the_first_admin(bare: Gatepost) -> Non
 def test_a_first_admins_weak_password_stops_the_start_with_a_sentence(gatepost: Gatepost) -> None:
     weak = gatepost.having(FIRST_SUPERUSER_PASSWORD="password1")
     said = weak.refused("serve", "--port", "0")
-    assert said.startswith("Error: The first admin cannot be made: ")
+    assert said.startswith("Error: The first admin cannot be created: ")
     assert "password1" not in said
 
 
@@ -144,7 +144,7 @@ def test_a_database_that_is_not_there_is_one_line(gatepost: Gatepost, workers: s
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "Error: Cannot use the PostgreSQL database gatepost on 127.0.0.1:1: nothing listens there."
-        " Check DATABASE_URL, and that the database is there.\n"
+        " Check DATABASE_URL, and that the database is running.\n"
     )
 
 

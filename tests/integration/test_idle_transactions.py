@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.db.engine import open_engine
 from gatepost.settings import DatabaseSettings
-from gatepost.web.problems import passing_problem
+from gatepost.web.problems import transient_problem
 from tests.support.load import until
 
 pytestmark = [
@@ -37,7 +37,7 @@ async def test_an_idle_transaction_is_ended_and_its_request_would_be_a_503(
         await connection.execute(text("CREATE TABLE notes (id INT PRIMARY KEY)"))
     failure = await idle(engine, other)
     assert failure is not None
-    problem = passing_problem(failure)
+    problem = transient_problem(failure)
     assert problem is not None
     assert problem.status == 503
     # The pool of one has a connection for the next.

@@ -340,7 +340,7 @@ async def test_foreign_keys_are_watched_again_after_a_migration(engine: AsyncEng
 async def test_a_migration_that_cannot_be_done_changes_nothing(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE gatepost_items (id INTEGER)"))
-    with pytest.raises(Obstacle, match="The table gatepost_items is there already"):
+    with pytest.raises(Obstacle, match="The table gatepost_items exists already"):
         await upgrade(engine)
     assert await tables(engine) == {"gatepost_items"}
     assert await current_revision(engine) is None
@@ -384,7 +384,9 @@ async def test_alembics_own_command_tells_an_obstacle_in_a_sentence_and_changes_
         await connection.execute(text("CREATE TABLE gatepost_items (id INTEGER)"))
     status, said = await run_alembic(fresh_database_url, "upgrade", "head")
     assert status == 1
-    assert said.startswith("The database cannot be migrated. The table gatepost_items is there")
+    assert said.startswith(
+        "The database cannot be migrated. The table gatepost_items exists already"
+    )
     assert "Traceback" not in said
     assert await tables(engine) == {"gatepost_items"}
     assert (await run_alembic(fresh_database_url, "current"))[0] == 0

@@ -32,7 +32,7 @@ SETTINGS: Final[dict[str, Any]] = {
 ENVIRON: Final = {name.upper(): str(value) for name, value in SETTINGS.items()}
 
 _CONSTANTS: Final[dict[str, float]] = {
-    "gatepost.web.health.PATIENCE_SECONDS": 60.0,
+    "gatepost.web.health.TIMEOUT_SECONDS": 60.0,
     "gatepost.stores.lockout.LONGEST_WAIT_SECONDS": 120.0,
     "gatepost.app.SECONDS_FOR_CHORES": 60.0,
 }

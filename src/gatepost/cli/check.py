@@ -23,7 +23,7 @@ from gatepost.features.signing_keys.models import StoredKey
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.security.argon2 import why_not_native
 from gatepost.settings import CoreSettings, PasswordSettings
-from gatepost.starting import StartError, check_schema, reach_database_that_is_there
+from gatepost.starting import StartError, check_schema, reach_existing_database
 from gatepost.stores.base import StoreUnavailable
 from gatepost.stores.factory import describe_session_cache, describe_store
 from gatepost.stores.naming import name_of_service
@@ -126,7 +126,7 @@ def _hasher(runtime: Runtime) -> str:
 
 
 async def _look_at_database(runtime: Runtime) -> str:
-    await reach_database_that_is_there(runtime.engine)
+    await reach_existing_database(runtime.engine)
     measured = await measure(runtime.engine)
     name = describe_database(runtime.engine.url).removeprefix("the ")
     return f"{name}, version {measured.version}, {measured.seconds * 1000:.1f} ms away"

@@ -28,7 +28,7 @@ from gatepost.observability.logs import configure_logging
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.serving.listening import address_of, listen
 from gatepost.serving.processes import run_reloading
-from gatepost.starting import migrate_patiently, prepare, reach_database
+from gatepost.starting import migrate_without_timeout, prepare, reach_database
 from gatepost.work import begin_work
 
 ENV_FILE = Path(".env")
@@ -117,7 +117,7 @@ def write_env_file(path: Path) -> bool:
 async def _set_up(settings: Settings) -> Admin | None:
     async with start_runtime(settings) as runtime:
         await reach_database(runtime.engine)
-        await migrate_patiently(runtime)
+        await migrate_without_timeout(runtime)
         await prepare(runtime)
         return await _first_admin(runtime)
 

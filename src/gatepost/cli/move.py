@@ -17,7 +17,7 @@ from gatepost.cli.terminal import error_console, print_table
 from gatepost.db.diagnosis import describe_database
 from gatepost.db.engine import open_engine
 from gatepost.settings import DatabaseSettings, SettingsError
-from gatepost.starting import check_schema, migrate, reach_database, reach_database_that_is_there
+from gatepost.starting import check_schema, migrate, reach_database, reach_existing_database
 from gatepost.transfer.copy import (
     CopiedTable,
     OnProgress,
@@ -97,7 +97,7 @@ async def _move(
         open_engine(each, without_statement_timeout=True) for each in (source, target)
     )
     try:
-        await reach_database_that_is_there(origin)
+        await reach_existing_database(origin)
         await check_schema(origin)
         if is_there or not dry_run:
             await reach_database(destination)

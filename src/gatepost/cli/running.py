@@ -17,7 +17,7 @@ from gatepost.features.accounts.identity import EmailInput, has_public_domain
 from gatepost.runtime import Runtime, start_runtime
 from gatepost.serving.listening import CannotListen
 from gatepost.settings import SettingsError
-from gatepost.starting import StartError, check_schema, reach_database_that_is_there
+from gatepost.starting import StartError, check_schema, reach_existing_database
 from gatepost.work import Origin, Work, begin_work
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ async def at_head(
     async with start_runtime(
         settings, without_statement_timeout=without_statement_timeout
     ) as runtime:
-        await reach_database_that_is_there(runtime.engine)
+        await reach_existing_database(runtime.engine)
         await check_schema(runtime.engine)
         yield runtime
 

@@ -1,1 +1,1 @@
-"""Writes the pages that are generated from the code; `python -m gatepost.documentation`."""
+"""Generates pages of the documentation from the code: `python -m gatepost.documentation`."""

@@ -1,4 +1,4 @@
-"""Write every generated page of the project in the current folder, or in the one that is named."""
+"""Write every generated page of the project in the current or the given folder."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writes the table of security events into docs/audit.md, from what the features declare."""
+"""Writes the table of audit events into docs/audit.md, from the declarations of the features."""
 
 from pathlib import Path
 

@@ -8,11 +8,11 @@ from gatepost.manifest import metrics_of
 from gatepost.observability.descriptions import Description
 from gatepost.observability.metrics import DESCRIPTIONS
 
-_HEADING = "| metric | kind | divided by | what it tells |\n| --- | --- | --- | --- |\n"
+_HEADING = "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
 
 
 def all_metrics() -> list[Description]:
-    """Those of the service itself, and those of the features."""
+    """The metrics of the service itself and of the features."""
     return [*DESCRIPTIONS, *metrics_of(FEATURES)]
 
 

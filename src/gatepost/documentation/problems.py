@@ -1,4 +1,4 @@
-"""Writes docs/problems.md out of every kind of problem that the service can answer with."""
+"""Writes docs/problems.md from every kind of problem that the service can answer with."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,8 +26,8 @@ Every refusal is an RFC 9457 document, `application/problem+json`, with these me
 | `request_id` | names the request in the logs; also in the `X-Request-ID` header |
 | `errors` | for 422: a list of `{"loc", "msg", "type"}`, one for each mistake |
 
-A 401 has a `WWW-Authenticate` header, a 405 an `Allow`; a 503 says in `Retry-After` when to come
-back. Titles and details may be reworded; decide by `code`. These are all the codes there are:
+A 401 has a `WWW-Authenticate` header, a 405 an `Allow` header, and a 503 says in `Retry-After` when
+to try again. Titles and details may be reworded: rely on `code`. These are all codes:
 
 | code | status | title | when | what to do |
 | --- | --- | --- | --- | --- |
@@ -41,9 +41,9 @@ def own_problems() -> Iterator[type[Problem]]:
 
 
 def render() -> str:
-    """All problems as a page of Markdown, by code.
+    """All problems as a page of Markdown, sorted by code.
 
-    Raises `ValueError` for a code that two kinds use with different meanings.
+    Raises `ValueError` if two kinds use a code with different meanings.
     """
     by_code: dict[str, list[type[Problem]]] = {}
     for kind in own_problems():

@@ -1,4 +1,4 @@
-"""Writes docs/settings.md and .env.example out of the settings' own descriptions."""
+"""Writes docs/settings.md and .env.example from the descriptions of the settings."""
 
 import inspect
 import textwrap
@@ -16,21 +16,21 @@ _INTRODUCTION = """\
 <!-- Written by `make docs` from src/gatepost/settings. -->
 
 Gatepost reads its settings from the environment and from the file `.env` in the current folder; the
-environment wins. Only `SECRET_KEY` is required. Names may be written in any case, an empty value
-counts as none, and variables that are not listed here are left alone. In `.env` values are taken as
-they are written: `${...}` is not replaced.
+environment wins. Only `SECRET_KEY` is required. Names may be in upper or lower case, an empty value
+counts as unset, and variables that are not listed here are ignored. In `.env`, `${...}` is not
+expanded.
 
-All settings are checked at start. If any are wrong, Gatepost lists every mistake, with what to do
-about each, and exits with status 2; `gatepost check` does the same without starting. A setting that
-is given under both of its names must have the same value under both.
+All settings are validated at start. If any are wrong, Gatepost lists every mistake, with a remedy
+for each, and exits with status 2; `gatepost check` does the same without starting. If a setting is
+given under both of its names, both must have the same value.
 
 In a host application the same names in lower case are arguments, and nothing is read from the
 environment: `Settings(secret_key=..., database_url=...)`.
 """
 
 _EXAMPLE_INTRODUCTION = """\
-# Copy this file to .env and set SECRET_KEY. All else has the default that is shown; a line that
-# ends in = has none, or one that docs/settings.md tells.
+# Copy this file to .env and set SECRET_KEY. Every other setting has the default shown here; a line
+# that ends in = has no default, or one that docs/settings.md explains.
 """
 
 
@@ -40,7 +40,7 @@ def render() -> str:
 
 
 def render_example() -> str:
-    """An `.env` that names every setting; the required ones are left to fill in."""
+    """An `.env` file with every setting; the required ones are left to fill in."""
     return "\n".join([_EXAMPLE_INTRODUCTION, *map(_example_section, Settings.groups())])
 
 
@@ -90,7 +90,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _written(field: FieldInfo) -> str:
-    """The default as one would write it in the environment; empty if it has no fixed text."""
+    """The default as it is written in the environment; empty if it has no fixed text."""
     if isinstance(field.default, bool):
         return str(field.default).lower()
     if isinstance(field.default, frozenset):

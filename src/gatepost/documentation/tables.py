@@ -1,4 +1,4 @@
-"""Puts a generated table into a page that is written by hand otherwise."""
+"""Replaces a generated table in a page that is otherwise written by hand."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ END = "<!-- Up to here. -->\n"
 
 
 def with_table(page: str, table: str) -> str:
-    """The page with the table between its marks; raises `ValueError` where there are none."""
+    """The page with the table between its markers; raises `ValueError` if it has none."""
     before, beginning, rest = page.partition(BEGINNING)
     _, end, after = rest.partition(END)
     if not (beginning and end):
-        raise ValueError("the page does not say where the table is to stand")
+        raise ValueError("the page has no markers for the table")
     return f"{before}{BEGINNING}\n{table}\n{END}{after}"
 
 

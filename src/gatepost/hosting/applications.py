@@ -1,4 +1,4 @@
-"""Finds every route of a host application, those of its mounted applications too."""
+"""Finds every route of a host application and of the applications mounted in it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from gatepost.web.fastapi_parts import Dependant, route_contexts
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
-    """A route whose parameters FastAPI reads: its name for people, and what it takes."""
+class InspectedRoute:
+    """A FastAPI route: its name for messages, and its dependant, which has its parameters."""
 
     name: str
     dependant: Dependant
 
 
-def routes_of(routes: Sequence[BaseRoute]) -> Iterator[Taking]:
-    """Every route of FastAPI's, however deep it lies in routers and mounted applications."""
+def routes_of(routes: Sequence[BaseRoute]) -> Iterator[InspectedRoute]:
+    """Every FastAPI route, at any depth of routers and mounted applications."""
     for path, context, _ in _walk(routes):
         dependant = getattr(context, "dependant", None)
         if isinstance(dependant, Dependant):
             methods = sorted(getattr(context, "methods", None) or {"WebSocket"})
-            yield Taking(f"{', '.join(methods)} {path}", dependant)
+            yield InspectedRoute(f"{', '.join(methods)} {path}", dependant)
 
 
 def applications_of(routes: Sequence[BaseRoute]) -> Iterator[FastAPI]:
-    """Every application of FastAPI's that is mounted in these routes, however deep."""
+    """Every FastAPI application that is mounted in these routes, at any depth."""
     for _, _, route in _walk(routes):
         mounted = _mounted(route)
         if isinstance(mounted, FastAPI):
@@ -36,7 +36,7 @@ def applications_of(routes: Sequence[BaseRoute]) -> Iterator[FastAPI]:
 
 
 def _walk(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, Any, BaseRoute]]:
-    """Each route there is with its whole path; those of an application in two places once."""
+    """Each route with its full path; an application that is mounted twice is walked once."""
     waiting: list[tuple[str, Sequence[BaseRoute]]] = [("", routes)]
     seen = set[int]()
     while waiting:

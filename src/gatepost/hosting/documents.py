@@ -1,4 +1,4 @@
-"""The login address in the OpenAPI documents of a host and of the applications mounted in it."""
+"""Sets the login URL in the OpenAPI documents of a host and of the applications mounted in it."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -16,10 +16,10 @@ from gatepost.web.addresses import mount_of
 from gatepost.web.openapi import ACCESS_BY_COOKIE
 
 
-def tell_where_to_log_in(
+def set_login_url(
     app: FastAPI, settings: CoreSettings, prefix: str, *, is_host: bool = True
 ) -> None:
-    """Let the Authorize button of an application's own documentation log in at `prefix`.
+    """Make the Authorize button of an application's own documentation log in at `prefix`.
 
     `is_host` is false for an application that is mounted in the host.
     """
@@ -30,17 +30,17 @@ def tell_where_to_log_in(
     app.openapi = _Description(app.openapi, settings, prefix, is_at_the_root=is_at_the_root)  # type: ignore[method-assign] # FastAPI documents this way to extend it
     for route in app.routes:
         if isinstance(route, Route) and route.path == app.openapi_url:
-            route.app = _telling_the_mount(route.app, is_host=is_host)
+            route.app = _with_mount(route.app, is_host=is_host)
 
 
 _mount: ContextVar[str] = ContextVar("gatepost_host_mount", default="")
 """The path at which the host is mounted, while its OpenAPI document is made."""
 
 
-def _telling_the_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
-    """Set `_mount` for each request, and give a mounted application the host's own root path."""
+def _with_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
+    """Wrap `app` to set `_mount` for each request; in a mounted application, to the host's path."""
 
-    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         root = scope.get("root_path", "")
         token = _mount.set(mount_of({"root_path": root if is_host else scope["app_root_path"]}))
         try:
@@ -48,11 +48,11 @@ def _telling_the_mount(app: ASGIApp, *, is_host: bool) -> ASGIApp:
         finally:
             _mount.reset(token)
 
-    return tell
+    return serve
 
 
 class _Description:
-    """The application's own document, with the login address of our scheme, or with the cookie."""
+    """Makes the application's own document, with our login URL or our cookie as its scheme."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class _Description:
 
     @property
     def _login(self) -> str:
-        """From the root of the host's name, where the document is not there itself."""
+        """The login URL: absolute below a mount, relative if the document is at the root."""
         if mount := _mount.get():
             return mount + self._path
         return self._path.lstrip("/") if self._is_at_the_root else self._path

@@ -1,4 +1,4 @@
-"""Refuses to start a host whose routes read the caller from what the client sends."""
+"""Refuses to start a host with routes that read the caller from the request's input."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +11,15 @@ from gatepost.hosting.applications import routes_of
 from gatepost.web.fastapi_parts import Dependant, core_schema_of
 
 _REMEDY = """\
-Whoever sends the request would say there who is calling. Annotate the parameter with
-CurrentPrincipal or CurrentUser; where nobody needs to be logged in, with OptionalPrincipal or
-OptionalUser: `CurrentUser | None` is no dependency. In a class-based view that loses what
-`Annotated` says, write `user: User = Depends(current_user)`, of gatepost.embedding. A model that a
-request holds has a field of its own for a user's id."""
+A client could then send any caller it likes. Annotate the parameter with CurrentPrincipal or
+CurrentUser; for routes that need no login, with OptionalPrincipal or OptionalUser
+(`CurrentUser | None` is not a dependency). In a class-based view that drops `Annotated`, write
+`user: User = Depends(current_user)`, from gatepost.embedding. In a model of the request's body, use
+a field for the user's id instead."""
 
 
 class CallerFromRequest(TypeError):  # noqa: N818 - named for the fact, as every refusal here
-    """Routes of the host take `Principal`, `User` or `Claims` from the request; all are named."""
+    """Routes of the host read `Principal`, `User` or `Claims` from the request; it lists them."""
 
     def __init__(self, places: Sequence[str]) -> None:
         listed = "\n".join(f"  {place}" for place in places)
@@ -27,9 +27,9 @@ class CallerFromRequest(TypeError):  # noqa: N818 - named for the fact, as every
 
 
 def refuse_callers_in_requests(routes: Sequence[BaseRoute]) -> None:
-    """Raise `CallerFromRequest` where any route, however deep, reads a caller from its request."""
+    """Raise `CallerFromRequest` if any route, at any depth, reads a caller from its request."""
     with warnings.catch_warnings():
-        # Of models that are built only now: FastAPI keeps pydantic's to itself in the same way.
+        # pydantic warns when it builds a model; FastAPI ignores these warnings, too.
         warnings.simplefilter("ignore")
         places = [
             f"{route.name}: `{name}` takes {caller}"
@@ -70,7 +70,7 @@ def _marks(schema: object) -> Iterator[str]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, Mapping):  # pydantic's own kind of one, where a model is built later
+        if isinstance(part, Mapping):  # not a dict, if pydantic builds the model later
             metadata = part.get("metadata")
             if isinstance(metadata, dict) and CALLER in metadata:
                 yield metadata[CALLER]

@@ -1,4 +1,4 @@
-"""How a refusal is answered in a host's own routes, wherever in it the route lies."""
+"""Answers our problems in a host's own routes, also in mounted and nested applications."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -16,31 +16,31 @@ from gatepost.errors import Problem
 from gatepost.web.problems import problem_response, request_id_of
 
 Refusal = Callable[[Any, Problem], Response | Awaitable[Response]]
-"""Makes the answer of a refusal: of the request or WebSocket, and the problem."""
+"""Makes a response from the request or WebSocket, and the problem."""
 
 _HANDLERS = "starlette.exception_handlers"
 _CLOSED_AS = {401: 3000, 403: 3003}
-"""By status: the code with which a WebSocket is closed that was accepted before (IANA's list)."""
+"""By status: the close code of a WebSocket that was accepted before (IANA's registry)."""
 _POLICY_VIOLATION = 1008
 
 
 def check_refusal(refusal: object) -> None:
-    """Raise `TypeError` for what cannot make answers of refusals."""
-    told = "refusal is a function of the request and the problem"
+    """Raise `TypeError` unless `refusal` is a function of two arguments."""
+    expected = "refusal is a function of the request and the problem"
     if not callable(refusal):
-        raise TypeError(told)
+        raise TypeError(expected)
     try:
         inspect.signature(refusal).bind(None, None)
     except TypeError as error:
-        raise TypeError(f"{told}: {error}") from error
+        raise TypeError(f"{expected}: {error}") from error
 
 
 def refused(connection: HTTPConnection, problem: Problem, refusal: Refusal | None) -> Problem:
     """Return the problem as an `HTTPException`, and register a handler for it with the application.
 
-    A host's own route class or dependency that handles `HTTPException` handles refusals alike.
+    So a host's route class or dependency that handles `HTTPException` handles our problems, too.
     """
-    _let_answer(connection.scope)
+    _register_handler(connection.scope)
     plain: type = type(problem)
     kind = _raised_in_hosts(plain)
     error = kind.__new__(kind, problem.detail)
@@ -56,10 +56,11 @@ def _raised_in_hosts(kind: type) -> type[Problem]:
     )
 
 
-def _let_answer(scope: Scope) -> None:
-    """Give the route's own application our handler, be it mounted, nested or Starlette's own.
+def _register_handler(scope: Scope) -> None:
+    """Register our handler with the route's own application, also a mounted or nested one.
 
-    A handler of its own for `Problem` stays; one for a status would come before, and stands back.
+    The application's own handler for `Problem` stays. Starlette would prefer a handler for a
+    status, so these are wrapped to leave problems alone.
     """
     by_kind, by_status = scope.get(_HANDLERS, ({}, {}))
     by_kind.setdefault(Problem, answering(None))
@@ -69,7 +70,7 @@ def _let_answer(scope: Scope) -> None:
 
 
 class _ForAllButProblems:
-    """A host's handler for a status, which is not asked how a problem of this status looks."""
+    """Wraps a host's handler for a status, so that it is not called for our problems."""
 
     def __init__(self, theirs: Callable[..., Any], by_kind: dict[Any, Any]) -> None:
         self._theirs, self._by_kind = theirs, by_kind
@@ -87,11 +88,11 @@ async def _call(handler: Callable[..., Any], *values: object) -> Any:  # noqa: A
 
 
 def answering(refusal: Refusal | None) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """The handler that answers a problem as `refusal` makes it, or by a problem document.
+    """A handler that answers a problem with the response of `refusal`, or a problem document.
 
-    A WebSocket that cannot be answered any more is closed.
+    A WebSocket that can no longer be answered is closed.
     """
-    # Starlette gives handlers a WebSocket too, and takes None from them; its type does not say so.
+    # Starlette also calls handlers with a WebSocket, and accepts None; its types do not say so.
     return cast(
         "Callable[[Request, Exception], Awaitable[Response]]", partial(_answer, refusal=refusal)
     )
@@ -105,7 +106,7 @@ async def _answer(
         if connection.application_state is not WebSocketState.DISCONNECTED:
             await connection.close(_CLOSED_AS.get(error.status, _POLICY_VIOLATION), error.code)
         return None
-    refusal = getattr(error, "refusal", refusal)  # that of the instance that refused, if one did
+    refusal = getattr(error, "refusal", refusal)  # the one of the instance that raised the problem
     if refusal is None:
         return problem_response(error, request_id_of(connection.scope))
     answer = await _call(refusal, connection, error)
@@ -119,6 +120,6 @@ async def _answer(
 
 
 def _is_answerable(socket: WebSocket) -> bool:
-    """Whether it is not yet accepted, and the server sends answers in place of a handshake."""
+    """Whether it is not yet accepted, and the server can send a response instead of a handshake."""
     is_new = socket.application_state is WebSocketState.CONNECTING
     return is_new and "websocket.http.response" in (socket.scope.get("extensions") or {})

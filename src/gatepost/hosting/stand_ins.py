@@ -1,4 +1,4 @@
-"""Lets a host's tests replace the caller: one of its `dependency_overrides` counts everywhere."""
+"""Lets a host's tests replace the caller by `dependency_overrides`, in all routes at once."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -26,7 +26,7 @@ Dependency = Callable[..., Any]
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _ASKED_BY_ONE = "gatepost.asked_by_stand_in"
-"""In the scope that a replacement is called with: what it asks for itself is the real caller."""
+"""Set in the scope of an override, so that its own dependencies get the real caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class StandIn:
         return caller
 
     async def user(self, runtime: Runtime | None) -> User | None:
-        """The user of a principal is read; where there is none of that id, one is made up."""
+        """The user of the principal, from the database; an invented one if the id is unknown."""
         if self.value is None or self.is_user:
             user: User | None = self.value
             return user

@@ -18,7 +18,7 @@ def compare_type(
 ) -> bool | None:
     """Whether the types differ; None leaves it to Alembic.
 
-    MariaDB and MySQL make of BLOB(n) the smallest of their four blobs that holds n bytes.
+    MariaDB and MySQL turn BLOB(n) into the smallest of their four blob types that fits n bytes.
     """
     if context.dialect.name != "mysql" or not isinstance(wanted, LargeBinary) or not wanted.length:
         return None

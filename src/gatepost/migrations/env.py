@@ -1,4 +1,4 @@
-"""The module that Alembic runs: on a given connection, or on its own at the command line."""
+"""The module that Alembic runs: on a given connection, or on its own for `alembic` commands."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ from gatepost.settings import DatabaseSettings, SettingsError
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 - Alembic's own
-    """Write our time type by its name; all else as Alembic would."""
+    """Render our time type by its name, and leave all other types to Alembic."""
     if kind == "type" and isinstance(item, UtcDateTime):
         autogen.imports.add("from gatepost.db.base import PREFIX, UtcDateTime")
         return "UtcDateTime()"
@@ -40,11 +40,11 @@ def write_no_empty_revision(
     operations = directives[0].upgrade_ops if is_asked else None
     if operations is not None and operations.is_empty():
         directives.clear()
-        sys.stdout.write("The models and the schema are the same: there is nothing to migrate.\n")
+        sys.stdout.write("The models match the schema: there is nothing to migrate.\n")
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Leave out the tables of a host in the same database, and the note of an interrupted run."""
+    """Exclude a host's tables in the same database, and the table of interrupted migrations."""
     return kind != "table" or ((name or "").startswith(PREFIX) and name != STEPS_TABLE)
 
 
@@ -58,7 +58,7 @@ def run(connection: Connection) -> None:
             version_table=VERSION_TABLE,
             include_name=is_ours,
             render_as_batch=is_sqlite,
-            # Not by Python's driver, but by our own BEGIN.
+            # Python's driver does not support it, but our own BEGIN does.
             transactional_ddl=True if is_sqlite else None,
             compare_type=compare_type,
             compare_server_default=True,
@@ -71,19 +71,19 @@ def run(connection: Connection) -> None:
 
 
 def is_upgrade() -> bool:
-    """Whether the command is `alembic upgrade`: others make no tables, or take them away."""
+    """Whether the command is `alembic upgrade`, the only one that creates tables."""
     called = getattr(context.config.cmd_opts, "cmd", (None,))
     return called[0] is command.upgrade
 
 
 def refuse_obstacles_to_head(connection: Connection) -> None:
-    """Raise `Obstacle` where something is left to do and cannot be done; change nothing."""
+    """Raise `Obstacle` if an upgrade is necessary and impossible; change nothing."""
     if read_revision(connection) != context.get_head_revision():
         refuse_obstacles(connection)
 
 
 async def connect_and_run() -> None:
-    """The same on a connection of our own, to the database of the environment."""
+    """Run the command's migrations on a new connection to `DATABASE_URL`."""
     engine = open_engine(DatabaseSettings.from_environment(), without_statement_timeout=True)
     try:
         async with connect_exclusively(engine) as connection:
@@ -109,8 +109,8 @@ def run_by_command_line() -> None:
         refuse("Another process has been migrating the database for minutes. Try again later.")
     except MigrationChanged:
         refuse(
-            "Another migration was interrupted than this one, which cannot go on with it. Run the "
-            "version of Gatepost that began it."
+            "A migration by another version of Gatepost was interrupted. Run the version that "
+            "began it, or restore the database from a backup."
         )
     except (DBAPIError, OSError) as error:
         refuse(f"The database cannot be migrated: {explain_failure(error)}.")

@@ -12,11 +12,11 @@ from gatepost.db.engine import WITHOUT_STATEMENT_TIMEOUT
 LOCK_SECONDS = 300
 """How long one process waits for another's migration."""
 
-# The key of PostgreSQL's advisory lock: the bytes of "gatepost", unlikely to be anybody else's.
+# The key of PostgreSQL's advisory lock: the bytes of "gatepost", unlikely to be used by others.
 _POSTGRESQL_LOCK = int.from_bytes(b"gatepost", "big")
 
 
-class MigrationBusy(Exception):  # noqa: N818 - read as the fact that it tells
+class MigrationBusy(Exception):  # noqa: N818 - read as the fact that it states
     """Another process has been migrating this database for longer than `LOCK_SECONDS`."""
 
 
@@ -24,11 +24,11 @@ class MigrationBusy(Exception):  # noqa: N818 - read as the fact that it tells
 async def connect_exclusively(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Wait for the migration lock, and yield a connection that holds it.
 
-    The engine is a patient one: any other gives up a statement that takes long.
+    The engine must have been opened without a statement timeout, which would end long statements.
 
-    What is written is committed when the block ends without an exception. PostgreSQL and SQLite
-    then take all of it or nothing; MariaDB and MySQL commit each change of a table by themselves.
-    Raises `MigrationBusy` after `LOCK_SECONDS`.
+    The block is committed if it ends without an exception. PostgreSQL and SQLite commit all of it
+    at once; MariaDB and MySQL commit each DDL statement by itself. Raises `MigrationBusy` after
+    `LOCK_SECONDS`.
     """
     async with engine.connect() as connection, _hold(connection):
         yield connection
@@ -46,9 +46,9 @@ def _hold(connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
 
 @asynccontextmanager
 async def _hold_postgresql(connection: AsyncConnection) -> AsyncIterator[None]:
-    """An advisory lock that ends with the transaction, as a pooler between us demands."""
+    """An advisory lock that ends with the transaction, as connection poolers require."""
     async with connection.begin():
-        # A lock is waited for, and a large table is altered, for longer than a request may take.
+        # Waiting for the lock and altering a large table may take longer than any request.
         await connection.execute(text("SET LOCAL statement_timeout = 0"))
         await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
@@ -58,8 +58,8 @@ async def _hold_postgresql(connection: AsyncConnection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _hold_mariadb(connection: AsyncConnection) -> AsyncIterator[None]:
-    """A named lock of the session: there, each change of a table ends the transaction."""
-    # As on PostgreSQL. To MySQL, which has neither limit, what is in the comment is one.
+    """A named lock of the session, since each DDL statement there ends the transaction."""
+    # As on PostgreSQL. MySQL, which has neither limit, ignores MariaDB's executable comment.
     await connection.execute(
         text(
             f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"
@@ -75,7 +75,7 @@ async def _hold_mariadb(connection: AsyncConnection) -> AsyncIterator[None]:
     await connection.commit()
     if got != 1:
         raise MigrationBusy
-    # Its one warning, which the driver would log, is that a primary key's name is not kept.
+    # Suppress MariaDB's only warning here (it ignores names of primary keys), which is logged.
     await connection.execute(text("SET SESSION max_error_count = 0"))
     await connection.commit()
     try:
@@ -85,17 +85,17 @@ async def _hold_mariadb(connection: AsyncConnection) -> AsyncIterator[None]:
         await connection.rollback()
         await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
         await connection.commit()
-        # The next one has the usual limits again.
+        # A new connection has the usual limits again.
         await connection.invalidate()
 
 
 @asynccontextmanager
 async def _hold_sqlite(connection: AsyncConnection) -> AsyncIterator[None]:
-    """The write lock from the beginning, and no foreign keys meanwhile.
+    """Take the write lock at the beginning, and turn foreign keys off meanwhile.
 
-    Most changes of a table are made by building another and dropping the first, and where foreign
-    keys are on a drop deletes its rows, and by cascade those of other tables. Within a transaction
-    the switch does nothing, hence before it.
+    Most changes of a table create a new one and drop the old one. With foreign keys on, the drop
+    would delete its rows, and by cascade those of other tables. The pragma has no effect in a
+    transaction, so it precedes it.
     """
     await connection.execution_options(**{WITHOUT_STATEMENT_TIMEOUT: True})
     usual_wait = await _pragma(connection, "busy_timeout")
@@ -119,7 +119,7 @@ async def _refuse_dangling_rows(connection: AsyncConnection) -> None:
 
 
 async def _pragma(connection: AsyncConnection, words: str) -> object:
-    """Run a pragma past SQLAlchemy, which would begin a transaction first."""
+    """Run a pragma without SQLAlchemy, which would begin a transaction first."""
     raw = await connection.get_raw_connection()
     assert raw.driver_connection is not None  # noqa: S101 - it is connected
     async with raw.driver_connection.execute(f"PRAGMA {words}") as cursor:

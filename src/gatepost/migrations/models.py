@@ -1,4 +1,4 @@
-"""Every table of the product: to import this module is to complete the metadata."""
+"""Every table of Gatepost; importing this module completes the metadata."""
 
 from gatepost.db.base import Base
 from gatepost.features import FEATURES

@@ -1,4 +1,4 @@
-"""Finds out, before the first statement of a migration, what would stop it half-way."""
+"""Finds obstacles before the first statement of a migration, so that it does not stop half-way."""
 
 import re
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ from gatepost.migrations.resuming import was_interrupted
 from gatepost.migrations.revisions import VERSION_TABLE, read_revision
 
 
-class Obstacle(Exception):  # noqa: N818 - read as the fact that it tells
-    """Why a migration cannot be done, and what to do about it, in sentences. No secret is in it."""
+class Obstacle(Exception):  # noqa: N818 - read as the fact that it states
+    """Why a migration is impossible, and what to do, in sentences without a secret."""
 
 
 def refuse_obstacles(connection: Connection) -> None:
-    """Raise `Obstacle` for the first that there is; change nothing."""
+    """Raise `Obstacle` for the first one found; change nothing."""
     obstacle = find_obstacle(connection)
     if obstacle is not None:
         raise Obstacle(obstacle)
 
 
 def find_obstacle(connection: Connection) -> str | None:
-    """Return what would stop a migration of this database, in sentences; None if nothing would."""
+    """Return why a migration of this database would fail, in sentences; None if it would not."""
     look = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}.get(
         connection.dialect.name, _on_mariadb
     )
@@ -35,35 +35,35 @@ def _on_postgresql(connection: Connection) -> Iterator[str]:
     found = connection.execute(_POSTGRESQL).one()
     if found.encoding != "UTF8":
         yield (
-            f"The database keeps text as {found.encoding}, which lacks characters that names and "
-            "addresses have. Make another one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE "
+            f"The database's encoding is {found.encoding}, which lacks characters of names and "
+            "addresses. Create another one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE "
             "template0."
         )
     if found.may_only_be_read:
         yield (
-            "The database may only be read: it is a replica, or its user's transactions are set to "
-            "read only. Name the database that is written to."
+            "The database is read-only: it is a replica, or its user's transactions are set to "
+            "read only. Set DATABASE_URL to the primary database."
         )
     if found.schema is None:
         yield (
-            f"There is no schema to make tables in: search_path is {found.search_path}, and none "
-            f"of these is there and open to the user {found.user}. Create one, or set search_path."
+            f"There is no schema to create tables in: search_path is {found.search_path}, and none "
+            f"of these exists and is open to the user {found.user}. Create one, or set search_path."
         )
     if not found.may_create:
         yield (
-            f"The user {found.user} may not make tables in the schema {found.schema}. Let its "
+            f"The user {found.user} may not create tables in the schema {found.schema}. Let its "
             f"owner run: GRANT CREATE ON SCHEMA {found.schema} TO {found.user};"
         )
     if found.schema_of_ours not in {None, found.schema}:
         yield (
             f"Gatepost's tables are in the schema {found.schema_of_ours}, but search_path begins "
-            f"with {found.schema}, where new ones would be made. Correct search_path."
+            f"with {found.schema}, where new ones would be created. Correct search_path."
         )
-    yield from _in_the_way(connection, _POSTGRESQL_NAMES)
+    yield from _name_conflicts(connection, _POSTGRESQL_NAMES)
     if found.not_owned is not None:
         yield (
             f"The user {found.user} does not own {found.not_owned}, and so may not change it. "
-            "Migrate as the user who made the tables."
+            "Migrate as the user who created the tables."
         )
 
 
@@ -95,16 +95,16 @@ WHERE nspname = current_schema() AND typname IN :names AND typrelid = 0
 
 
 def _on_mariadb(connection: Connection) -> Iterator[str]:
-    yield from _without_rights(connection)
+    yield from _missing_privileges(connection)
     if not was_interrupted(connection):
-        yield from _in_the_way(connection, _MARIADB_NAMES)
+        yield from _name_conflicts(connection, _MARIADB_NAMES)
 
 
-def _without_rights(connection: Connection) -> Iterator[str]:
-    """Return the privileges that the user's own grants lack; grants of roles are not counted."""
+def _missing_privileges(connection: Connection) -> Iterator[str]:
+    """Yield a sentence about privileges that the user lacks; nothing if roles may grant them."""
     grants = [str(row[0]) for row in connection.execute(text("SHOW GRANTS"))]
     found = [_GRANT.match(grant) for grant in grants]
-    if not all(found) or _everybody_has_rights(connection):
+    if not all(found) or _public_has_grants(connection):
         return
     database = connection.engine.url.database or ""
     rights = {
@@ -121,8 +121,8 @@ def _without_rights(connection: Connection) -> Iterator[str]:
         )
 
 
-def _everybody_has_rights(connection: Connection) -> bool:
-    """Whether the role PUBLIC, which MariaDB has from 10.11 on, adds to the user's own grants."""
+def _public_has_grants(connection: Connection) -> bool:
+    """Whether the role PUBLIC, which MariaDB has from 10.11 on, has any grants."""
     try:
         return bool(connection.execute(text("SHOW GRANTS FOR PUBLIC")).all())
     except DBAPIError:
@@ -156,7 +156,7 @@ WHERE constraint_schema = database() AND constraint_name IN :names
 
 
 def _on_sqlite(connection: Connection) -> Iterator[str]:
-    yield from _in_the_way(connection, _SQLITE_NAMES)
+    yield from _name_conflicts(connection, _SQLITE_NAMES)
 
 
 _SQLITE_NAMES = text(
@@ -164,24 +164,24 @@ _SQLITE_NAMES = text(
 ).bindparams(bindparam("names", expanding=True))
 
 
-def _in_the_way(connection: Connection, query: TextClause) -> Iterator[str]:
-    """Return tables and indexes that have our names, in a database that we have not migrated."""
+def _name_conflicts(connection: Connection, query: TextClause) -> Iterator[str]:
+    """Yield a sentence for each table or index of our names in a database without a revision."""
     if read_revision(connection) is not None:
         return
     for kind, name in connection.execute(query, {"names": sorted(_names(connection))}):
         yield (
-            f"The {kind} {name} is there already, and not of Gatepost's making: the database has "
-            f"no revision in {VERSION_TABLE}. Rename it, drop it, or name another database."
+            f"The {kind} {name} exists already, but Gatepost did not create it: the database has "
+            f"no revision in {VERSION_TABLE}. Rename it, drop it, or use another database."
         )
 
 
 def _names(connection: Connection) -> set[str]:
-    """Every name that our tables, and what belongs to them, will take."""
+    """Every name that our tables, indexes, sequences and constraints will use."""
     names = set()
     for table in metadata.sorted_tables:
         names |= {table.name, f"{table.name}_id_seq"}
         names |= {str(index.name) for index in table.indexes}
         names |= {str(constraint.name) for constraint in table.constraints}
-    # A schema that was taken down leaves its empty table of revisions behind.
+    # A full downgrade leaves the empty version table behind.
     is_kept = inspect(connection).has_table(VERSION_TABLE)
     return names if is_kept else names | {VERSION_TABLE, f"{VERSION_TABLE}_pkc"}

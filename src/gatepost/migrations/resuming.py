@@ -52,13 +52,13 @@ _ASKS = re.compile(r"\s*(?:SELECT|SHOW|SET|DESC|DESCRIBE|EXPLAIN)\b", re.IGNOREC
 _MAKES_VERSIONS = re.compile(rf"\s*CREATE TABLE `?{VERSION_TABLE}\b")
 _IS_OF_OURS = re.compile(rf"\b(?:{STEPS_TABLE}|{VERSION_TABLE})\b")
 
-# What the server answers where a change was made before: a table, a column, a key or a constraint
-# is there already, or is there no more.
+# The server's errors if a change has been made before: a table, column, key or constraint exists
+# already, or does not exist any more.
 _DONE_ALREADY = {1005, 1017, 1050, 1051, 1054, 1060, 1061, 1068, 1091, 1146, 1826}
 
 
-class MigrationChanged(Exception):  # noqa: N818 - read as the fact that it tells
-    """Another migration was interrupted here than the one that is to go on."""
+class MigrationChanged(Exception):  # noqa: N818 - read as the fact that it states
+    """The interrupted migration in this database is not the one that is to be resumed."""
 
 
 def was_interrupted(connection: Connection) -> bool:
@@ -67,14 +67,14 @@ def was_interrupted(connection: Connection) -> bool:
 
 
 def steps_done(connection: Connection) -> int | None:
-    """How many statements of the revision under way are done; None where none is under way."""
+    """Statements of the current revision that are done; None if no migration has begun."""
     if not was_interrupted(connection):
         return None
     return connection.scalar(select(_STEPS.c.done))
 
 
 def forget_steps(connection: Connection) -> None:
-    """Leave no note behind, once the schema is at head."""
+    """Drop the table of steps, once the schema is at head."""
     if was_interrupted(connection):
         connection.execute(DropTable(_STEPS))
 
@@ -83,8 +83,8 @@ def forget_steps(connection: Connection) -> None:
 def resuming(connection: Connection) -> Iterator[Callable[[], None]]:
     """Skip, within the block, the statements that an interrupted run has done (MariaDB and MySQL).
 
-    Yields a function to be called after each revision, in the transaction that records it. The
-    block raises `MigrationChanged` if those statements are not the ones this migration begins with.
+    Yields a function to call after each revision, in the transaction that records it. The block
+    raises `MigrationChanged` if this migration does not begin with those statements.
     """
     if connection.dialect.name != "mysql":
         yield lambda: None
@@ -106,7 +106,7 @@ def resuming(connection: Connection) -> Iterator[Callable[[], None]]:
 
 
 class _Steps:
-    """Counts the statements of a revision that change something, and notes each once it is done."""
+    """Counts the statements of a revision that change something, and records each when done."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -127,7 +127,7 @@ class _Steps:
         )
 
     def end_revision(self) -> None:
-        """Begin to count anew: the next statements are another revision's."""
+        """Reset the count: the next statements belong to another revision."""
         if self._count < self._done:
             raise MigrationChanged
         self._has_begun = self._is_resumed = False
@@ -137,7 +137,7 @@ class _Steps:
             self._connection.execute(delete(_STEPS))
 
     def forget(self) -> None:
-        """Leave nothing behind, now that all is done."""
+        """Drop the table of steps."""
         forget_steps(self._connection)
 
     def _run(
@@ -166,7 +166,7 @@ class _Steps:
         return True
 
     def _begin(self) -> None:
-        """Read how far this revision has come, or note that it begins."""
+        """Read how many steps of this revision are done, or record its beginning."""
         self._has_begun = True
         _STEPS.create(self._connection, checkfirst=True)
         revision = read_revision(self._connection) or ""
@@ -196,7 +196,7 @@ class _Steps:
         self._connection.execute(note.values(done=self._count, digest=self._digest))
 
     def _note_failure(self, cursor: Any) -> None:  # noqa: ANN401 - the driver's own
-        """Let the next run know that this statement was not done."""
+        """Record for the next run that this statement was not done."""
         with suppress(Exception):  # the connection may be lost: report the first error
             cursor.execute(f"UPDATE {STEPS_TABLE} SET failed = {self._count}")  # noqa: S608 - our own name and a number
             cursor.execute("COMMIT")

@@ -1,6 +1,6 @@
-"""Which revisions there are, and which one a database is at: without Alembic, which loads slowly.
+"""Reads the revisions, and the one of a database, without Alembic, which loads slowly.
 
-Nearly every start finds the schema at head, and needs no more than that.
+Nearly every start finds the schema at head, and needs no more.
 """
 
 import re
@@ -18,12 +18,12 @@ VERSION_TABLE = "gatepost_alembic_version"
 
 _VERSION = table(VERSION_TABLE, column("version_num"))
 _FOLDER = Path(__file__).with_name("versions")
-# In either kind of quotes: Alembic writes one, and our formatter the other.
+# In single or double quotes: Alembic writes the former, our formatter the latter.
 _REVISION = re.compile(r"^revision: str = [\"'](\w+)[\"']$", re.MULTILINE)
 _PREVIOUS = re.compile(r"^down_revision: .* = (?:[\"'](\w+)[\"']|None)$", re.MULTILINE)
 
 
-class UnknownRevision(Exception):  # noqa: N818 - read as the fact that it tells
+class UnknownRevision(Exception):  # noqa: N818 - read as the fact that it states
     """The schema is at a revision that this version of Gatepost does not have."""
 
     def __init__(self, revision: str) -> None:
@@ -53,7 +53,7 @@ def head_revision() -> str:
 
 
 def is_known(revision: str) -> bool:
-    """Whether a revision belongs to the history that this version has."""
+    """Whether a revision is one of this version's history."""
     return revision in _history()
 
 

@@ -1,4 +1,4 @@
-"""Brings a database's schema up or down, safely also when several processes start at once."""
+"""Upgrades and downgrades a database's schema, also when several processes start at once."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -28,17 +28,17 @@ T = TypeVar("T")
 _TRIES = 5
 _PAUSE_SECONDS = 1.0
 _LOOKS_FOR_PROGRESS = 10
-"""How many pauses one statement of a process that migrates may take; then it is taken for gone."""
+"""Pauses that one statement of another process's migration may take; then it counts as dead."""
 _LOOKS_FOR_A_BEGINNING = 2
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> bool:
-    """Bring the schema up to a revision; returns False where it was at head already.
+    """Upgrade the schema to a revision; returns False if it was at head already.
 
-    Of several processes that call this at once one does the work and the others wait for it, also
-    where they do not see each other's lock, as on two nodes of a cluster. Raises `UnknownRevision`
-    if the schema was made by a version of Gatepost that is not this one, `Obstacle` before anything
-    is changed, `MigrationBusy`, `MigrationChanged`, and what the driver raises.
+    If several processes call this at once, one does the work and the others wait for it, even
+    without a common lock, as on two nodes of a cluster. Raises `UnknownRevision` if another version
+    of Gatepost made the schema, `Obstacle` before anything is changed, `MigrationBusy`,
+    `MigrationChanged`, and the driver's errors.
     """
     if revision == "head" and await _is_at_head(engine):
         return False
@@ -58,7 +58,7 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> bool:
 
 
 async def downgrade(engine: AsyncEngine, revision: str = "-1") -> None:
-    """Take the schema back to a revision, `base` for nothing; columns and tables lose their data.
+    """Downgrade the schema to a revision; `base` removes all of it. Data of columns is lost.
 
     Raises `UnknownRevision` as `upgrade` does.
     """
@@ -75,7 +75,7 @@ async def _upgrade(engine: AsyncEngine, revision: str) -> None:
 
 
 async def _is_brought_to_head_by_another(engine: AsyncEngine) -> bool:
-    """Wait for another process as long as it is seen to go on; whether the schema is at head."""
+    """Wait for another process while it makes progress; return whether the schema is at head."""
     seen: int | None = 0
     idle_looks = 0
     while not await _is_at_head(engine):
@@ -91,12 +91,12 @@ async def _is_brought_to_head_by_another(engine: AsyncEngine) -> bool:
 
 
 async def _is_at_head(engine: AsyncEngine) -> bool:
-    """Whether nothing is to do; not so where a table that says so is just being made."""
+    """Whether the schema is at head; False while the version table is being created."""
     return await _unless_altered(current_revision(engine), otherwise=None) == head_revision()
 
 
 async def _steps_done(engine: AsyncEngine) -> int | None:
-    """How far the migration under way is; -1 where the table that says so is just being made."""
+    """Statements that the current migration has done; -1 while that table is being created."""
 
     async def read() -> int | None:
         async with engine.connect() as connection:
@@ -106,7 +106,7 @@ async def _steps_done(engine: AsyncEngine) -> int | None:
 
 
 async def _unless_altered(reading: Awaitable[T], *, otherwise: T) -> T:
-    """Await a reading; return `otherwise` where another process is altering what is read."""
+    """Await a query; return `otherwise` if another process is altering the table."""
     try:
         return await reading
     except DBAPIError as error:

@@ -1,4 +1,4 @@
-"""Writes an event as a line for a person: time, level, event, logger, then `name=value` pairs."""
+"""Formats an event as a line for people: time, level, event, logger, then `name=value` pairs."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _COLUMNS = ("timestamp", "level", "event", "logger", "exception")
 class ConsoleLine:
     """Formats the fields of an event, with terminal colours or without.
 
-    `event` must be one line: the others are written by `repr`. The exception follows below.
+    `event` must be a single line; other values are formatted by `repr`. An exception is appended.
     """
 
     def __init__(self, *, colours: bool) -> None:

@@ -1,4 +1,4 @@
-"""How a metric is described: features and `observability.metrics` say of each what it tells."""
+"""The type in which `observability.metrics` and the features declare their metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A metric: `kind` is Prometheus's own word, `labels` tell what it is divided by."""
+    """A metric; `kind` is Prometheus's type: counter, gauge or histogram."""
 
     name: str
     kind: str
@@ -15,4 +15,4 @@ class Description:
     initial_values: tuple[str, ...] = ()
     """Values of the only label that are exposed as 0 from the start."""
     by_event: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """By name of an audit event, the value of the only label under which it is counted."""
+    """The audit events that it counts: for the name of each, the value of the only label."""

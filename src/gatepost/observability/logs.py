@@ -1,6 +1,6 @@
-"""How a process writes its log: a line an event, as JSON or for a person, without a secret.
+"""Configures the log of a process: one line an event, as JSON or for people, without secrets.
 
-Only who starts a process calls this. In a host application the log is the host's.
+Only the command line and `gatepost.asgi` call it. In a host application the log is the host's.
 """
 
 import json
@@ -19,13 +19,13 @@ from gatepost.settings import ObservabilitySettings
 Fields = dict[str, Any]
 
 _OURS = ("gatepost", "uvicorn")
-"""Whose events `LOG_LEVEL` is about. Of everybody else only warnings are told: some libraries
-would write whole statements, values included."""
+"""The loggers to which `LOG_LEVEL` applies. All others log warnings only: some libraries would
+write whole SQL statements, values included."""
 
 _SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "gunicorn.error")
 _ACCESS_LOGS = ("uvicorn.access", "gunicorn.access")
 _TALKATIVE = ("gatepost.db.sqlalchemy_parts",)
-"""A library's log under our name."""
+"""Loggers of ours that a library writes to."""
 
 _LEFT_OUT = frozenset({"color_message", "taskName", "event"})
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({})))
@@ -33,7 +33,7 @@ _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({})))
 _CONTROLS = (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))
 _MARKS = (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _ESCAPED = {code: f"\\x{code:02x}" for code in _CONTROLS} | {c: f"\\u{c:04x}" for c in _MARKS}
-"""What ends a line, moves the cursor, colours, or turns the direction of what is read."""
+"""Escapes for characters that end a line, control a terminal or change the text's direction."""
 
 _encode = json.JSONEncoder(default=str, skipkeys=True).encode
 
@@ -41,9 +41,9 @@ _encode = json.JSONEncoder(default=str, skipkeys=True).encode
 def configure_logging(
     settings: ObservabilitySettings, known_secrets: Iterable[str] = (), stream: TextIO | None = None
 ) -> None:
-    """Write everybody's events to `stream`, standard error if None, from now on.
+    """Write the events of all loggers to `stream`; None is standard error.
 
-    `known_secrets` are masked wherever they turn up.
+    `known_secrets` are masked wherever they occur.
     """
     stream = sys.stderr if stream is None else stream
     redaction = Redaction(known_secrets)
@@ -55,7 +55,7 @@ def configure_logging(
     for name in _SERVERS:
         _hand_over(name, propagate=True)
     for name in _ACCESS_LOGS:
-        # Raw paths and queries: `web.middleware.request_context` writes lines without.
+        # They contain raw paths and queries; `web.middleware.request_context` logs without them.
         _hand_over(name, propagate=False)
     for name in _OURS:
         logging.getLogger(name).setLevel(settings.log_level)
@@ -65,7 +65,7 @@ def configure_logging(
 
 
 def _hand_over(name: str, *, propagate: bool) -> None:
-    """Take a server's own handlers off its logger."""
+    """Remove a server's own handlers from its logger."""
     logger = logging.getLogger(name)
     logger.handlers[:] = []
     logger.setLevel(logging.NOTSET)
@@ -73,7 +73,7 @@ def _hand_over(name: str, *, propagate: bool) -> None:
 
 
 def writes_json(settings: ObservabilitySettings, stream: TextIO) -> bool:
-    """Whether lines on this stream are JSON: `auto` writes for a person where one looks on."""
+    """Whether lines on this stream are JSON; `auto` writes JSON unless it is a terminal."""
     if settings.log_format == "auto":
         return not stream.isatty()
     return settings.log_format == "json"
@@ -123,7 +123,7 @@ class _EventFormatter(logging.Formatter):
 def _json_line(redaction: Redaction) -> Callable[[Fields], str]:
     def line(fields: Fields) -> str:
         written = _written(fields)
-        # Most lines hold nothing to mask: one search of the whole line is enough for them.
+        # Most lines contain nothing to mask: a single search of the whole line is enough.
         if redaction.finds_nothing(written) and not any(map(is_secret_name, fields)):
             return written
         return _written(redaction.mask(fields))
@@ -132,7 +132,7 @@ def _json_line(redaction: Redaction) -> Callable[[Fields], str]:
 
 
 def _written(fields: object) -> str:
-    """In ASCII, so that nothing in a line can end it or move a terminal's cursor."""
+    """JSON in ASCII, so that no value can end the line or control a terminal."""
     return _encode(fields).replace("\x7f", "\\u007f")
 
 

@@ -1,7 +1,7 @@
-"""What the service counts and measures, for Prometheus.
+"""The service's metrics for Prometheus.
 
-Each runtime has a registry of its own: two of them in a process share nothing. Where several
-processes serve, each writes to files in one folder and whoever is asked adds them up (see
+Each runtime has its own registry, so two runtimes in a process share nothing. If several processes
+serve, each writes to files in one folder, and the process that answers `/metrics` adds them up (see
 `observability.sharing`).
 """
 
@@ -20,7 +20,7 @@ from gatepost.observability.sharing import EveryProcess
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds: from a request that only looks at a token to one that waits for a hash in a queue."""
+"""In seconds: from a request that only verifies a token to one that queues for a password hash."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER_METHOD = "other"
@@ -29,14 +29,14 @@ DESCRIPTIONS = (
     Description(
         "gatepost_http_requests_total",
         "counter",
-        "Requests that were answered. `route` is the path's template; `none` is every address that "
-        "there is not, and what was refused before it was looked at.",
+        "Requests that were answered. `route` is the path's template, or `none` for unknown paths "
+        "and for requests that were refused before routing.",
         ("method", "route", "status"),
     ),
     Description(
         "gatepost_http_request_duration_seconds",
         "histogram",
-        "How long requests took, from their headers to the end of their answer.",
+        "Duration of requests, from their headers to the end of the answer.",
         ("method", "route"),
     ),
     Description("gatepost_http_requests_in_progress", "gauge", "Requests being answered now."),
@@ -46,101 +46,104 @@ DESCRIPTIONS = (
     Description(
         "gatepost_password_hashes_in_progress", "gauge", "Passwords that are being hashed now."
     ),
-    Description("gatepost_password_hashes_total", "counter", "Passwords that a thread took on."),
+    Description("gatepost_password_hashes_total", "counter", "Password hashes that were started."),
     Description(
         "gatepost_password_hash_wait_seconds_total",
         "counter",
-        "How long those waited for their thread, all together.",
+        "Total time that passwords waited for a hash thread.",
     ),
     Description(
         "gatepost_password_hash_refusals_total",
         "counter",
         "Passwords that were not hashed because the queue was full: 503 `server_busy`.",
     ),
+    Description("gatepost_database_pool_size", "gauge", "Maximum number of database connections."),
     Description(
-        "gatepost_database_pool_size", "gauge", "Database connections that there may be at most."
-    ),
-    Description(
-        "gatepost_database_connections_in_use", "gauge", "Database connections at work now."
+        "gatepost_database_connections_in_use", "gauge", "Database connections in use now."
     ),
     Description(
         "gatepost_database_connections_taken_total",
         "counter",
-        "How often a connection was taken from the pool.",
+        "Connections that were checked out of the pool.",
     ),
     Description(
         "gatepost_database_connection_wait_seconds_total",
         "counter",
-        "How long that took all together, opening new ones included.",
+        "Total time that checkouts took, including the opening of new connections.",
     ),
     Description(
         "gatepost_database_pool_timeouts_total",
         "counter",
-        "How often there was no connection in time: 503 `database_unavailable`.",
+        "Checkouts that timed out: 503 `database_unavailable`.",
     ),
     Description(
-        "gatepost_replica_pool_size", "gauge", "Connections to the replica that there may be."
+        "gatepost_replica_pool_size", "gauge", "Maximum number of connections to the replica."
     ),
     Description(
-        "gatepost_replica_connections_in_use", "gauge", "Connections to the replica at work now."
+        "gatepost_replica_connections_in_use", "gauge", "Connections to the replica in use now."
     ),
     Description(
         "gatepost_replica_connections_taken_total",
         "counter",
-        "How often a list was read from the replica.",
+        "Lists that were read from the replica.",
     ),
     Description(
         "gatepost_replica_failures_total",
         "counter",
-        "How often the replica failed, and a list was read from the database itself.",
+        "Lists that were read from the primary database because the replica failed.",
     ),
     Description(
         "gatepost_store_available",
         "gauge",
-        "Whether the store of limits and locks answers: processes that it answers.",
+        "Number of processes that reach the store of rate limits and lockouts.",
         ("store",),
     ),
     Description(
         "gatepost_store_failures_total",
         "counter",
-        "How often the store stopped answering.",
+        "How often the store became unavailable.",
         ("store",),
     ),
     Description(
-        "gatepost_rate_limit_refusals_total", "counter", "Requests past a limit: 429.", ("limit",)
+        "gatepost_rate_limit_refusals_total",
+        "counter",
+        "Requests that exceeded a rate limit: 429.",
+        ("limit",),
     ),
     Description(
         "gatepost_rate_limit_unchecked_total",
         "counter",
-        "Requests let pass uncounted because the store did not answer.",
+        "Requests that were not counted because the store did not answer.",
         ("limit",),
     ),
     Description(
         "gatepost_lockout_refusals_total",
         "counter",
-        "Passwords not even looked at, for the account was locked: 429 `login_locked`.",
+        "Passwords that were not checked because the account was locked: 429 `login_locked`.",
     ),
     Description(
         "gatepost_lockout_unshared_total",
         "counter",
-        "Steps of attempts counted in one process alone because the store did not answer.",
+        "Steps of login attempts that one process counted by itself because the store did not "
+        "answer.",
         ("step",),
     ),
     Description(
         "gatepost_session_cache_hits_total",
         "counter",
-        "How often a session was known, and no query needed.",
+        "Sessions that were found in the cache, without a query.",
     ),
     Description(
         "gatepost_session_cache_misses_total",
         "counter",
-        "How often a session was read from the database instead.",
+        "Sessions that were read from the database.",
     ),
-    Description("gatepost_session_cache_entries", "gauge", "Sessions that are remembered."),
+    Description("gatepost_session_cache_entries", "gauge", "Sessions in the cache."),
     Description(
         "gatepost_session_cache_trusted",
         "gauge",
-        "Processes that may go by what they remember: they hear the announcements, or serve alone.",
+        "Number of processes that may use their session cache: they receive the announcements, or "
+        "are the only process.",
     ),
     Description(
         "gatepost_session_announcements_total",
@@ -152,13 +155,13 @@ DESCRIPTIONS = (
     Description(
         "gatepost_purged_rows_total",
         "counter",
-        "Rows that had had their day, and were deleted by the service.",
+        "Expired rows that the service deleted.",
         ("kind",),
     ),
     Description(
         "gatepost_build_info",
         "gauge",
-        "1; which version runs, on which Python.",
+        "Always 1; its labels are the versions of Gatepost and Python.",
         ("version", "python"),
     ),
 )
@@ -168,11 +171,11 @@ Sampler = Callable[["Metrics"], None]
 
 
 class Metrics:
-    """One runtime's metrics. Everything may be called from the event loop at any time."""
+    """One runtime's metrics. All methods may be called from the event loop at any time."""
 
     def __init__(self, version: str) -> None:
         self.is_shared = values.ValueClass is not values.MutexValue
-        """Whether several processes count together, through files."""
+        """Whether the metrics of several processes are added up, through files."""
         self._registry = CollectorRegistry(auto_describe=False)
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
         self._by_event: dict[str, list[tuple[str, str]]] = {}
@@ -185,7 +188,7 @@ class Metrics:
         self.set("gatepost_build_info", 1, version, platform.python_version())
 
     def declare(self, descriptions: Iterable[Description]) -> None:
-        """Expose these metrics from now on, and count the events that they are about."""
+        """Expose these metrics from now on, and count the events that they declare."""
         for each in descriptions:
             if each.name in self._metrics:
                 continue
@@ -196,38 +199,38 @@ class Metrics:
                 self.add(each.name, 0, value)
 
     def begin_request(self) -> None:
-        """A request has come."""
+        """Count a request as in progress."""
         self._requests_in_progress += 1
 
     def end_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """It has been answered; `route` is one of a bounded number of templates."""
+        """Count a request as answered; `route` is a template, of which there are finitely many."""
         self._requests_in_progress -= 1
         count, observe = self._answered(method, route, status)
         count()
         observe(seconds)
 
     def count_event(self, event: str) -> None:
-        """Count a committed event of the audit log, wherever a metric is about it."""
+        """Count a committed audit event in every metric that declares it."""
         for name, value in self._by_event.get(event, ()):
             self.add(name, 1, value)
 
     def count(self, metric: Description, *labels: str) -> None:
-        """Add 1 to a feature's counter, which is declared if it is not yet."""
+        """Add 1 to a feature's counter, and declare it if necessary."""
         if metric.name not in self._metrics:
             self.declare((metric,))
         self.add(metric.name, 1, *labels)
 
     def count_purged(self, purged: Mapping[str, int]) -> None:
-        """So many rows of each kind are deleted."""
+        """Count deleted rows; `purged` has their number for each kind."""
         for kind, count in purged.items():
             self.add("gatepost_purged_rows_total", count, kind)
 
     def watch(self, sampler: Sampler) -> None:
-        """Let `sampler` bring in what is counted elsewhere, each time that is asked for."""
+        """Call `sampler` on every `sample`, to set metrics that are counted elsewhere."""
         self._samplers.append(sampler)
 
     def sample(self) -> None:
-        """Bring in what is counted elsewhere, as it is now."""
+        """Set the metrics that are counted elsewhere to their present values."""
         self.set("gatepost_http_requests_in_progress", self._requests_in_progress)
         for sampler in self._samplers:
             sampler(self)
@@ -254,13 +257,13 @@ class Metrics:
         self._sampled[name, labels] = total
 
     def expose(self) -> bytes:
-        """All of it in Prometheus's text format, of every process that counts with this one."""
+        """All metrics in Prometheus's text format, added up over all processes."""
         self.sample()
         registry = CollectorRegistry(auto_describe=False)
         if self.is_shared:
             registry.register(EveryProcess())
         else:
-            registry.register(_WithoutBirthdays(self._registry))
+            registry.register(_WithoutCreatedSeries(self._registry))
         return generate_latest(registry)
 
     def _make(self, description: Description) -> Counter | Gauge | Histogram:
@@ -282,7 +285,7 @@ class Metrics:
     def _answered_children(
         self, method: str, route: str, status: int
     ) -> tuple[Callable[[], None], Callable[[float], None]]:
-        """What counts a request of this kind, and what takes down how long it took."""
+        """The functions that count such a request and observe its duration."""
         known = method if method in _METHODS else _OTHER_METHOD
         count = self._metrics["gatepost_http_requests_total"].labels(known, route, str(status))
         duration = self._metrics["gatepost_http_request_duration_seconds"].labels(known, route)
@@ -291,8 +294,8 @@ class Metrics:
         return count.inc, duration.observe
 
 
-class _WithoutBirthdays(Collector):
-    """Leaves out when each series was made, which no one asks and which doubles the answer."""
+class _WithoutCreatedSeries(Collector):
+    """Leaves out the `_created` series, which double the answer and are of no use."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

@@ -1,7 +1,7 @@
-"""Keeps secrets out of what is written to the log, wherever in a line they stand.
+"""Masks secrets in log lines: fields by their names, and texts by the shapes of secrets.
 
-Nobody is meant to log one. This is for who does by mistake, and for libraries and tracebacks, whose
-words are not ours: fields are masked by their names, and texts by the shapes that secrets have.
+No code should log a secret. This is a safety net for mistakes, and for the texts of libraries and
+tracebacks.
 """
 
 import json
@@ -16,7 +16,7 @@ _LONGEST_SECRET = 2_000
 _CUT = "... [cut]"
 
 _SHORTEST_SECRET = 8
-"""A known secret that is shorter is too common a text to be looked for."""
+"""In characters: a shorter secret is not searched for, since it may occur in ordinary texts."""
 
 _WORDS = (
     r"passw(?:or)?d|passphrase|credential|secret|token|cookie|authorization"
@@ -24,7 +24,7 @@ _WORDS = (
 )
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 
-# Every repetition is bounded, or begins where none like it can: texts may be long, and hostile.
+# Every repetition is bounded or anchored, so that long hostile texts take linear time.
 _JWT = r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*"
 _SCHEME = r"\b(?P<kept>(?:bearer|basic)\s{1,10})[\w.~+/-]+=*"
 _USERINFO = r"(?P<kept>://[^\s:/@\"']*:)[^\s/\"']+(?=@)"
@@ -53,20 +53,20 @@ _SIGNS = (
     "cookie",
     "authorization",
 )
-"""Without one of these in it, in lower case, a text holds no such name and none of the shapes."""
+"""A text in lower case that contains none of these has no secret name and no secret's shape."""
 
 
 class Redaction:
-    """Masks the fields and the texts of lines; `known` are secrets to mask wherever they stand."""
+    """Masks the fields and texts of log lines; `known` secrets are masked wherever they occur."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         secrets = {secret for secret in known if len(secret) >= _SHORTEST_SECRET}
-        # As they are, and as a line of JSON writes them.
+        # Each as it is, and as it is written in JSON.
         written = secrets | {json.dumps(secret)[1:-1] for secret in secrets}
         self._known = sorted(written, key=len, reverse=True)
 
     def finds_nothing(self, text: str) -> bool:
-        """Whether there is nothing to mask in it for sure: a quick look, for most lines enough."""
+        """Whether the text certainly has nothing to mask: a quick check, sufficient for most."""
         lowered = text.lower()
         return not (
             any(sign in lowered for sign in _SIGNS)
@@ -75,7 +75,7 @@ class Redaction:
         )
 
     def mask(self, value: object) -> object:
-        """The value with every text in it masked, and every field whose name says that it must."""
+        """The value with all its texts masked, and its fields that have a secret's name."""
         if isinstance(value, str):
             return self.mask_text(value)
         if isinstance(value, Mapping):
@@ -88,9 +88,9 @@ class Redaction:
         return value if isinstance(value, bool | int | float | None) else self.mask_text(str(value))
 
     def mask_text(self, text: str) -> str:
-        """The text with everything masked that has a secret's shape, or is a known one."""
+        """The text with known secrets, and everything of a secret's shape, masked."""
         if len(text) > _LONGEST_TEXT:
-            # Masked further than it is cut, so that what stands across the cut is seen whole.
+            # More is masked than is kept, so that a secret across the cut is seen whole.
             return f"{self.mask_text(text[:_LONGEST_TEXT])[:-_LONGEST_SECRET]}{_CUT}"
         if self.finds_nothing(text):
             return text
@@ -103,16 +103,16 @@ class Redaction:
 
 @lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
-    """Whether what has this name is not for the log."""
+    """Whether a field of this name must not be logged."""
     return _SECRET_NAME.search(name) is not None
 
 
 def _unless_a_name(found: re.Match[str]) -> str:
-    """Random text is hardly ever all of one case: a long name in a traceback is."""
+    """Keep text that is all of one case: a long name in a traceback, not a random secret."""
     text = found[0]
     return text if text.islower() or text.isupper() else MASK
 
 
 def _replacement(found: re.Match[str]) -> str:
-    """The mask, after what tells that something was there."""
+    """The mask, after the part of the match that is kept, such as `Bearer `."""
     return f"{found.groupdict().get('kept', '')}{MASK}"

@@ -1,4 +1,4 @@
-"""Which request is being answered, for whoever writes a line to the log meanwhile."""
+"""The id of the request that is being answered, for log lines."""
 
 from contextvars import ContextVar, Token
 
@@ -6,15 +6,15 @@ _current: ContextVar[str | None] = ContextVar("gatepost_request_id", default=Non
 
 
 def current_request_id() -> str | None:
-    """The id of the request that this task answers; None outside of any."""
+    """The id of the request that this task answers; None outside of a request."""
     return _current.get()
 
 
 def bind_request_id(request_id: str) -> Token[str | None]:
-    """Let lines of this task, and of those that it starts, bear the id; returns what unbinds it."""
+    """Add the id to log lines of this task and its subtasks; returns a token to unbind it."""
     return _current.set(request_id)
 
 
 def unbind_request_id(bound: Token[str | None]) -> None:
-    """End what `bind_request_id` began."""
+    """Undo `bind_request_id`, which returned the token."""
     _current.reset(bound)

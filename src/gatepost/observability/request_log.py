@@ -1,8 +1,8 @@
-"""The log line of an answered request: the one event that every request writes.
+"""Logs each answered request, the only event that every request logs.
 
-A log record and its formatting cost as much as everything else that is done for a request. Where
-this process writes its own log, the line is put together here instead, the same to the character.
-If another handler listens, or the line needs a closer look, it is an ordinary record.
+A log record and its formatting cost as much as the rest of a request. So, if only our own handler
+listens, the same line is written here directly. If there are other handlers, or the line may have a
+secret to mask, it is an ordinary record.
 """
 
 import json
@@ -22,9 +22,9 @@ _root = logging.getLogger()
 
 
 class Answered(NamedTuple):
-    """A request and its answer: the fields of the line, but for the duration in seconds.
+    """A request and its answer: the fields of the log line, with the duration in seconds.
 
-    `is_id_ours` where the id was made here: such a one holds no secret.
+    `is_id_ours` is true if the id was generated here, and so contains no secret.
     """
 
     request_id: str
@@ -37,7 +37,7 @@ class Answered(NamedTuple):
 
 
 class ProcessLog(logging.StreamHandler[TextIO]):
-    """Where a process of ours writes its log; `redaction` is None where it writes for people."""
+    """The log handler of our own processes; `redaction` is None unless it writes JSON."""
 
     def __init__(self, stream: TextIO, redaction: Redaction | None) -> None:
         super().__init__(stream)
@@ -46,7 +46,7 @@ class ProcessLog(logging.StreamHandler[TextIO]):
         self._second, self._second_written = 0, ""
 
     def write(self, answered: Answered) -> bool:
-        """Write the line in one piece; False, and nothing, where a record has to be made of it."""
+        """Write the line at once; False, with nothing written, if an ordinary record is needed."""
         request_id, is_id_ours, method, route, status, seconds, address = answered
         constant = self._constant(method, route, status)
         if not constant or not (is_id_ours or self._is_clean(request_id)):
@@ -62,13 +62,13 @@ class ProcessLog(logging.StreamHandler[TextIO]):
             self.stream.write(line)
             self.stream.flush()
         except (OSError, ValueError):
-            return False  # the ordinary way knows what to do about that
+            return False  # an ordinary record reports the error
         finally:
             self.release()
         return True
 
     def _constant_part(self, method: str, route: str, status: int) -> str:
-        """What few requests differ in; empty if there is anything in it that might be masked."""
+        """The fields with few different values; empty if they may have something to mask."""
         text = json.dumps({"method": method, "route": route, "status": status})[1:-1]
         return text if self._is_clean(text) and "\x7f" not in text else ""
 
@@ -84,11 +84,11 @@ class ProcessLog(logging.StreamHandler[TextIO]):
         return f"{self._second_written}.{int((at - second) * 1000):03d}Z"
 
 
-def tell(answered: Answered) -> None:
-    """Write the line, if anybody wants to read it."""
+def log_request(answered: Answered) -> None:
+    """Log an answered request, if the log level allows."""
     if not log.isEnabledFor(logging.INFO):
         return
-    process_log = _only_reader()
+    process_log = _only_handler()
     if process_log is None or not process_log.write(answered):
         log.info(
             EVENT,
@@ -103,15 +103,15 @@ def tell(answered: Answered) -> None:
         )
 
 
-def _only_reader() -> ProcessLog | None:
-    """The handler that all records of requests would go to, if it is ours and there is no other."""
+def _only_handler() -> ProcessLog | None:
+    """The only handler of request records, if there is only one and it is ours."""
     handlers = _root.handlers
     if len(handlers) != 1 or log.handlers or log.filters or _ours.handlers:
         return None
-    reader = handlers[0]
-    if not isinstance(reader, ProcessLog) or reader.filters or reader.level > logging.INFO:
+    handler = handlers[0]
+    if not isinstance(handler, ProcessLog) or handler.filters or handler.level > logging.INFO:
         return None
-    return reader if log.propagate and _ours.propagate else None
+    return handler if log.propagate and _ours.propagate else None
 
 
 def _milliseconds(seconds: float) -> float:

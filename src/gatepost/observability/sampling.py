@@ -1,4 +1,4 @@
-"""Brings into the metrics what other parts of the runtime count for themselves."""
+"""Samples the counters of other parts of the runtime into the metrics."""
 
 import asyncio
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ from gatepost.stores.lockout import Lockout
 from gatepost.stores.rate_limit import RateLimits
 from gatepost.stores.session_cache import SessionCache
 
-EVERY = timedelta(seconds=2)
-"""How old what another process tells of its present state may be."""
+INTERVAL = timedelta(seconds=2)
+"""Time between two samples, if other processes answer for this one."""
 
 
 def watch_hash_pool(metrics: Metrics, pool: HashPool) -> None:
-    """Show how busy the hash threads are."""
+    """Sample the hash threads."""
 
     def sample(to: Metrics) -> None:
         to.set("gatepost_password_hash_queue_depth", pool.depth)
@@ -35,10 +35,10 @@ def watch_hash_pool(metrics: Metrics, pool: HashPool) -> None:
 
 
 def watch_database_pool(metrics: Metrics, engine: AsyncEngine) -> None:
-    """Show how busy the database's connections are."""
+    """Sample the database's connection pool."""
 
     def sample(to: Metrics) -> None:
-        pool = engine.pool  # not always the same: one that is thrown away is replaced
+        pool = engine.pool  # read each time: SQLAlchemy replaces a pool that is disposed of
         if isinstance(pool, MeasuredPool):
             to.set("gatepost_database_pool_size", pool.size())
             to.set("gatepost_database_connections_in_use", pool.checkedout())
@@ -50,7 +50,7 @@ def watch_database_pool(metrics: Metrics, engine: AsyncEngine) -> None:
 
 
 def watch_replica(metrics: Metrics, replica: Replica) -> None:
-    """Show how busy the replica's connections are, and how often it could not be read."""
+    """Sample the replica's connection pool and failures."""
 
     def sample(to: Metrics) -> None:
         pool = replica.engine.pool
@@ -64,7 +64,7 @@ def watch_replica(metrics: Metrics, replica: Replica) -> None:
 
 
 def watch_store(metrics: Metrics, store: Store) -> None:
-    """Show how the store is."""
+    """Sample whether the store is available."""
 
     def sample(to: Metrics) -> None:
         to.set("gatepost_store_available", int(store.is_available), store.kind)
@@ -76,7 +76,7 @@ def watch_store(metrics: Metrics, store: Store) -> None:
 def watch_policies(
     metrics: Metrics, limits: RateLimits, names: Iterable[str], lockout: Lockout
 ) -> None:
-    """Show what limits, by these names, and lockout refused, and what they could not know."""
+    """Sample the refusals of the rate limits of these names and of the lockout."""
 
     def sample(to: Metrics) -> None:
         for name in names:
@@ -92,7 +92,7 @@ def watch_policies(
 def watch_sessions(
     metrics: Metrics, cache: SessionCache[Any], announcements: Announcements
 ) -> None:
-    """Show what is remembered of sessions, how often that spares the database, and who tells."""
+    """Sample the session cache and its announcements."""
 
     def sample(to: Metrics) -> None:
         to.set("gatepost_session_cache_entries", len(cache))
@@ -105,8 +105,8 @@ def watch_sessions(
     metrics.watch(sample)
 
 
-async def keep_sampling(metrics: Metrics, every: timedelta = EVERY) -> None:
-    """Sample again and again, for other processes to tell of this one, until cancelled."""
+async def run_sampler(metrics: Metrics, every: timedelta = INTERVAL) -> None:
+    """Sample at this interval until cancelled, so that other processes can expose the values."""
     while True:
         metrics.sample()
         await asyncio.sleep(every.total_seconds())

@@ -1,7 +1,7 @@
-"""Lets several processes count together: a folder in which each has files of its own.
+"""Adds up the metrics of several processes, through files in a shared folder.
 
-prometheus-client looks for the folder when it is imported: it has to be named before the processes
-that count are started.
+prometheus-client reads the folder's name when it is imported, so it has to be set before the
+processes start.
 """
 
 import logging
@@ -19,16 +19,17 @@ log = logging.getLogger(__name__)
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _NOT_SHARED = (
-    "There is no folder for temporary files, so /metrics tells of the one process that answers: "
-    "set TMPDIR to a folder that this process may write to."
+    "There is no folder for temporary files, so /metrics has only the metrics of the process that "
+    "answers: set TMPDIR to a folder that this process may write to."
 )
 
 
 @contextmanager
 def shared_metrics(environ: MutableMapping[str, str]) -> Iterator[Path | None]:
-    """Processes that are started in this block, with this environment, count together.
+    """Share the metrics of processes that are started in this block, with this environment.
 
-    Each for itself, which is told, where no folder can be made: then None.
+    Yields the folder. If none can be made, logs a warning and yields None: the metrics of each
+    process are then its own.
     """
     with temporary_folder("gatepost-metrics-") as folder:
         if folder is None:
@@ -43,9 +44,10 @@ def shared_metrics(environ: MutableMapping[str, str]) -> Iterator[Path | None]:
 
 
 class EveryProcess(MultiProcessCollector):
-    """Adds up what all processes have counted, one included that is only just starting.
+    """Adds up the metrics of all processes.
 
-    Its files are empty for a moment, which the reader of prometheus-client takes for broken ones.
+    It skips the files of a process that is just starting: they are empty for a moment, and
+    prometheus-client would fail to read them.
     """
 
     def __init__(self) -> None:
@@ -60,10 +62,10 @@ class EveryProcess(MultiProcessCollector):
 def _is_begun(path: Path) -> bool:
     try:
         return path.stat().st_size > 0
-    except FileNotFoundError:  # of a process that has been forgotten meanwhile
+    except FileNotFoundError:  # the process has ended, and its file was removed meanwhile
         return False
 
 
 def forget_process(folder: Path, pid: int) -> None:
-    """Take what a process that has ended had at the moment out of the sums; its counts stay."""
+    """Remove the gauges of a process that has ended; its counters stay."""
     mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call] # it has no types

@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry: a span for each request, statement and command, and no value in them.
+"""Traces by OpenTelemetry: a span for each request, statement and command, without any values.
 
-The API is there anyway, and costs nothing until somebody provides more. What exports is an extra,
-`gatepost[otel]`, and is imported only where `TRACING_ENABLED` asks for it.
+The API is always installed, and costs nothing without a provider. The exporter is the extra
+`gatepost[otel]`, and is imported only if `TRACING_ENABLED` is set.
 """
 
 from typing import Any
@@ -15,34 +15,34 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatepost.stores.base import Store
 
 _LEFT_OUT = frozenset({"url.path", "url.query"})
-"""What clients wrote: `http.route` tells which address it was."""
+"""Attributes that clients write; `http.route` has the path's template instead."""
 
 _SYSTEMS = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}
 _SPAN = "gatepost_span"
 
 
 def start_exporting(service_name: str) -> None:
-    """Send this process's spans by OTLP over HTTP, to where OpenTelemetry's variables say.
+    """Export this process's spans by OTLP over HTTP; `OTEL_...` variables configure the exporter.
 
-    What is still to be sent when the process ends is sent then.
+    Spans that are still queued when the process ends are sent then.
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider as Provider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    told = Resource.create()
-    if str(told.attributes[SERVICE_NAME]).startswith("unknown_service"):
-        told = told.merge(Resource({SERVICE_NAME: service_name}))
-    provider = Provider(resource=told)
+    resource = Resource.create()
+    if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        resource = resource.merge(Resource({SERVICE_NAME: service_name}))
+    provider = Provider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
 
 
 def trace_database(engine: AsyncEngine) -> None:
-    """A span for each statement: its text, in which values are only marked, and never an error's.
+    """Trace each SQL statement, with its text but without its parameters or an error's text.
 
-    An error's text can hold a row. That is why no library's listener is taken for this.
+    An error's text can contain a row, which is why no library's instrumentation is used.
     """
     tracer = DiscreetProvider().get_tracer("gatepost.database")
     system = _SYSTEMS[engine.url.get_backend_name()]
@@ -70,7 +70,7 @@ def trace_database(engine: AsyncEngine) -> None:
 
 
 def trace_store(store: Store) -> None:
-    """A span for each command to Redis, if that is the store, its arguments left out."""
+    """Trace each Redis command without its arguments, if Redis is the store."""
     if store.kind != "redis":
         return
     from opentelemetry.instrumentation.redis import RedisInstrumentor
@@ -82,7 +82,7 @@ def trace_store(store: Store) -> None:
 
 
 class DiscreetProvider(TracerProvider):
-    """Whichever provider the process has, by way of tracers that leave out what clients wrote."""
+    """Wraps the process's tracer provider, and drops attributes that clients write."""
 
     def get_tracer(self, *arguments: Any, **named: Any) -> Tracer:  # noqa: ANN401 - handed on as they are
         return _DiscreetTracer(trace.get_tracer_provider().get_tracer(*arguments, **named))

@@ -1,4 +1,4 @@
-"""Takes the port before anything else is done."""
+"""Binds the port, before anything else is done."""
 
 import errno
 import socket
@@ -13,7 +13,7 @@ _REASONS = {
 
 
 class CannotListen(Exception):  # noqa: N818 - read as the fact that it states
-    """The port cannot be taken. The text says why, and what to do."""
+    """The port cannot be bound. The text says why, and what to do."""
 
 
 def listen(host: str, port: int) -> socket.socket:

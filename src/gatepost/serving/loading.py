@@ -1,7 +1,4 @@
-"""Makes the service load quickly, in a process that is all its own.
-
-A host application's process is left alone: nothing there calls this.
-"""
+"""Makes the service load quickly in its own processes; host applications do not call this."""
 
 import gc
 import sys
@@ -16,15 +13,15 @@ _OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
 
 def load_fastapi() -> None:
-    """Import FastAPI without what takes it longest and is hardly ever used.
+    """Import FastAPI without its slowest parts, which are hardly ever used.
 
-    The validators of its OpenAPI models are built when the document is made, and the library that
-    checks email addresses is loaded with the first address. Models of pydantic's version 1, which
-    FastAPI looks for in every annotation, are taken not to be installed.
+    The validators of its OpenAPI models are built with the document, and the library that checks
+    email addresses is loaded with the first address. `pydantic.v1`, whose models FastAPI looks for
+    in every annotation, is made to appear not installed.
     """
     if "fastapi" in sys.modules:
         return
-    gc.disable()  # what is loaded is not garbage; `settle` turns it on again
+    gc.disable()  # imports leave no garbage; `settle` enables it again
     sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] # then its import fails
     _load_at_first_use("email_validator")
     with _deferred_validators():
@@ -34,9 +31,9 @@ def load_fastapi() -> None:
 def settle() -> None:
     """Let the garbage collector skip the objects loaded so far, and run less often than by default.
 
-    By default it runs three times a request, and requests hardly ever leave cycles behind. What is
-    garbage now is not searched for: a start leaves a few hundred objects, and the search takes a
-    tenth of its time.
+    By default it runs three times a request, and requests hardly ever leave cycles behind. It is
+    not run before: a start leaves only a few hundred objects of garbage, and the collection would
+    take a tenth of its time.
     """
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
@@ -54,7 +51,7 @@ def _deferred_validators() -> Iterator[None]:
 
 
 def _load_at_first_use(name: str) -> None:
-    """Let a module be imported at once, and load it when an attribute of it is read."""
+    """Register a placeholder for a module, which loads the module when an attribute is read."""
     if name in sys.modules:
         return
     standing_in = ModuleType(name)

@@ -22,7 +22,7 @@ from gatepost.stores.windows import Window
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 0.25
+TIMEOUT_SECONDS = 0.25
 """The longest that anybody waits for an answer, unless told otherwise."""
 
 _FAILURES = (RedisError, OSError, TimeoutError)
@@ -65,7 +65,7 @@ class RedisStore(BatchedStore[Update | Call]):
         prefix: str,
         clock: Clock | None = None,
         *,
-        patience: float = PATIENCE_SECONDS,
+        patience: float = TIMEOUT_SECONDS,
     ) -> None:
         """Connect when first used; a command waits at most `patience` seconds for its answer.
 
@@ -205,7 +205,7 @@ def _marked(entry: Entry | None) -> bytes:
 
 
 def open_client(
-    url: str, *, patience: float = PATIENCE_SECONDS, protocol: Literal[2, 3] = 3
+    url: str, *, patience: float = TIMEOUT_SECONDS, protocol: Literal[2, 3] = 3
 ) -> Redis:
     """A client that connects when first used, and never waits longer than a moment."""
     options: dict[str, Any] = {

@@ -28,7 +28,7 @@ from gatepost.coalescing import Batcher
 from gatepost.holding import expect_no_transaction
 from gatepost.stores.command_batcher import wait_patiently
 from gatepost.stores.diagnosis import explain_redis_failure
-from gatepost.stores.redis import PATIENCE_SECONDS, open_client
+from gatepost.stores.redis import TIMEOUT_SECONDS, open_client
 from gatepost.stores.session_cache import SessionCache
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class RedisAnnouncements:
 
     async def _publish(self, users: Collection[int]) -> None:
         publishing = self._client.publish(self._channel, _message(users))
-        await wait_patiently(publishing, PATIENCE_SECONDS, _FAILURES)
+        await wait_patiently(publishing, TIMEOUT_SECONDS, _FAILURES)
 
     async def _listen(self) -> None:
         """Subscribe, then hear: raises when the connection ends, or falls silent."""

@@ -1,4 +1,4 @@
-"""Where the service is, as the client of a request sees it: the source of every path we tell."""
+"""The paths of the service as the client of a request sees them; every link is made from these."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,31 +8,30 @@ from fastapi import Request
 from starlette.types import Scope
 
 _KEPT_IN_PATHS = "/!$&'()*+,;=:@"
-"""Characters that a path may have as they are (RFC 3986 section 3.3), beside letters and digits."""
+"""Characters that need no escape in a path (RFC 3986 section 3.3), beside letters and digits."""
 
-# What a root path of a server may hold that is not to be encoded once more.
+# A server's root path may be percent-encoded already.
 _ENCODED_ALREADY = "/%"
 
 
 class WholePath:
-    """Makes a request's scope as ASGI has it: `path` is what the client asked, after `root_path`.
+    """Normalizes a request's scope to the ASGI form, in which `path` begins with `root_path`.
 
-    Servers, proxies and applications that we are mounted in leave the root path out of `path`, or
-    have it there twice, or tell of none. `root_path` is the one that the settings tell, for where
-    nobody else does.
+    Servers, proxies and applications that we are mounted in leave the root path out of `path`,
+    repeat it there, or set none. `root_path` is the configured one, used if the server sets none.
     """
 
     def __init__(self, root_path: str) -> None:
-        self._told = root_path
+        self._configured = root_path
         self._segments: frozenset[str] | None = None
 
     def of(self, scope: Scope) -> Scope:
-        """The scope itself where nothing is amiss, else a copy."""
+        """The scope itself if it is in that form, else a corrected copy."""
         root: str = scope.get("root_path", "")
-        if not root and not self._told:
+        if not root and not self._configured:
             return scope
-        # What the server says, without what applications add that we are mounted in.
-        top: str = scope.get("app_root_path", root) or self._told
+        # The server's root path, without the mounts of applications that we are mounted in.
+        top: str = scope.get("app_root_path", root) or self._configured
         below = root.removeprefix(scope.get("app_root_path", root))
         if below:
             if not top and scope["path"].startswith(f"{root}/"):
@@ -47,7 +46,7 @@ class WholePath:
         return {**scope, "root_path": mount, "path": path}
 
     def _find_own_path(self, scope: Scope, top: str) -> str:
-        """What follows the root path; our routes tell whether it is there, once or twice."""
+        """The path after the root path, whose number of repetitions our routes decide."""
         path: str = scope["path"]
         rest = _after(path, top)
         if rest == path or _first_segment(rest) in self._first_segments(scope):
@@ -66,13 +65,13 @@ class WholePath:
 def mount_of(scope: Scope) -> str:
     """The path below which the service answers, as it is written in a URL: `""` at the root.
 
-    Links that start with it need no host, which in the request is only the client's word.
+    Links that start with it need no host; a request's `Host` is not to be trusted.
     """
     return _encode(scope.get("root_path", ""))
 
 
 def own_path(scope: Scope) -> str:
-    """The path that routes are matched with: what comes after the mount."""
+    """The path after the mount, with which routes are matched."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root and (path == root or path.startswith(f"{root}/")):
@@ -81,9 +80,9 @@ def own_path(scope: Scope) -> str:
 
 
 def path_of(request: Request) -> str:
-    """The path that the client asked for in ASCII, escaped, to be sent in a header.
+    """The path that the client requested, percent-encoded for use in a header.
 
-    `request.url` cannot be asked: it fails where the query has bytes that are not UTF-8.
+    `request.url` cannot be used: it fails if the query has bytes that are not UTF-8.
     """
     return mount_of(request.scope) + quote(own_path(request.scope), safe=_KEPT_IN_PATHS)
 
@@ -102,7 +101,7 @@ def auth_folders(scope: Scope) -> Sequence[str]:
 
 
 def _after(path: str, root: str) -> str:
-    """What follows a root path, written in any way; all of the path where it does not begin so."""
+    """The path without this root path, with or without slashes; unchanged if it has none."""
     for each in (root, _clean(root)):
         rest = path.removeprefix(each)
         if rest != path and (not rest or rest.startswith("/")):

@@ -1,4 +1,4 @@
-"""Whom a request comes from: the nearest hop on its way that is not one of our own proxies."""
+"""Finds a request's client address: the nearest hop that is not one of the trusted proxies."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -15,16 +15,16 @@ _SIGNS_OF_A_UNIX_SOCKET = ("unix:", "/")
 
 _MOST_HOPS = 1024
 _LONGEST_HOP = 64
-"""In bytes: an IPv6 address with its zone, brackets and port has room in it."""
+"""In bytes: enough for an IPv6 address with zone, brackets and port."""
 
 
 def client_address(scope: Scope, trusted_proxies: Proxies) -> str | None:
-    """The client's address; None where the server does not tell of any.
+    """The client's address; None if the server does not know it.
 
-    `X-Forwarded-For` is read from its right end, where each proxy adds whom it was called by, and
-    only as far as the proxies are trusted: what a client writes into it stands further left.
+    `X-Forwarded-For` is read from its right end, where each proxy appends its peer's address, and
+    only as far as the proxies are trusted: text that the client wrote stands further left.
     """
-    # In the scope itself, which is one request's own; `state` is the connection's in some servers.
+    # Cached in the scope, not in its `state`: some servers keep that for a whole connection.
     kept: tuple[Proxies, str | None] | None = scope.get(_KEPT_AS)
     # Another instance in the same host may trust others.
     if kept is None or kept[0] is not trusted_proxies:
@@ -33,7 +33,7 @@ def client_address(scope: Scope, trusted_proxies: Proxies) -> str | None:
 
 
 def comes_by_unix_socket(scope: Scope) -> bool:
-    """Whether the peer has no address, for it speaks to us by a Unix socket."""
+    """Whether the request came by a Unix socket, so that the peer has no address."""
     peer = scope.get("client")
     return not peer or not peer[0] or peer[0].startswith(_SIGNS_OF_A_UNIX_SOCKET)
 
@@ -49,7 +49,7 @@ def _find(scope: Scope, trusted_proxies: Proxies) -> str | None:
             continue
         parsed = _read(hop)
         if parsed is None:
-            break  # no address, so the proxy that wrote it is the last that we know
+            break  # not an address, so the proxy that wrote it is the last known hop
         nearest = parsed
         if not _is_trusted(nearest, trusted_proxies):
             break
@@ -57,15 +57,15 @@ def _find(scope: Scope, trusted_proxies: Proxies) -> str | None:
 
 
 def _backwards(scope: Scope) -> Iterator[str]:
-    """The peer, and then what proxies tell, the last first."""
+    """The peer, and then the hops of `X-Forwarded-For` from right to left."""
     yield UNIX if comes_by_unix_socket(scope) else scope["client"][0]
     lines = all_of(scope, _FORWARDED)
     if not lines:
         return
     for hop in reversed(b",".join(lines).rsplit(b",", _MOST_HOPS)[-_MOST_HOPS:]):
         if len(hop) > _LONGEST_HOP:
-            return  # no address, and nothing to remember
-        # As nginx writes whoever called it by a socket.
+            return  # not an address; too long for the cache
+        # nginx writes this for a peer that came by a Unix socket.
         yield UNIX if hop.strip() == b"unix:" else hop.decode("latin-1")
 
 
@@ -81,7 +81,7 @@ def _written(hop: str) -> str | None:
 
 @lru_cache(maxsize=16384)
 def _read(hop: str) -> IPv4Address | IPv6Address | None:
-    """The address, which some proxies give a port or brackets; an IPv4 one in IPv6 is itself."""
+    """Parse an address, with or without port and brackets; an IPv4-mapped one becomes IPv4."""
     text = hop.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

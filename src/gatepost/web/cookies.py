@@ -1,4 +1,4 @@
-"""The token cookies: HttpOnly, as narrow as their use allows (RFC 6265, ASVS 5.0 V3.3)."""
+"""The token cookies: HttpOnly, with the narrowest path possible (RFC 6265, ASVS 5.0 V3.3)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ ACCESS_COOKIE = "access_token"
 REFRESH_COOKIE = "refresh_token"
 
 _MOST_OF_ONE_NAME = 8
-"""A browser has one for each path and domain that it was set for, and so never as many."""
+"""A browser sends one for each path and domain for which it was set: never as many."""
 
 
 class TwoCookiesError(ValueError):
@@ -21,11 +21,11 @@ class TwoCookiesError(ValueError):
 
 
 def sent_cookie(scope: Scope, name: str) -> str | None:
-    """The value that a request sends for a cookie, as it stands there; None if it sends none.
+    """The value of a request's cookie; None if there is no such cookie.
 
-    Raises `TwoCookiesError` where values differ (RFC 6265 section 4.2.2: their order says nothing).
-    Nothing is unquoted: a token needs no quotes, and the standard library takes quadratic time for
-    them on a Python without the fix for CVE-2024-7592.
+    Raises `TwoCookiesError` if it has several values (RFC 6265 section 4.2.2: do not rely on their
+    order). Values are not unquoted: tokens have no quotes, and the standard library unquotes in
+    quadratic time on a Python without the fix for CVE-2024-7592.
     """
     wanted = name.encode() + b"="
     values: set[bytes] = set()
@@ -40,7 +40,7 @@ def sent_cookie(scope: Scope, name: str) -> str | None:
 
 
 def _values(field: bytes, wanted: bytes) -> Iterator[bytes]:
-    """What follows each `name=` with which a pair of the field begins (RFC 6265 section 4.2.1)."""
+    """The values of the pairs that begin with `name=` (RFC 6265 section 4.2.1)."""
     start = 0  # of a pair
     while (found := field.find(wanted, start)) >= 0:
         end = field.find(b";", found)
@@ -55,8 +55,8 @@ def set_cookie(
 ) -> None:
     """Set a cookie that scripts cannot read, for `age` seconds; 0 clears it.
 
-    Where it has a domain, the one that this host alone had before that was configured is cleared:
-    a browser would send both, and neither would be believed.
+    If `COOKIE_DOMAIN` is set, the cookie without a domain is cleared, which browsers may still
+    have from before: they would send both, and both would be refused.
     """
 
     def put(value: str, age: int, domain: str | None) -> None:
@@ -72,12 +72,12 @@ def set_cookie(
         )
 
     if settings.cookie_domain is not None:
-        put("", 0, None)  # first: to some browsers both are one where the domain is this host
+        put("", 0, None)  # first: if the domain is this host, some browsers take both for one
     put(value, age, settings.cookie_domain)
 
 
 def refresh_cookie_paths(request: Request) -> Sequence[str]:
-    """The folders that refresh and logout share, the one that this client uses first.
+    """The folders that refresh and logout share; the one of this request comes first.
 
     A browser matches them as path segments: `/api/v1/auth` never reaches `/api/v1/authors`.
     """

@@ -1,7 +1,7 @@
-"""Refuses requests that another site makes a browser send with our cookies.
+"""Refuses cross-site request forgery: a request that another site makes a browser send.
 
-OWASP's cross-site request forgery cheat sheet: fetch metadata first, `Origin` where a browser is
-too old for it. Programs send neither, and are not browsers.
+As OWASP's cheat sheet advises: fetch metadata first, and `Origin` for browsers too old for it.
+Programs that are not browsers send neither, and are not refused.
 """
 
 from fastapi import Request
@@ -30,13 +30,12 @@ class CsrfRejected(Problem):
 def refuse_cross_site(request: Request, settings: CoreSettings) -> None:
     """Raise `CsrfRejected` if a page that we do not trust sent this state-changing request.
 
-    An origin in `ALLOWED_ORIGINS` is trusted: a front end of the team's own that is served from
-    elsewhere could not log in otherwise.
+    An origin in `ALLOWED_ORIGINS` is trusted, so that a front end on another origin can log in.
     """
     if request.method in SAFE_METHODS:
         return
     origins = request.headers.getlist("origin")
-    # Of several none is believed: no browser sends two.
+    # Several origins match none: no browser sends two.
     origin = ", ".join(origins) if origins else None
     if origin is not None and origin in settings.transports.allowed_origins:
         return
@@ -50,9 +49,9 @@ def refuse_cross_site(request: Request, settings: CoreSettings) -> None:
 
 
 def _is_own(origin: str, request: Request, settings: CoreSettings) -> bool:
-    """Ours is the configured address, or the host the browser says it speaks to.
+    """Whether the origin is the configured public address or the request's own host.
 
-    By either scheme: behind a proxy that ends TLS we are not told which one the browser used.
+    Either scheme matches: behind a proxy that terminates TLS we do not know the browser's.
     """
     host = request.headers.get("host")
     return origin in {settings.service.public_url, f"https://{host}", f"http://{host}"}

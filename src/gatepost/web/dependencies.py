@@ -1,4 +1,4 @@
-"""What a route may ask for that knows nothing of any feature."""
+"""Dependencies of routes that belong to no feature: runtime, transaction, page and ids."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -28,7 +28,7 @@ async def get_runtime(request: Request) -> Runtime:
 
 
 def origin_of(scope: Scope, settings: ProtectionSettings) -> Origin:
-    """Where a request comes from, a host application's too."""
+    """The origin of a request: its id, client address and user agent. Works in hosts, too."""
     return Origin(
         request_id=request_id_of(scope) or uuid4().hex,
         address=client_address(scope, settings.trusted_proxies),
@@ -37,7 +37,7 @@ def origin_of(scope: Scope, settings: ProtectionSettings) -> Origin:
 
 
 def _user_agent(scope: Scope) -> str | None:
-    """As it is stored and shown; a client may send any bytes but line ends."""
+    """The user agent as it is stored and shown, without unprintable characters."""
     sent = first(scope, b"user-agent") or b""
     return without_unprintable(sent[:_LONGEST_USER_AGENT].decode("latin-1")) or None
 
@@ -46,15 +46,15 @@ CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 
 
 async def open_work(request: Request) -> AsyncIterator[Work]:
-    # Asks for no other dependency: FastAPI would solve each of them for every request.
+    # No sub-dependencies: FastAPI would solve each of them for every request.
     runtime = runtime_of(request.scope)
     origin = origin_of(request.scope, runtime.settings.protection)
     async with begin_work(runtime, origin, writes=request.method not in SAFE_METHODS) as work:
         yield work
 
 
-# The "function" scope ends the work, and so commits, before the answer is sent: at the default
-# scope a commit that fails would already have been told to the client as a success.
+# The "function" scope commits before the response is sent. With the default scope the client would
+# already have got a success when the commit fails.
 RequestWork = Annotated[Work, Depends(open_work, scope="function")]
 
 

@@ -15,7 +15,7 @@ from gatepost.web.routing import BoundedRoute
 from gatepost.web.static_files import static_address
 
 DOCUMENT = "/openapi.json"
-"""The document's path, below the API's prefix and without it."""
+"""The document's path, served with the API's prefix and without it."""
 
 _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; "
@@ -24,8 +24,8 @@ _POLICY = (
 
 SWAGGER_UI_POLICY = f"{_POLICY}; style-src 'self'"
 
-# Redoc writes one fixed style element, its scroll bars', and one that is empty, which it fills by
-# rules that no policy stops: these are their hashes. Its search is a worker made of its own text.
+# The hashes are those of Redoc's two style elements: a fixed one for scroll bars, and an empty one
+# that it fills through the CSSOM, which no policy blocks. Its search is a worker from a blob.
 REDOC_POLICY = (
     f"{_POLICY}; style-src 'self' 'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc=' "
     "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; worker-src blob:"
@@ -33,7 +33,7 @@ REDOC_POLICY = (
 
 
 async def _get_documented(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Runtime:
-    """The runtime of a service that shows its documentation. Raises `NotFound` in another."""
+    """The runtime; raises `NotFound` if `DOCS_ENABLED` is false."""
     if not runtime.settings.service.docs_enabled:
         raise NotFound
     return runtime
@@ -80,7 +80,7 @@ async def redoc(request: Request, runtime: Documented) -> HTMLResponse:
 
 @document_router.get(DOCUMENT)
 async def openapi_document(request: Request, _: Documented) -> JSONResponse:
-    """The OpenAPI document, its addresses as they are from where the service is mounted."""
+    """The OpenAPI document, with the addresses below the path at which the service is mounted."""
     return JSONResponse(at_mount(request.app.openapi(), mount_of(request.scope)))
 
 

@@ -1,4 +1,4 @@
-"""What is private to FastAPI and Starlette, or differs between the versions that are supported."""
+"""The private parts of FastAPI and Starlette, and the differences between supported versions."""
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -31,8 +31,8 @@ __all__ = [
 def telemetry_options(settings: ObservabilitySettings) -> dict[str, Any]:
     """The `telemetry` argument of `FastAPI`: request spans if `TRACING_ENABLED`, nothing else.
 
-    FastAPI's log events would hold the texts of exceptions, and its metrics are not ours. Before
-    0.142 FastAPI traced nothing and had no such argument; the settings refuse tracing there.
+    FastAPI's log events would contain the texts of exceptions, and its metrics would repeat ours.
+    Before 0.142 FastAPI has no such argument; the settings refuse tracing there.
     """
     if find_spec("fastapi.telemetry") is None:
         return {}
@@ -57,16 +57,16 @@ def core_schema_of(field: Any) -> object:  # noqa: ANN401 - FastAPI keeps its ty
 
 
 def is_traced(scope: Scope) -> bool:
-    """Whether FastAPI makes a span for this request, which its own router has to name."""
+    """Whether FastAPI makes a span for this request; only its own router names spans."""
     return "fastapi.telemetry" in scope
 
 
 def route_contexts(routes: Sequence[BaseRoute]) -> Iterator[tuple[Any, BaseRoute]]:
-    """Every route in these, with where it stands: its `path`, `name`, `tags`, `methods` and more.
+    """Each route, with its context: the effective `path`, `name`, `tags`, `methods` and more.
 
-    From 0.137.2 on FastAPI includes routers lazily: a list of routes then holds routers too, and
+    From 0.137.2 on FastAPI includes routers lazily: a list of routes contains routers, and
     `iter_route_contexts` gives the routes in them. Before, a route is its own context. Until 0.143
-    the context of what is mounted in a router has no `path` itself: its `starlette_route` has.
+    the context of a mount in a router has no `path`, but its `starlette_route` has.
     """
     if hasattr(routing, "iter_route_contexts"):
         for context in routing.iter_route_contexts(routes):

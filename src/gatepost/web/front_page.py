@@ -1,4 +1,4 @@
-"""The service's own address: what this is and where to go, for a program or for a person."""
+"""The front page: the service's name, version and links, as HTML or as JSON."""
 
 from collections.abc import Iterable
 
@@ -58,9 +58,9 @@ async def front_page(request: Request, runtime: CurrentRuntime) -> Response:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether an `Accept` header (RFC 9110) names HTML, and does not like JSON as much.
+    """Whether an `Accept` header (RFC 9110 section 12.5.1) prefers HTML to JSON.
 
-    One that is longer than any browser's says nothing.
+    A header that is longer than any browser's is ignored.
     """
     if len(accept) > _LONGEST_ACCEPT:
         return False

@@ -1,4 +1,4 @@
-"""Looks fields up in the head of a request; names are in lower case, as ASGI has them."""
+"""Finds header fields of a request; names are in lower case, as ASGI requires."""
 
 from starlette.types import Scope
 
@@ -13,5 +13,5 @@ def first(scope: Scope, name: bytes) -> bytes | None:
 
 
 def all_of(scope: Scope, name: bytes) -> list[bytes]:
-    """The values of all fields of this name, in the order in which they came."""
+    """The values of all fields of this name, in the order of the request."""
     return [value for field, value in scope["headers"] if field == name]

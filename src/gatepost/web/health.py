@@ -1,4 +1,4 @@
-"""Tells load balancers and people whether the service works; never waits long for the answer."""
+"""Health checks for load balancers and people; each check has a time limit."""
 
 import asyncio
 import logging
@@ -15,8 +15,8 @@ from gatepost.web.routing import BoundedRoute
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 2.0
-"""The longest that any check may take; one that takes longer has failed."""
+TIMEOUT_SECONDS = 2.0
+"""The time limit of a check; one that takes longer has failed."""
 
 ReadinessCheck = Callable[[Runtime], Awaitable[bool]]
 
@@ -51,7 +51,7 @@ def _unavailable(model: type[BaseModel], description: str) -> dict[int | str, di
 
 
 async def get_readiness_checks(request: Request) -> Mapping[str, ReadinessCheck]:
-    """What `app.state.readiness_checks` asks for beyond the database, by name."""
+    """The checks in `app.state.readiness_checks`, by name; the database is checked besides."""
     checks: Mapping[str, ReadinessCheck] = getattr(request.app.state, "readiness_checks", {})
     return checks
 
@@ -104,13 +104,13 @@ async def _store_answers(runtime: Runtime) -> bool:
 
 
 async def _database_answers(runtime: Runtime) -> bool:
-    return await is_reachable(runtime.engine, seconds=PATIENCE_SECONDS)
+    return await is_reachable(runtime.engine, seconds=TIMEOUT_SECONDS)
 
 
 async def _passes(check: ReadinessCheck, runtime: Runtime) -> bool:
-    """Run one check; whatever goes wrong in it, the answer is no, and the log says which kind."""
+    """Run a check. A check that raises or times out has failed; its error's class is logged."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await check(runtime)
     except Exception as error:  # noqa: BLE001 - a check that breaks has not passed
         log.warning("readiness.check_broke", extra={"error": type(error).__name__})

@@ -1,4 +1,4 @@
-"""Pages of our own: templates whose every value is escaped, and the policy they are sent with."""
+"""Renders HTML pages: templates that escape every value, and the content security policy."""
 
 from functools import cache
 from html import escape
@@ -26,7 +26,7 @@ def render(template: str, **values: str) -> Markup:
 
 
 def page(content: Markup, policy: str, **headers: str) -> HTMLResponse:
-    """A whole page, which a browser is to hold to this content security policy."""
+    """An HTML response with this content security policy."""
     return HTMLResponse(content, headers={"Content-Security-Policy": policy, **headers})
 
 

@@ -1,4 +1,4 @@
-"""What features bring to HTTP, in the words of `web`, which knows none of them."""
+"""The types in which features declare what `web` needs of them; `web` imports no feature."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from gatepost.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A section of the API's documentation; low places come first."""
+    """A section of the API's documentation; sections are sorted by `place`."""
 
     name: str
     description: str
@@ -18,7 +18,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A way on from the front page."""
+    """A link of the front page."""
 
     name: str
     path: str
@@ -28,26 +28,26 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class RequestHeader:
-    """A field that a route may declare, and what each operation that declares it has besides."""
+    """A request header of the API, and its effect on the operations that declare it."""
 
     name: str
     answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By name, the OpenAPI header objects of the fields that its successful answers may have."""
+    """OpenAPI header objects by name, of the header fields in their successful answers."""
     refusals: tuple[type[Problem], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """All that is brought to one application."""
+    """Everything that the features contribute to one application."""
 
     tags: tuple[Tag, ...] = ()
     links: tuple[Link, ...] = ()
     request_headers: tuple[RequestHeader, ...] = ()
     form_paths: tuple[str, ...] = ()
-    """How the paths end that take the OAuth2 password form; every other takes JSON alone."""
+    """Suffixes of the paths that accept the OAuth2 password form; all others accept JSON only."""
     credential_paths: tuple[str, ...] = ()
-    """How the paths end whose bodies hold a password or a token, and little else."""
+    """Suffixes of the paths whose bodies are small: a password or a token, and little else."""
     login_path: str = ""
-    """Where the OAuth2 password grant is, below the API's prefix."""
+    """The path of the OAuth2 password grant, below the API's prefix."""
     caller_refusals: tuple[type[Problem], ...] = ()
-    """What each operation that asks for a caller refuses."""
+    """The problems of every operation that requires a caller."""

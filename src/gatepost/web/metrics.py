@@ -1,4 +1,4 @@
-"""Gives Prometheus the metrics, and nobody else."""
+"""The `/metrics` route, for Prometheus: it checks the client's address or token."""
 
 import hmac
 import ipaddress
@@ -23,13 +23,16 @@ class MetricsRefused(Problem):
     code = "metrics_refused"
     title = "The metrics are not for everybody"
     when = (
-        "Somebody asks for `/metrics` from outside of `METRICS_ALLOWED`, or by way of a proxy "
-        "that is not one of `TRUSTED_PROXIES`, and without the right token."
+        "A request for `/metrics` comes from an address outside of `METRICS_ALLOWED`, or through "
+        "a proxy that is not one of `TRUSTED_PROXIES`, and has no valid token."
     )
-    remedy = "Ask from inside, or send `Authorization: Bearer` with `METRICS_TOKEN`."
+    remedy = (
+        "Send the request from a network of `METRICS_ALLOWED`, or send `Authorization: Bearer` "
+        "with `METRICS_TOKEN`."
+    )
 
 
-# Not in the OpenAPI document: it is no part of the API, and speaks another language.
+# Not in the OpenAPI document: it is not part of the API, and its format is Prometheus's.
 router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 
@@ -50,17 +53,16 @@ def _has_token(request: Request, settings: ObservabilitySettings) -> bool:
     if not sent[0].lower().startswith(_BEARER):
         return False
     token = sent[0][len(_BEARER) :].strip().encode("latin-1")
-    # Of digests: how long the right one is would show otherwise.
+    # Digests are compared, so that the time does not reveal the token's length.
     wanted = sha256(settings.metrics_token.encode()).digest()
     return hmac.compare_digest(sha256(token).digest(), wanted)
 
 
 def _comes_from_inside(request: Request, runtime: Runtime) -> bool:
-    """Whether the client's address is allowed.
+    """Whether the client's address is one of `METRICS_ALLOWED`.
 
-    What a proxy passes on comes from the proxy's address, often this machine's own. Unless the
-    proxy is one of `TRUSTED_PROXIES`, and so the client's own address is known, nobody behind it
-    is let in.
+    A proxied request comes from the proxy's address, which is often this machine's own. So it is
+    refused unless the proxy is one of `TRUSTED_PROXIES`, and the client's address is known.
     """
     settings = runtime.settings
     address = client_address(request.scope, settings.protection.trusted_proxies)

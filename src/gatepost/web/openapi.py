@@ -34,7 +34,7 @@ from gatepost.web.rate_limits import RateLimited
 Operation = dict[str, Any]
 
 SERVICE_TAG = "service"
-"""Marks the operations that answer for the service itself, and do without the database."""
+"""The tag of the operations about the service itself, which do not need the database."""
 
 DESCRIPTION = """\
 Accounts, logins and sessions.
@@ -61,7 +61,7 @@ _PASSWORD_SCHEME = "OAuth2PasswordBearer"  # noqa: S105 - FastAPI's name for the
 _WHERE_CLOSED = "x-for-admins-where-closed"
 
 FOR_ADMINS_WHERE_CLOSED = {_WHERE_CLOSED: True}
-"""The `openapi_extra=` of a route that takes admins alone while registration is closed."""
+"""The `openapi_extra=` of a route that only admins may use while registration is closed."""
 
 _HEADERS: dict[str, Any] = {
     "X-Request-ID": {
@@ -103,12 +103,12 @@ _CODE = re.compile(r"`(\w+)`: ")
 
 
 def describe(app: FastAPI, settings: CoreSettings, interface: Interface) -> None:
-    """Give `app` our description of its routes, which is made when it is first asked for."""
+    """Replace `app.openapi` by our OpenAPI document, which is made when it is first requested."""
     app.openapi = partial(_cached, app, settings, interface)  # type: ignore[method-assign] # FastAPI's own way
 
 
 def at_mount(document: dict[str, Any], mount: str) -> dict[str, Any]:
-    """The document as it is from outside, where the service is mounted at the path `mount`."""
+    """The document of a service that is mounted at the path `mount`."""
     if not mount:
         return document
     schemes = {
@@ -196,7 +196,7 @@ def _describe_authentication(
 
 
 def _operation_names(app: FastAPI) -> dict[tuple[str, str], str]:
-    """Each operation's name: its function's, after its tag where several share that."""
+    """The operation ids: the function's name, prefixed by the tag if several share it."""
     named = {
         (str(context.path_format), method.lower()): (str(context.name), context.tags)
         for context in api_routes(app)
@@ -222,7 +222,7 @@ def _describe_security(operation: Operation, settings: CoreSettings) -> None:
 
 
 def _describe_refusals(operation: Operation, method: str, settings: CoreSettings) -> None:
-    """Add what the route itself need not declare, since every operation of its shape refuses it."""
+    """Add the problems of every operation of this kind, which routes need not declare."""
     if _is_stock(operation["responses"].get("422", {})):
         del operation["responses"]["422"]
     _add_refusals(operation, _refusals(operation, method, settings))
@@ -262,7 +262,7 @@ def _takes(operation: Operation, header: RequestHeader) -> bool:
 
 
 def _answers(headers: Iterable[RequestHeader]) -> dict[str, Any]:
-    """The fields that answers may have where one of these is sent, by name."""
+    """The header fields, by name, of answers to requests that send one of these headers."""
     return {name: dict(field) for each in headers for name, field in each.answers.items()}
 
 
@@ -284,7 +284,7 @@ def _describe_answers(operation: Operation, sent: Iterable[RequestHeader]) -> No
 
 
 def _problem_examples() -> dict[str, Any]:
-    """Each kind of problem as it is sent."""
+    """An example document of each kind of problem."""
     examples: dict[str, Any] = {
         kind.code: {"summary": kind.title, "value": example_document(kind)}
         for kind in problem_kinds()
@@ -294,7 +294,7 @@ def _problem_examples() -> dict[str, Any]:
 
 
 def _show_refusals(operation: Operation, examples: dict[str, Any]) -> None:
-    """Show each problem that an answer may be."""
+    """Add the examples of the problems that each answer may contain."""
     for response in operation["responses"].values():
         if content := response.get("content", {}).get(MEDIA_TYPE):
             content["examples"] = {

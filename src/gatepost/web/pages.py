@@ -10,10 +10,10 @@ from gatepost.web.addresses import path_of
 
 
 def link_next_page(request: Request, response: Response, page: Page[Any]) -> None:
-    """Name the next page, if there is one, relative to this host and with the same filters."""
+    """Add a link to the next page, if there is one, with the same filters and without a host."""
     if page.next_cursor is None:
         return
-    # As it was read: a query of raw bytes has another reading as UTF-8, or none.
+    # The parsed query is encoded anew: the raw one may have bytes that are not UTF-8.
     query = urlencode({**request.query_params, "cursor": page.next_cursor})
-    # Only path and query: the host in the request is the client's word.
+    # Path and query only: a request's `Host` is not to be trusted.
     response.headers["Link"] = f'<{path_of(request)}?{query}>; rel="next"'

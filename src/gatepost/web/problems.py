@@ -1,4 +1,4 @@
-"""Problems on the wire: RFC 9457 documents, and their place in the OpenAPI document."""
+"""Problems as RFC 9457 documents, in answers and in the OpenAPI document."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ from gatepost.errors import NotFound, Problem, ValidationFailed
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "gatepost.request_id"
-"""Where the scope holds the request's id. Not in its `state`, which some servers use again."""
+"""The scope's key of the request id; not in its `state`, which some servers reuse."""
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -59,7 +59,7 @@ class InternalError(Problem):
     code = "internal_error"
     title = "Something went wrong on our side"
     when = "The service made a mistake."
-    remedy = "Report the `request_id`: the log tells the rest under it."
+    remedy = "Report the `request_id`: the log has the details under it."
 
 
 class DatabaseUnavailable(Problem):
@@ -102,7 +102,7 @@ def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def problem_kinds() -> Iterator[type[Problem]]:
-    """Every kind that the service answers with, in the modules that are loaded, as defined."""
+    """Every kind of problem in the loaded modules that is an answer, in order of definition."""
     waiting = [Problem]
     while waiting:
         kind = waiting.pop(0)
@@ -123,7 +123,7 @@ def problem_document(problem: Problem, request_id: str) -> dict[str, Any]:
 
 
 def example_document(kind: type[Problem]) -> dict[str, Any]:
-    """The document of a problem of this kind of which nothing more is known."""
+    """An example document of this kind; its detail is the title."""
     return _members(kind, kind.title, "5f0c2be7a914d1ff7f6e8cbc40b1e2d3")
 
 
@@ -148,14 +148,14 @@ def problem_response(problem: Problem, request_id: str) -> JSONResponse:
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:
-    """The id that `request_context` gave this request; empty in a host without it."""
+    """The request id that `request_context` set; empty in a host without that middleware."""
     return str(scope.get(REQUEST_ID, ""))
 
 
 def install_problem_handlers(app: FastAPI, schemes: tuple[str, ...]) -> None:
-    """Answer every refusal of this application, the framework's own included, as a problem.
+    """Answer every error of this application, FastAPI's own included, with a problem document.
 
-    Those that ask for a token name these schemes.
+    A `WWW-Authenticate` header names these schemes.
     """
 
     async def answer_problem(request: Request, problem: Exception) -> JSONResponse:
@@ -166,13 +166,13 @@ def install_problem_handlers(app: FastAPI, schemes: tuple[str, ...]) -> None:
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_invalid_input)
     app.add_exception_handler(HTTPException, _answer_framework_refusal)
-    # Drivers raise the operating system's own error where a server cannot be reached.
+    # Drivers raise an `OSError` if a server cannot be reached.
     for kind in (DBAPIError, PoolTimeout, OSError):
-        app.add_exception_handler(kind, _answer_passing_error)
+        app.add_exception_handler(kind, _answer_database_error)
 
 
 def name_schemes(problem: Problem, schemes: tuple[str, ...]) -> None:
-    """Let a problem that asks for a token name every scheme, and not `Bearer` alone."""
+    """Name every scheme in the `WWW-Authenticate` header of a problem, not `Bearer` alone."""
     asks = problem.headers.get("WWW-Authenticate")
     if asks is not None and schemes != BEARER:
         parameters = asks.removeprefix("Bearer")
@@ -180,7 +180,7 @@ def name_schemes(problem: Problem, schemes: tuple[str, ...]) -> None:
 
 
 async def _answer_invalid_input(request: Request, error: Exception) -> JSONResponse:
-    """The stock answer repeats the input, passwords included: tell only where and why."""
+    """Name place and reason only: FastAPI's answer would repeat the input, passwords included."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     problem = ValidationFailed(
         "Some fields are missing or not as they should be.",
@@ -193,7 +193,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 def field_error(error: Mapping[str, Any]) -> dict[str, Any]:
-    """One of pydantic's errors without its input; an odd name somebody sent becomes `?`."""
+    """One of pydantic's errors without its input; an unusual name in its place becomes `?`."""
     loc = [
         part if isinstance(part, int) or _PLAIN_NAME.fullmatch(str(part)) else "?"
         for part in error["loc"]
@@ -219,9 +219,9 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """What this address answers to (RFC 9110 section 10.2.1): all of its routes, not the first.
+    """The methods of all routes with this path (RFC 9110 section 10.2.1), not of the first alone.
 
-    HEAD is answered wherever GET is, by `middleware.head`.
+    `middleware.head` answers HEAD wherever GET is answered.
     """
     asked = {"HEAD": "GET"}
     return [
@@ -234,8 +234,8 @@ def _allowed_methods(request: Request) -> list[str]:
     ]
 
 
-async def _answer_passing_error(request: Request, error: Exception) -> JSONResponse:
-    problem = passing_problem(error)
+async def _answer_database_error(request: Request, error: Exception) -> JSONResponse:
+    problem = transient_problem(error)
     if problem is None:
         raise error
     reason = explain_failure(error)
@@ -243,6 +243,6 @@ async def _answer_passing_error(request: Request, error: Exception) -> JSONRespo
     return problem_response(problem, request_id_of(request.scope))
 
 
-def passing_problem(error: Exception) -> Problem | None:
-    """A lost, locked, full or exhausted database passes: 503. All else is a fault of ours: None."""
+def transient_problem(error: Exception) -> Problem | None:
+    """The 503 for a transient database error: lost, locked, full, exhausted. None for any other."""
     return DatabaseUnavailable(headers={"Retry-After": "2"}) if is_transient(error) else None

@@ -1,4 +1,4 @@
-"""Limits on the wire: the refusal, the fields that tell how much is left, a route's own limits."""
+"""Rate limits in HTTP: the 429, the `RateLimit` headers, and the limits of single routes."""
 
 from collections.abc import Sequence
 
@@ -20,16 +20,19 @@ class RateLimited(Problem):
     code = "rate_limited"
     title = "Too many requests: wait before the next"
     when = "A client sends more requests, logins, registrations or refreshes than it may."
-    remedy = "Wait as long as `Retry-After` says. `RATE_LIMIT_REQUESTS` and its kin are the limits."
+    remedy = (
+        "Wait as long as `Retry-After` says. The limits are `RATE_LIMIT_REQUESTS` and the other "
+        "`RATE_LIMIT_...` settings."
+    )
 
     def __init__(self, spent: Spent) -> None:
         super().__init__(headers={"Retry-After": str(spent.resets_in_seconds)})
 
 
 async def spend(scope: Scope, name: str, amount: int = 1) -> None:
-    """Spend an amount of the caller's limit of this name; raises `RateLimited`.
+    """Spend an amount of the client's limit of this name; raises `RateLimited`.
 
-    The caller holds no transaction.
+    Call it outside of a transaction.
     """
     runtime = runtime_of(scope)
     address = client_address(scope, runtime.settings.protection.trusted_proxies)
@@ -42,13 +45,13 @@ async def spend(scope: Scope, name: str, amount: int = 1) -> None:
 
 
 def spent_by(scope: Scope) -> Sequence[Spent]:
-    """What this request has spent so far."""
+    """The limits that this request has spent so far."""
     spent: Sequence[Spent] = scope.get(_KEPT_AS, ())
     return spent
 
 
 class _Limited:
-    """A dependency that spends one."""
+    """A dependency that spends one of a limit."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -64,11 +67,11 @@ def limited(name: str) -> params.Depends:
 
 
 def limit_fields(spent: Sequence[Spent]) -> list[tuple[bytes, bytes]]:
-    """What an answer tells of its limits, the general one first.
+    """The header fields about an answer's limits, the general one first.
 
     `RateLimit` and `RateLimit-Policy` are structured fields (draft-ietf-httpapi-ratelimit-headers,
-    RFC 9651) and tell of each limit; the older `X-RateLimit-...` tell of the tightest alone, its
-    reset in seconds from now.
+    RFC 9651) that list every limit; the older `X-RateLimit-...` fields have the tightest alone,
+    its reset in seconds from now.
     """
     first = spent[0]
     if len(spent) == 1:

@@ -1,4 +1,4 @@
-"""Reads a request's body as the one JSON text that it is, or says what is wrong with it."""
+"""Parses a request's body as strict JSON; a mistake becomes a `ValidationFailed`."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from gatepost.errors import ValidationFailed
 from gatepost.web.problems import field_error
 
 MOST_MEMBERS = 100
-"""Of one object or array: several times what any body of ours has, and no work for a model."""
+"""Of one object or array: several times as many as any route needs, and cheap to validate."""
 
 _REFUSALS: Final[dict[Reason, tuple[str, str]]] = {
     "byte_order_mark": (
@@ -25,13 +25,13 @@ _REFUSALS: Final[dict[Reason, tuple[str, str]]] = {
         f"Give an object or an array at most {MOST_MEMBERS} members",
     ),
 }
-"""The type of each refusal, and its sentence."""
+"""The type and the message of each refusal."""
 
 _BODIES: Final = StrictJson(MOST_MEMBERS)
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any value
-    """The value of a JSON text in UTF-8; raises `ValidationFailed`, which never repeats it."""
+    """Parse a JSON text in UTF-8; raises `ValidationFailed`, which never contains the text."""
     try:
         return _BODIES.read(body)
     except InvalidJson as error:

@@ -1,4 +1,4 @@
-"""The routes of the service: where they stand, and which of them a request matches."""
+"""Adds the routes of the service, and finds the one that a request matches."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -13,30 +13,30 @@ from gatepost.web.addresses import own_path
 from gatepost.web.fastapi_parts import generate_unique_id, is_traced
 
 MATCHED_ROUTE = "route"
-"""Where the scope holds the route that matched, which a copy of the scope has to bring back."""
+"""The scope's key of the matched route. Middleware that copies the scope must copy it back."""
 
 NO_ROUTE = "none"
-"""The template of every address that has no route, and of requests refused before routing."""
+"""The template for paths without a route, and for requests that are refused before routing."""
 
 _NOTHING: tuple[Match, Scope] = (Match.NONE, {})
 
 
 def route_template(scope: Mapping[str, Any]) -> str:
-    """The path as the route that matched declares it, such as `/users/{user_id}`; or `NO_ROUTE`."""
+    """The template of the matched route's path, such as `/users/{user_id}`; or `NO_ROUTE`."""
     return str(getattr(scope.get(MATCHED_ROUTE), "path_format", NO_ROUTE))
 
 
 class RouteTable(BaseRoute):
-    """The first of an application's routes: it knows all that follow, and answers for them.
+    """The first of an application's routes: an index of all others, which it answers for.
 
-    It finds what the framework would, the first route that takes both path and method, by one look
-    in place of one look per route. Where there is none it stands aside, and so it does where
-    requests are traced: refusals and the names of spans are the framework's. Routes that are added
-    while it serves are found as ever, after these.
+    It finds the same route as FastAPI, the first with this path and method, by a look into a dict
+    instead of trying each route. If there is none, or if the request is traced, it matches nothing:
+    FastAPI then answers 404 or 405, and names the span. Routes that are added after the first
+    request are not in the index; FastAPI finds them.
     """
 
     def __init__(self, routes: list[BaseRoute]) -> None:
-        """Become the next of an application's `routes`."""
+        """Append itself to an application's `routes`."""
         self._routes = routes
         self._fixed: dict[tuple[str, str], APIRoute] = {}
         self._varying: list[APIRoute] = []
@@ -46,9 +46,8 @@ class RouteTable(BaseRoute):
     def add(self, router: APIRouter, prefix: str = "", *, in_schema: bool = True) -> None:
         """Add a router's routes below a prefix.
 
-        What a route takes and gives was found out when its module was imported. `include_router`
-        would find it out once more for each place and application; a copy that differs in its path
-        need not.
+        `include_router` would inspect the signature of each route again, for every prefix and
+        application. A copy of the route with another path is enough, and much faster.
         """
         for route in router.routes:
             assert isinstance(route, APIRoute)  # noqa: S101 - no router of ours has another kind
@@ -92,7 +91,7 @@ class RouteTable(BaseRoute):
 
 
 def _leading(routes: Sequence[BaseRoute], *, but: BaseRoute) -> Iterator[APIRoute]:
-    """The routes up to the first of a kind that is matched otherwise, such as a mount."""
+    """The routes up to the first that is no API route, such as a mount."""
     for route in routes:
         if route is but:
             continue
@@ -102,7 +101,7 @@ def _leading(routes: Sequence[BaseRoute], *, but: BaseRoute) -> Iterator[APIRout
 
 
 def _found(route: APIRoute, values: dict[str, Any]) -> Scope:
-    """What the framework would leave in the scope, for the route and for metrics."""
+    """The entries that FastAPI would add to the scope, for the route and for metrics."""
     return {MATCHED_ROUTE: route, "endpoint": route.endpoint, "path_params": values}
 
 

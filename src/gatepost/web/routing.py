@@ -1,4 +1,4 @@
-"""The route class of every router, strict about bodies and queries."""
+"""The route classes of all routers, which are strict about bodies and queries."""
 
 from collections.abc import Callable, Coroutine
 from copy import copy
@@ -19,10 +19,10 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class BoundedRoute(APIRoute):
-    """Reads no more of a query than `refuse_long_query` allows, and none of the cookies.
+    """Limits the query by `refuse_long_query`, and parses no cookies.
 
-    The framework would read all of both for every route with a dependency. Names that it does not
-    know in a query are let pass: caches and probes append what they like.
+    FastAPI would parse all of both for every route with a dependency. Unknown names in a query are
+    allowed, since caches and probes append some.
     """
 
     def get_route_handler(self) -> Handler:
@@ -37,13 +37,13 @@ class BoundedRoute(APIRoute):
 
 
 class StrictRoute(BoundedRoute):
-    """Reads JSON by `request_json` where the framework would take UTF-16 and the last of two names.
+    """Parses JSON by `request_json`, and refuses unknown names in a query by `strict_query`.
 
-    Nobody else's problem reaches a client from within the framework's own reading of a body: so it
-    is read here, and the framework finds it done. A query is judged by `strict_query`, but for a
-    POST: its body says what to do, and the query of an OAuth2 token endpoint may hold names that
-    the server does not know (RFC 6749 section 3.2). Like a body, a query is refused only once the
-    route's dependencies have let the caller in.
+    FastAPI would accept UTF-16, and the last of two members of one name. It turns any exception
+    raised while it parses a body into its own 400, so the body is parsed first, and the result left
+    on the request. The query of a POST is not checked: unknown names in the query of an OAuth2
+    token endpoint are allowed (RFC 6749 section 3.2). Like a body, a query is refused only after
+    the route's dependencies have accepted the caller.
     """
 
     def get_route_handler(self) -> Handler:
@@ -81,7 +81,7 @@ async def _refuse_query(request: Request) -> None:
 class _StrictRequest(Request):
     @property
     def cookies(self) -> dict[str, str]:
-        """None: `web.cookies` reads ours, and the framework would read all for every route."""
+        """Empty: `web.cookies` reads ours, and FastAPI would parse all of them for every route."""
         return {}
 
     async def json(self) -> Any:  # noqa: ANN401 - Starlette's own signature

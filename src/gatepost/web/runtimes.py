@@ -1,4 +1,4 @@
-"""Which runtime answers a request: that of the application that it has come to last."""
+"""Binds a request to the runtime of the innermost application that it has reached."""
 
 from starlette.types import Scope
 
@@ -8,9 +8,9 @@ _KEPT_AS = "gatepost.runtime"
 
 
 def bind_runtime(scope: Scope) -> Runtime | None:
-    """Let a request be its application's own, whatever others it has come through.
+    """Bind a request to its application's runtime, also if it came through other applications.
 
-    Returns the application's runtime; None while that is not running.
+    Returns the runtime; None while the application is not running.
     """
     runtime: Runtime | None = getattr(scope["app"].state, "gatepost", None)
     scope[_KEPT_AS] = runtime
@@ -18,6 +18,6 @@ def bind_runtime(scope: Scope) -> Runtime | None:
 
 
 def runtime_of(scope: Scope) -> Runtime:
-    """The runtime that answers this request; the application is running."""
+    """The runtime that a request is bound to. The application must be running."""
     runtime: Runtime = scope.get(_KEPT_AS) or scope["app"].state.gatepost
     return runtime

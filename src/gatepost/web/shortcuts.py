@@ -1,7 +1,7 @@
-"""Routes that a function answers from what it finds at once, and FastAPI wherever it finds nothing.
+"""Routes with a shortcut: a function that answers frequent requests without FastAPI.
 
-FastAPI resolves dependencies, validates and serializes anew for each request. A shortcut does the
-same in a few steps for the plainest request, the one that comes all the time.
+FastAPI resolves dependencies, validates and serializes on every request. A shortcut answers the
+plainest and most frequent request in a few steps, and leaves all others to FastAPI.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,24 +15,24 @@ from gatepost.web.headers import all_of
 from gatepost.web.routing import StrictRoute
 
 Shortcut = Callable[[Scope, bytes], Awaitable[bytes | None]]
-"""Takes a request and its body; returns the JSON of the answer, or None to let FastAPI answer.
+"""Takes a scope and a body; returns the answer's JSON, or None if FastAPI is to answer.
 
-A problem that it raises is the answer, too.
+It may raise a problem.
 """
 
 _JSON: Final = b"application/json"
 
 
 def with_shortcut(shortcut: Shortcut) -> "type[ShortcutRoute]":
-    """The class of a route that this shortcut answers where it can: `route_class_override=`."""
+    """A route class with this shortcut, for `route_class_override=`."""
     return type("ShortcutRoute", (ShortcutRoute,), {"shortcut": staticmethod(shortcut)})
 
 
 class ShortcutRoute(StrictRoute):
-    """Asks its shortcut first if a request is plain.
+    """Calls its shortcut first if a request is plain.
 
-    A plain request has no query; one that may change something sends JSON and, so that no other
-    site can have sent it, no cookies.
+    A plain request has no query; if its method is not safe, it has a JSON body and no cookies, so
+    that cross-site request forgery is ruled out.
     """
 
     shortcut: Shortcut
@@ -67,7 +67,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 class _Replay:
-    """Receives a body that has been read already, and then whatever follows it."""
+    """Receives a body that has been read already, and then the messages after it."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body

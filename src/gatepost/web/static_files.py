@@ -1,4 +1,4 @@
-"""Serves the styles, scripts and pictures of our own pages, which so ask no other host."""
+"""Serves the styles, scripts and images of our pages, which need no other host for them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "Accept-Rang
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file below `static/`, and what a browser is to take it for."""
+    """A file below `static/`, and its media type."""
 
     path: str
     media_type: str
 
 
-# The list is closed: a name that is not in it is no path to look up.
+# A closed list: no other name is looked up in the file system.
 FILES: Mapping[str, StaticFile] = {
     "front_page.css": StaticFile("front_page.css", "text/css"),
     "icon.svg": StaticFile("icon.svg", "image/svg+xml"),
@@ -39,7 +39,7 @@ FILES: Mapping[str, StaticFile] = {
 
 
 class _WholeFile(FileResponse):
-    """Answers with all of a file, whatever parts are asked for (RFC 9110 section 14.2)."""
+    """Answers with the whole file and ignores `Range` (RFC 9110 section 14.2)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [field for field in scope["headers"] if field[0] != b"range"]
@@ -51,7 +51,7 @@ router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 @router.get("/static/{digest}/{name}")
 async def static_file(digest: str, name: str) -> FileResponse:
-    """One of `FILES`, to be kept forever: another content has another address."""
+    """One of `FILES`, cacheable forever: changed content has another address."""
     if name not in FILES or digest != _digest(name):
         raise NotFound
     file = FILES[name]
@@ -65,5 +65,5 @@ def static_address(mount: str, name: str) -> str:
 
 @cache
 def _digest(name: str) -> str:
-    """Twelve hexadecimal digits that change with the file."""
+    """Twelve hexadecimal digits of the content's SHA-256."""
     return hashlib.sha256((_FOLDER / FILES[name].path).read_bytes()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Refuses query parameters that a route does not know: a misspelt filter would list everybody."""
+"""Refuses unknown query parameters: a misspelt filter would otherwise list all rows."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from gatepost.web.fastapi_parts import Dependant
 from gatepost.web.problems import field_error
 
 LONGEST_QUERY = 8192
-"""In characters, as they are sent: a page's cursor and a search have room in it."""
+"""In bytes, as it is sent: enough for a cursor and a search."""
 
 MOST_PARAMETERS = 100
 
 
 def refuse_long_query(query: bytes) -> None:
-    """Raise `ValidationFailed` for a query with more in it than any route of ours asks for."""
+    """Raise `ValidationFailed` for a query that is longer than any route needs."""
     if len(query) > LONGEST_QUERY:
         raise _too_much("query_too_long", f"Send at most {LONGEST_QUERY} characters")
     if query.count(b"&") >= MOST_PARAMETERS:
@@ -34,9 +34,9 @@ def query_names(dependant: Dependant) -> frozenset[str]:
 
 
 def query_errors(sent: QueryParams, names: frozenset[str]) -> list[dict[str, object]]:
-    """An error for each name that is not one of `names`, or that comes twice.
+    """An error for each name that is not one of `names`, or that is repeated.
 
-    Every parameter of ours has one value; of two, a proxy before us may have looked at the other.
+    No parameter takes several values; of two, a proxy in front may have checked the other one.
     """
     counts = Counter(name for name, _ in sent.multi_items())
     unknown = [_error(name, "extra_forbidden", _UNKNOWN) for name in counts if name not in names]

@@ -1,18 +1,18 @@
-"""Bounds what the parsers of trace context read."""
+"""Limits the trace context headers that OpenTelemetry parses."""
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 _TRACE_FIELDS = frozenset({b"traceparent", b"tracestate", b"baggage"})
 _LONGEST_FIELD = 8192
-"""In bytes: as much as W3C Baggage section 3.3.2 asks everybody to take."""
+"""In bytes: the least that W3C Baggage section 3.3.2 requires to be accepted."""
 
 
 class TracedService(FastAPI):
-    """An application whose requests are traced, from where their fields say.
+    """An application whose requests are traced, as part of the client's trace.
 
-    Their parsers are OpenTelemetry's, and take quadratic time for white space: so its runs become
-    one space each, and a field that is too long is left out.
+    OpenTelemetry's parsers take quadratic time for white space. So each run of it becomes one
+    space, and fields that are too long are dropped.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Tells at start where all clients come by a Unix socket, and so cannot be told apart."""
+"""Warns at start if all clients come by a Unix socket, so that they have no addresses."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ _PAUSES = (0.0, 0.1, 0.5, 2.0)
 _OWN_DESCRIPTORS = Path("/dev/fd")
 
 
-async def tell_of_unknown_clients(settings: ProtectionSettings) -> None:
+async def warn_of_unknown_clients(settings: ProtectionSettings) -> None:
     """Warn if this process listens at a Unix socket that `TRUSTED_PROXIES` does not name."""
     if UNIX in settings.trusted_proxies:
         return
@@ -37,7 +37,7 @@ async def tell_of_unknown_clients(settings: ProtectionSettings) -> None:
 
 
 def _descriptors() -> Iterator[int]:
-    """What this process has open, on Linux and macOS; on others nothing is known."""
+    """The open file descriptors of this process; none on systems other than Linux and macOS."""
     with suppress(OSError):
         yield from (int(name) for name in os.listdir(_OWN_DESCRIPTORS) if name.isdigit())  # noqa: PTH208 - names, not paths
 

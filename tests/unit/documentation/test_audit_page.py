@@ -29,7 +29,7 @@ def test_writing_brings_a_page_up_to_date(tmp_path: Path) -> None:
 
 
 def test_a_page_without_marks_is_refused() -> None:
-    with pytest.raises(ValueError, match="where the table"):
+    with pytest.raises(ValueError, match="no markers for the table"):
         with_table("# Audit log\n", render())
 
 

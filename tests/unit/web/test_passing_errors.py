@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gatepost.db.diagnosis import explain_failure, invalidates_connection
-from gatepost.web.problems import DatabaseUnavailable, passing_problem
+from gatepost.web.problems import DatabaseUnavailable, transient_problem
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_file_that_fails_for_a_while_asks_to_come_back(
     fault: Fault, reason: str, connection: sqlite3.Connection, path: Path
 ) -> None:
     error = error_of(fault, connection, path)
-    problem = passing_problem(error)
+    problem = transient_problem(error)
     assert isinstance(problem, DatabaseUnavailable)
     assert int(problem.headers["Retry-After"]) > 0
     assert explain_failure(error) == reason
@@ -96,7 +96,7 @@ def test_a_file_that_fails_for_a_while_asks_to_come_back(
 def test_a_fault_of_ours_does_not_pass_whatever_words_are_in_it(
     fault: Fault, connection: sqlite3.Connection, path: Path
 ) -> None:
-    assert passing_problem(error_of(fault, connection, path)) is None
+    assert transient_problem(error_of(fault, connection, path)) is None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def of_mariadb(code: int) -> OperationalError:
 def test_a_server_that_fails_for_a_while_asks_to_come_back(
     error: OperationalError, reason: str, *, is_spoilt: bool
 ) -> None:
-    problem = passing_problem(error)
+    problem = transient_problem(error)
     assert isinstance(problem, DatabaseUnavailable)
     assert int(problem.headers["Retry-After"]) > 0
     assert explain_failure(error) == reason
@@ -155,7 +155,7 @@ def test_a_server_that_fails_for_a_while_asks_to_come_back(
 
 @pytest.mark.parametrize("error", [of_postgresql("23505"), of_mariadb(1062), of_mariadb(1146)])
 def test_a_servers_other_refusals_are_faults_of_ours(error: OperationalError) -> None:
-    assert passing_problem(error) is None
+    assert transient_problem(error) is None
     assert not invalidates_connection(error.orig)
 
 

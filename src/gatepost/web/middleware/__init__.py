@@ -1,4 +1,4 @@
-"""The stack that every request falls through, outermost first: read it like a list."""
+"""The middleware that every request passes, outermost first."""
 
 from starlette.middleware import Middleware
 
@@ -14,7 +14,7 @@ from gatepost.web.middleware.security_headers import SecurityHeaders
 
 
 def middleware_stack(settings: CoreSettings, interface: Interface) -> list[Middleware]:
-    """The stack for an application to which the features bring this."""
+    """The middleware of an application whose features have this interface."""
     exposed = tuple(name for each in interface.request_headers for name in each.answers)
     return [
         Middleware(RequestContext, settings=settings, exposed_headers=exposed),
@@ -30,7 +30,7 @@ def middleware_stack(settings: CoreSettings, interface: Interface) -> list[Middl
             ),
             exposed_headers=exposed,
         ),
-        Middleware(RateLimit),  # before all that reads more of a request than its address
+        Middleware(RateLimit),  # before any middleware that reads more than the address
         Middleware(
             BodyLimit,
             largest=settings.protection.max_request_body_size,

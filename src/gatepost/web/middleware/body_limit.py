@@ -1,4 +1,4 @@
-"""Refuses a body that is too large or too slow: at once if it says so, else as soon as it is."""
+"""Limits the size and the time of a request body; a declared length is checked beforehand."""
 
 import asyncio
 from contextlib import suppress
@@ -10,13 +10,13 @@ from gatepost.web.headers import all_of, first
 from gatepost.web.problems import problem_response, request_id_of
 
 LARGEST_CREDENTIALS = 8192
-"""Bytes of a body that holds a password or a token: anybody may send those."""
+"""Bytes of a body with a password or a token: such routes need no login."""
 
 _MOST_DIGITS = 18
-"""More would be no length of anything, and Python reads no number of thousands of digits."""
+"""Of a length. Python refuses to parse numbers of thousands of digits."""
 
 ANNOUNCING = frozenset({"1.0", "1.1"})
-"""Versions of HTTP in which the head of a request says whether a body follows."""
+"""Versions of HTTP in which the head of a request declares whether a body follows."""
 
 # The rest of the body is not read, so no other request can follow it.
 _CLOSE = {"Connection": "close"}
@@ -43,11 +43,11 @@ class RequestTimeout(Problem):
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
-    """Unwinds whoever is reading the body."""
+    """Ends the application's reading of the body."""
 
 
 class BodyLimit:
-    """Counts bytes and seconds while streaming, so that chunked and endless bodies are bounded."""
+    """Counts bytes and seconds while a body arrives, so that chunked bodies are limited, too."""
 
     def __init__(
         self, app: ASGIApp, largest: int, seconds: float, credential_paths: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class BodyLimit:
 
         async def send_unless_refused(message: Message) -> None:
             nonlocal started
-            # Whoever parsed the body may have its own answer to the broken stream: not ours.
+            # The body's parser may answer the broken stream itself: that answer is dropped.
             if body.refusal is None or started:
                 started = True
                 await send(message)
@@ -87,7 +87,7 @@ class BodyLimit:
 
 
 class _Body:
-    """A body as it arrives, and why it was refused, if it was."""
+    """A body while it arrives; `refusal` is the problem if it was refused."""
 
     __slots__ = (
         "_deadline",
@@ -111,7 +111,7 @@ class _Body:
 
     async def receive(self) -> Message:
         if self._is_whole:
-            return await self._receive()  # the client going away: there is no hurry
+            return await self._receive()  # waits for the client's disconnect: no time limit
         message = await self._receive_in_time()
         self._received += len(message.get("body", b""))
         if self._received > self._largest:
@@ -121,12 +121,12 @@ class _Body:
         return message
 
     async def _receive_in_time(self) -> Message:
-        """The next piece; the time counts from the first that was asked for."""
+        """The next piece of the body; the time is counted from the first call."""
         loop, reader = asyncio.get_running_loop(), asyncio.current_task()
         assert reader is not None  # noqa: S101 - a server reads in a task
         if self._deadline is None:
             self._deadline = loop.time() + self._seconds
-        # As `asyncio.timeout_at` does, whose objects cost as much as a small body itself.
+        # A cheaper `asyncio.timeout_at`, which would cost as much as reading a small body.
         alarm = loop.call_at(self._deadline, self._be_late, reader)
         try:
             return await self._receive()
@@ -154,7 +154,7 @@ async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) 
 
 
 def _has_no_body(scope: Scope) -> bool:
-    """Whether none can come: HTTP/1 announces every body in its head (RFC 9112 section 6.3)."""
+    """Whether no body can follow: HTTP/1 declares each in its head (RFC 9112 section 6.3)."""
     return (
         scope.get("http_version") in ANNOUNCING
         and first(scope, b"content-length") is None

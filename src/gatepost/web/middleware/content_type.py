@@ -1,4 +1,4 @@
-"""Refuses a body of a kind that its address does not take, before it is parsed (RFC 9110 415)."""
+"""Refuses a body whose media type its path does not accept (RFC 9110 section 15.5.16)."""
 
 import re
 
@@ -16,11 +16,11 @@ _FORM = b"application/x-www-form-urlencoded"
 _UTF_8 = frozenset({b"utf-8", b"utf8"})
 
 _LONGEST_FIELD = 256
-"""In bytes: no client of ours has a reason to send more."""
+"""In bytes: no client has a reason to send more."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_TYPE = re.compile(rb"[ \t]*(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
-# One parameter, or the nothing that RFC 9110 section 5.6.6 allows between two semicolons.
+# One parameter, which may be empty (RFC 9110 section 5.6.6).
 _PARAMETER = re.compile(
     rb';[ \t]*(?:(%b)=(%b|"(?:[^"\\]|\\.)*"))?[ \t]*' % (_TOKEN, _TOKEN), re.DOTALL
 )
@@ -35,9 +35,9 @@ class UnsupportedMediaType(Problem):
 
 
 class ContentType:
-    """Looks at the header only; a request without a body needs none.
+    """Checks the `Content-Type` of each request with a body, before the body is parsed.
 
-    Where no route takes path and method, the router says so: 404 or 405, whatever the body is.
+    If no route matches path and method, the router answers 404 or 405 instead.
     """
 
     def __init__(self, app: ASGIApp, form_paths: tuple[str, ...]) -> None:
@@ -59,21 +59,21 @@ class ContentType:
 
     def _accepts(self, scope: Scope) -> bool:
         sent = all_of(scope, b"content-type")
-        if sent == [_JSON]:  # as nearly everybody sends it
+        if sent == [_JSON]:  # as nearly all clients send it
             return True
         kind = _kind(sent[0]) if len(sent) == 1 else None
         return kind == _JSON or (kind == _FORM and scope["path"].endswith(self.form_paths))
 
 
 def _is_answered(scope: Scope) -> bool:
-    """Whether a route takes the path and the method: asked only before a refusal."""
+    """Whether a route matches path and method. It is slow, so call it only before a refusal."""
     return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].routes)
 
 
 def _kind(field: bytes) -> bytes | None:
-    """The media type in lower case, if the field is well-formed and its text is in UTF-8.
+    """The media type in lower case; None if the field is malformed or its charset is not UTF-8.
 
-    RFC 9110 section 8.3.1. Of the parameters `charset` alone means anything to us.
+    RFC 9110 section 8.3.1. All parameters but `charset` are ignored.
     """
     found = _MEDIA_TYPE.match(field) if len(field) <= _LONGEST_FIELD else None
     if found is None:
@@ -86,7 +86,7 @@ def _kind(field: bytes) -> bytes | None:
         name, value = parameter.groups(default=b"")
         name = name.lower()
         if name.startswith(b"charset*"):
-            return None  # another notation (RFC 2231), which some parsers read
+            return None  # the extended notation (RFC 8187), which some parsers read
         if name == b"charset" and value.strip(b'"').lower() not in _UTF_8:
             return None
         at = parameter.end()
@@ -94,7 +94,7 @@ def _kind(field: bytes) -> bytes | None:
 
 
 def _has_body(scope: Scope) -> bool:
-    """Whether a body is announced; in HTTP/2 it need not be, and there its kind announces it."""
+    """Whether a body is declared; in HTTP/2 `Content-Type` counts as a declaration."""
     if lengths := all_of(scope, b"content-length"):
         return lengths[-1] != b"0"
     announces_bodies = scope.get("http_version") in ANNOUNCING

@@ -1,4 +1,4 @@
-"""Which other origins may read our answers: only those listed, never `*`, never `null`."""
+"""Cross-origin resource sharing, for listed origins only: never `*`, never `null`."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -24,9 +24,9 @@ ANSWER_HEADERS = (
 PREFLIGHT_SECONDS = 600
 
 _LONGEST_LIST = 4096
-"""Bytes of names that a page wants to send: no browser names so many."""
+"""In bytes, of `Access-Control-Request-Headers`: no browser sends as many names."""
 
-# What a page may set without asking (Fetch, "CORS-safelisted request-header").
+# Headers that need no preflight (Fetch, "CORS-safelisted request-header").
 _SAFELISTED = frozenset({"accept", "accept-language", "content-language"})
 
 HARMLESS_HEADERS = (
@@ -39,7 +39,7 @@ HARMLESS_HEADERS = (
     *("X-Requested-With", "X-CSRF-Token", "X-XSRF-Token"),
     *("Cache-Control", "Pragma"),
 )
-"""What libraries add to each request of a page, and nobody here reads."""
+"""Headers that tracing and front-end libraries add to requests; the service does not read them."""
 
 
 class CorsRejected(Problem):
@@ -51,7 +51,7 @@ class CorsRejected(Problem):
 
 
 class Cors:
-    """Answers preflights, and says on each answer whether the page that asked may read it."""
+    """Answers preflight requests, and adds the CORS headers to every other answer."""
 
     def __init__(
         self,
@@ -111,9 +111,9 @@ class Cors:
         return {name.strip() for name in named.lower().split(",")} - {""} <= self.allowed_headers
 
     def _mark(self, start: Message, origin: str | None) -> None:
-        """Vary by the origin, and let the pages of one that is given read the answer.
+        """Add `Vary: Origin`, and allow the origin, if one is given, to read the answer.
 
-        On every answer: a cache must not give one site's answer to another.
+        `Vary` is on every answer, so that a cache does not serve one site's answer to another.
         """
         marked = MutableHeaders(scope=start)
         marked.add_vary_header("Origin")

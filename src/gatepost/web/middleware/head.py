@@ -6,7 +6,7 @@ from gatepost.web.route_table import MATCHED_ROUTE
 
 
 class HeadAsGet:
-    """Innermost: what is outside sees the method that was sent."""
+    """Turns HEAD into GET; it is innermost, so that all other middleware sees HEAD."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Counts every request of a client, refuses those past its limit, and tells what is left of it."""
+"""Limits the requests of each client, and adds the `RateLimit` headers to the answers."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -7,11 +7,11 @@ from gatepost.web.problems import problem_response, request_id_of
 from gatepost.web.rate_limits import RateLimited, limit_fields, spend, spent_by
 
 EXEMPT = frozenset({"health", "metrics", "static"})
-"""How paths begin that are not counted: what monitors and our own pages ask for often."""
+"""First segments of paths that are not counted: monitors and our own pages request them often."""
 
 
 class RateLimit:
-    """What the process holds open it finds in the application, which starts after the stack."""
+    """Spends one of the client's `default` limit for each request that is not exempt."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Gives every request its id, answers what nothing else caught with a 500, and tells of both."""
+"""Gives every request an id, answers uncaught exceptions with a 500, and logs and counts both."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.observability.request_ids import bind_request_id, unbind_request_id
-from gatepost.observability.request_log import Answered, log, tell
+from gatepost.observability.request_log import Answered, log, log_request
 from gatepost.settings import CoreSettings
 from gatepost.web.addresses import WholePath
 from gatepost.web.client_address import client_address
@@ -20,13 +20,13 @@ from gatepost.web.route_table import MATCHED_ROUTE, route_template
 from gatepost.web.runtimes import bind_runtime
 
 CLIENT_GONE = 499
-"""The status, in log and metrics, of a request whose client did not wait for an answer."""
+"""The status, in log and metrics, of a request whose client disconnected before the answer."""
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
 class _Answer:
-    """What is sent, with the id on it; `status` is 0 until it begins."""
+    """Sends the answer with the request id in a header; `status` is 0 until the answer begins."""
 
     __slots__ = ("_request_id", "_send", "status")
 
@@ -41,12 +41,12 @@ class _Answer:
             message["headers"] = [*message["headers"], (b"x-request-id", self._request_id)]
         try:
             await self._send(message)
-        except OSError as error:  # ASGI 2.4; no handler shall take it for the database's
+        except OSError as error:  # a disconnect in ASGI 2.4; not to be taken for a database error
             raise ClientDisconnect from error
 
 
 class RequestContext:
-    """Outermost of all: its id and its last resort reach every answer, its eyes every request."""
+    """The outermost middleware: every request passes it, and every answer has its request id."""
 
     def __init__(
         self, app: ASGIApp, settings: CoreSettings, exposed_headers: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class RequestContext:
         self.log_requests = settings.observability.log_requests
         self.trusted_proxies = settings.protection.trusted_proxies
         self.whole_path = WholePath(settings.service.root_path)
-        # What crashed may have been anywhere below, so the headers are put on once more.
+        # The crash may have been in the middleware that adds these headers, so they are added here.
         self.last_resort = SecurityHeaders(
             Cors(
                 _answer_crash,
@@ -90,8 +90,10 @@ class RequestContext:
                 metrics.end_request(method, route, status, seconds)
             if self.log_requests:
                 address = client_address(scope, self.trusted_proxies)
-                # Never the path: it may name whom it is about, or worse.
-                tell(Answered(request_id, sent is None, method, route, status, seconds, address))
+                # The route's template, not the path, which may contain personal data or secrets.
+                log_request(
+                    Answered(request_id, sent is None, method, route, status, seconds, address)
+                )
             unbind_request_id(bound)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -107,7 +109,7 @@ class RequestContext:
 
 
 def _named(scope: Scope) -> dict[str, str]:
-    """The request's id, for handlers of a host, which do not know where ours is kept."""
+    """The request id as `extra`, for the log handlers of a host."""
     return {"request_id": request_id_of(scope)}
 
 
@@ -117,6 +119,6 @@ async def _answer_crash(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _sane_id(scope: Scope) -> str | None:
-    """The client's own id if it is a sane token, so that its logs agree with ours."""
+    """The client's own request id if it has a safe form, so that both logs use the same id."""
     sane = (each for each in all_of(scope, b"x-request-id") if _SANE_ID.fullmatch(each))
     return next((each.decode("ascii") for each in sane), None)

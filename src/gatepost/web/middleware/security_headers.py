@@ -1,4 +1,4 @@
-"""Tells browsers what they must not do with our answers (ASVS 5.0 V3.4)."""
+"""The security headers of every answer (ASVS 5.0 V3.4)."""
 
 from collections.abc import Iterable, Mapping
 
@@ -22,7 +22,7 @@ HEADERS: Mapping[str, str] = {
 
 
 def header_fields(strict_transport_security: str | None) -> list[Header]:
-    """The headers of an answer that sets none of them for itself."""
+    """The headers of an answer that sets none of them itself."""
     headers = dict(HEADERS)
     if strict_transport_security is not None:
         headers["Strict-Transport-Security"] = strict_transport_security
@@ -30,7 +30,7 @@ def header_fields(strict_transport_security: str | None) -> list[Header]:
 
 
 class SecurityHeaders:
-    """Adds each header that the answer does not set for itself, as pages and static files do."""
+    """Adds each header that the answer does not set itself; pages and static files set some."""
 
     def __init__(self, app: ASGIApp, strict_transport_security: str | None) -> None:
         self.app = app
