@@ -20,7 +20,7 @@ from gatepost.features.accounts.identity import (
     FullNameInput,
     SearchInput,
     UsernameInput,
-    beginning_of_key,
+    key_prefix,
 )
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.schemas import UserRead
@@ -115,7 +115,7 @@ def list_users(
     $ gatepost users list --limit 100000 --json | jq -r '.[].email'
     """
     text = _read_or_none(SearchInput, search, "--search")
-    q = None if text is None else beginning_of_key(text)
+    q = None if text is None else key_prefix(text)
     wanted = UserFilter(q=q, role=role, is_active=active)
 
     async def find(work: Work) -> tuple[list[UserRead], bool]:

@@ -1,4 +1,4 @@
-"""What the product does, one package a feature, ranked: each calls only those below it."""
+"""The features of Gatepost, one package each, in ranks: each imports only those below it."""
 
 from importlib import import_module
 from typing import Final

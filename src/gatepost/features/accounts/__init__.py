@@ -1,4 +1,4 @@
-"""Accounts: who there is, and what they may change about themselves."""
+"""Accounts: users, their profiles and passwords, and their administration."""
 
 from gatepost.manifest import Feature, Mount, Tag
 

@@ -1,4 +1,4 @@
-"""Everybody's accounts, for moderators to see and admins to change."""
+"""All accounts: moderators may read them, admins may change them."""
 
 from fastapi import APIRouter, Request, Response, status
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/users", tags=["users"], route_class=IdempotentRoute)
 
 
 class _OtherThanMe(StringConvertor):
-    """`/users/me` is an address of its own: what it does not answer to, no user's answers to."""
+    """Keeps `/users/me` from falling through to `/users/{user_id}`, for any method."""
 
     regex = r"(?!me(?:/|$))[^/]+"
 
@@ -52,7 +52,7 @@ async def list_users(
 ) -> list[UserRead]:
     """A page of users, the oldest first; the next page is in the `Link` header.
 
-    With `q` they are in the order of the address or the username that begins so.
+    With `q` they are ordered by the email address or the username that begins with it.
     """
     found = await work.read_list(accounts.list_users, wanted, page)
     link_next_page(request, response, found)
@@ -72,7 +72,7 @@ async def create_user(
     response: Response,
     body: UserCreate,
 ) -> UserRead:
-    """Make an account, whether or not registration is open; its address is in `Location`."""
+    """Create an account, even if registration is closed; its URL is in the `Location` header."""
     new = passwords.NewAccount(**body.model_dump())
     user = await passwords.create(work, new, actor_id=principal.user_id)
     response.headers["Location"] = f"{path_of(request)}/{user.id}"
@@ -81,7 +81,7 @@ async def create_user(
 
 @router.get("/{user_id:other_than_me}", responses=problems(PermissionDenied, UserNotFound))
 async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: RowId) -> UserRead:
-    """One user: oneself, or anybody for moderators and admins."""
+    """A user: your own account, or any account for moderators and admins."""
     return UserRead.model_validate(await administration.read(work, principal, user_id))
 
 
@@ -93,7 +93,10 @@ async def read_user(work: RequestWork, principal: CurrentPrincipal, user_id: Row
 async def update_user(
     work: RequestWork, principal: CurrentPrincipal, user_id: RowId, body: UserUpdate
 ) -> UserRead:
-    """Change a user: oneself, or anybody for admins. Email, role and activity by admins only."""
+    """Change a user: your own account, or any account for admins.
+
+    Only admins may change `email`, `role` and `is_active`.
+    """
     changes = body.model_dump(exclude_unset=True)
     return UserRead.model_validate(await administration.update(work, principal, user_id, changes))
 
@@ -104,7 +107,7 @@ async def update_user(
     responses=problems(PermissionDenied, UserNotFound, LastAdmin, UserReferenced),
 )
 async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: RowId) -> None:
-    """Delete a user and all that is theirs. The last active admin stays."""
+    """Delete a user and all of their data. The last active admin cannot be deleted."""
     await work.write(accounts.delete, user_id, actor_id=principal.user_id)
 
 
@@ -113,6 +116,6 @@ async def delete_user(work: RequestWork, principal: AdminPrincipal, user_id: Row
     responses=problems(PermissionDenied, UserNotFound, StoreUnavailable),
 )
 async def unlock_user(work: RequestWork, principal: AdminPrincipal, user_id: RowId) -> UserRead:
-    """Let a user log in again whom wrong passwords have locked out."""
+    """Unlock the login of a user who is locked out after wrong passwords."""
     user = await lockout.unlock(work, user_id, actor_id=principal.user_id)
     return UserRead.model_validate(user)

@@ -1,4 +1,4 @@
-"""Seeing and changing accounts: one's own, or another's with the role for it."""
+"""Reads and changes accounts: the caller's own, or any other if the role allows it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _ADMINS_FIELDS = frozenset({"email", "role", "is_active"})
 
 
 async def read(work: Work, principal: Principal, user_id: int) -> PublicUser:
-    """A user: oneself, or anybody for moderators and admins.
+    """A user: the caller's own account, or any account for moderators and admins.
 
     Raises `PermissionDenied` or `UserNotFound`.
     """
@@ -25,9 +25,10 @@ async def read(work: Work, principal: Principal, user_id: int) -> PublicUser:
 async def update(
     work: Work, principal: Principal, user_id: int, changes: Mapping[str, Any]
 ) -> User:
-    """Change a user: oneself, or anybody for admins; `email`, `role` and `is_active` by admins.
+    """Change a user: the caller's own account, or any account for admins.
 
-    `changes` has new values by field, and no others. Raises `PermissionDenied`, `UserNotFound`,
+    Only admins may change `email`, `role` and `is_active`. `changes` has the new values by field
+    and leaves out fields that stay as they are. Raises `PermissionDenied`, `UserNotFound`,
     `LastAdmin`, `EmailTaken` or `UsernameTaken`, and `ValidationFailed` as `accounts.create` does.
     """
     if not _may_update(principal, user_id, changes):

@@ -1,4 +1,4 @@
-"""The caller as a user, and what a list of users is asked for."""
+"""FastAPI dependencies: the caller as a user, and the filters of a list of users."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import UserNotFound
 from gatepost.features.accounts.filters import UserFilter
-from gatepost.features.accounts.identity import SearchInput, beginning_of_key
+from gatepost.features.accounts.identity import SearchInput, key_prefix
 from gatepost.features.accounts.schemas import User, UserRead
 from gatepost.features.callers.cache import CachedCaller
 from gatepost.features.callers.dependencies import CallerDependency, find_caller
@@ -20,7 +20,7 @@ from gatepost.work import Work, begin_work
 
 
 async def find_user(request: Request, runtime: Runtime) -> User:
-    """The user who is calling. Raises as `find_caller` does."""
+    """The caller as a user. Raises as `find_caller` does."""
     caller, _is_ambient = await find_caller(request, runtime, _read_user)
     if caller.user is None:
         origin = origin_of(request.scope, runtime.settings.protection)
@@ -54,7 +54,7 @@ async def get_user_filter(
     role: Annotated[Role | None, Query()] = None,
     is_active: Annotated[bool | None, Query()] = None,
 ) -> UserFilter:
-    return UserFilter(q=None if q is None else beginning_of_key(q), role=role, is_active=is_active)
+    return UserFilter(q=None if q is None else key_prefix(q), role=role, is_active=is_active)
 
 
 RequestedUsers = Annotated[UserFilter, Depends(get_user_filter)]

@@ -1,4 +1,4 @@
-"""Why something about an account can be refused."""
+"""Problems of operations on accounts."""
 
 from gatepost.errors import NotFound, Problem
 
@@ -24,7 +24,7 @@ class UserNotFound(NotFound):
 
 
 class LastAdmin(Problem):
-    """Without an active admin no role could be given any more."""
+    """The change would leave no active admin, and nobody could give roles any more."""
 
     status = 409
     code = "last_admin"
@@ -50,7 +50,7 @@ class UserReferenced(Problem):
 
 
 class WrongPassword(Problem):
-    """The caller is known, so this is a refusal of the change and not of the session."""
+    """The current password is wrong. The session is valid, so this is no 401."""
 
     status = 403
     code = "wrong_password"

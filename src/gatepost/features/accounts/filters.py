@@ -1,4 +1,4 @@
-"""What may be asked of a list of users."""
+"""The filters of a list of users."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from gatepost.features.callers.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which users are wanted; `q` is how an email address or a username begins."""
+    """Filters of a list of users; `q` is the beginning of an email address or a username."""
 
     q: str | None = None
     role: Role | None = None

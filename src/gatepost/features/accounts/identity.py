@@ -1,4 +1,4 @@
-"""Who is who: how an address and a username are written, and the one key that each has.
+"""Email addresses and usernames: their validation, and the unique key of each.
 
 Databases disagree on which texts are equal (MariaDB's collations call `é` and `e` the same, citext
 the Kelvin sign and `k`), so the key is computed here and compared byte by byte.
@@ -42,17 +42,17 @@ _USERNAMES = _lines_of(_USERNAME)
 
 
 class Address(NamedTuple):
-    """An email address as it is kept and written to, and its key."""
+    """An email address as it is stored and mailed to, and its key."""
 
     email: str
     key: str
 
 
 def read_email(text: str, *, special_domains: bool = False) -> Address | None:
-    """The address that a text is, judged as registration judges it; None if it is none.
+    """Parse an email address by the rules of registration; None if it is invalid.
 
-    With `special_domains` its domain may be one that is not public, as `addresses.normalise` has
-    it. Most addresses are their own normal form, and cost a twentieth.
+    `special_domains` also allows domains that are not public, as `addresses.normalise` does. Most
+    addresses are in normal form already, which takes a twentieth of the time.
     """
     text = text.strip()
     if len(text) <= _LONGEST_PLAIN_EMAIL and _PLAIN_EMAIL.fullmatch(text):
@@ -65,43 +65,43 @@ def read_email(text: str, *, special_domains: bool = False) -> Address | None:
 
 
 def has_public_domain(email: str) -> bool:
-    """Whether this address could be one on the Internet: it may be had without a setting."""
+    """Whether the address's domain is public, so that no setting is needed to allow it."""
     return read_email(email) is not None
 
 
 def are_plain_emails(texts: Sequence[str]) -> bool:
-    """Whether `read_email` returns each of them as it is; then its key is its lower case.
+    """Whether `read_email` returns each text unchanged; the key is then its lower case.
 
-    At a third of what it costs to look at each.
+    Takes a third of the time of one call per text.
     """
     is_short = max(map(len, texts), default=0) <= _LONGEST_PLAIN_EMAIL
     return is_short and _are_all(texts, _PLAIN_EMAILS)
 
 
 class Username(NamedTuple):
-    """A username as it is shown, and its key."""
+    """A username as it is displayed, and its key."""
 
     username: str
     key: str
 
 
 def read_username(text: str) -> Username | None:
-    """The username that a text is, judged as `UsernameInput` judges it; None if it is none."""
+    """Parse a username by the rules of `UsernameInput`; None if it is invalid."""
     text = text.strip()
     return Username(text, text.lower()) if _USERNAME.fullmatch(text) else None
 
 
 def are_plain_usernames(texts: Sequence[str]) -> bool:
-    """Whether `read_username` returns each of them as it is; then its key is its lower case."""
+    """Whether `read_username` returns each text unchanged; the key is then its lower case."""
     return _are_all(texts, _USERNAMES)
 
 
 def canonical_email(email: str) -> str:
     """The key of the account with this address: normalised (RFC 6531, IDNA), then lower case.
 
-    The domain does not matter: an address that was allowed once is found under any settings. A text
-    that is no address has a key too, which no address has: a look-up finds no account, at the same
-    cost. Check an address before creating an account with it.
+    Accepts any domain, so that an existing address is found whatever the settings are. An invalid
+    address gets a key that no account has, so that a look-up costs the same and finds nothing.
+    Validate an address before creating an account with it.
     """
     address = read_email(email, special_domains=True)
     return _dummy_key(email) if address is None else address.key
@@ -110,14 +110,14 @@ def canonical_email(email: str) -> str:
 def canonical_username(username: str) -> str:
     """The key of the account with this name: the name in lower case.
 
-    What is no username has a key that no username has, as in `canonical_email`.
+    An invalid username gets a key that no account has, as in `canonical_email`.
     """
     username = username.strip()
     return username.lower() if _USERNAME.fullmatch(username) else _dummy_key(username)
 
 
-def beginning_of_key(beginning: str) -> str:
-    """The prefix that the keys of all names with this prefix have."""
+def key_prefix(beginning: str) -> str:
+    """The prefix of a key, from a prefix of an email address or a username."""
     return _lower(beginning)
 
 
@@ -127,12 +127,12 @@ def _are_all(texts: Sequence[str], lines: re.Pattern[str]) -> bool:
 
 
 def _dummy_key(typed: str) -> str:
-    """A key that no account has: an address has an `@`, and no username a `?`."""
+    """A key that no account has: it has no `@`, as addresses have, and no username has a `?`."""
     return "?" + sha256(typed.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def _lower(text: str) -> str:
-    # Lower case can leave form C: there is a small letter for J with caron, and no capital.
+    # Lower case may not be in NFC: J with caron has a composed small letter, and no capital.
     lowered = text.lower()
     try:
         return normalise(lowered)
@@ -159,7 +159,7 @@ EmailInput = Annotated[
     AfterValidator(_check_email),
     Field(json_schema_extra={"format": "email"}),
 ]
-"""At any domain: `accounts.service`, which knows the settings, says whether it is taken."""
+"""Allows any domain: `accounts.service` checks the domain, because it knows the settings."""
 
 UsernameInput = Annotated[
     str,
@@ -173,4 +173,4 @@ FULL_NAME = PlainText(max_length=200)
 FullNameInput = Annotated[str, FULL_NAME]
 
 SearchInput = SearchText
-"""The beginning of an address or a name, as typed into a search."""
+"""The text of a search: the beginning of an email address or a username."""

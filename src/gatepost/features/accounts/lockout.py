@@ -1,4 +1,4 @@
-"""The lockout's accounts: whose failures count together, and how a lock is lifted early."""
+"""The lockout of accounts: the key that failures are counted under, and unlocking."""
 
 from gatepost.features.accounts import events
 from gatepost.features.accounts import service as accounts
@@ -8,9 +8,9 @@ from gatepost.work import Work
 
 
 def account_of(user_id: int | None, login: str) -> str:
-    """The account's name in the lockout: one for all logins of a user, and one for each unknown.
+    """The key of an account in the lockout: by user, or by `login` if that names no user.
 
-    `login` is what was typed; it counts if it names no user.
+    All logins of a user, by email address or username, share one key.
     """
     if user_id is not None:
         return f"user {user_id}"
@@ -18,12 +18,12 @@ def account_of(user_id: int | None, login: str) -> str:
 
 
 async def record_lock(work: Work, user_id: int | None) -> None:
-    """Record in the audit log that this request's failure was the one that locked."""
+    """Record in the audit log that this request's failure locked the account."""
     await audit.record(work, events.LOGIN_LOCKED, audit.EventContext(user_id=user_id))
 
 
 async def unlock(work: Work, user_id: int, *, actor_id: int) -> User:
-    """Forget a user's failed attempts; raises `UserNotFound` or `StoreUnavailable`."""
+    """Reset a user's failed attempts; raises `UserNotFound` or `StoreUnavailable`."""
     user = await accounts.get(work, user_id)
     await work.commit_and_release()
     await work.runtime.lockout.unlock(account_of(user.id, ""))

@@ -1,4 +1,4 @@
-"""The table of users, and what is read of its rows."""
+"""The table of users, and the sets of its columns that are read together."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from gatepost.db.base import TABLE_OPTIONS, Base, exact_text
 class User(Base):
     """An account.
 
-    `email_key` and `username_key` say who is who: computed in Python, compared byte by byte, so
-    that every database agrees. Mail goes to `email`, as it was registered.
+    `email_key` and `username_key` are unique. They are computed in Python and compared byte by
+    byte, so that all databases agree. Mail goes to `email`, which is as it was registered.
     """
 
     __tablename__ = "gatepost_users"
@@ -38,7 +38,7 @@ class User(Base):
 
 
 class Credentials(NamedTuple):
-    """The columns of a user's row that a login goes by."""
+    """The columns of a user's row that a login needs."""
 
     id: int
     password_hash: str
@@ -48,7 +48,7 @@ class Credentials(NamedTuple):
 
 
 class PublicUser(NamedTuple):
-    """What of a user's row is shown: no hash, no key."""
+    """The columns of a user's row that the API returns: no hash, no key."""
 
     id: int
     email: str

@@ -1,4 +1,4 @@
-"""Setting a password: judged, hashed while nothing is held, then stored in a short transaction."""
+"""Sets passwords: checks the policy, hashes without a transaction, then stores the hash."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,19 +31,19 @@ async def hash_new(
     identities: tuple[str | None, ...],
     loc: tuple[str, ...] = ("body", "password"),
 ) -> str:
-    """Hash a password that meets the policy; raises `WeakPassword` naming every unmet rule.
+    """Check a password against the policy, and hash it; raises `WeakPassword` with all unmet rules.
 
-    The caller holds no transaction: `work.commit_and_release()` comes first. `loc` is where in the
-    request the password stands.
+    No transaction may be open: call `work.commit_and_release()` before. `loc` is the password's
+    location in the request.
     """
     accepted = password_policy.check(password, work.runtime.settings.passwords, identities, loc=loc)
     return await work.runtime.passwords.hash(accepted)
 
 
 async def change(work: Work, principal: Principal, current: str, new: str) -> None:
-    """Change the caller's own password and end their other sessions.
+    """Change the caller's own password, and end all of their sessions but this one.
 
-    Raises `WrongPassword` or `WeakPassword`; the session in use goes on.
+    Raises `WrongPassword`, `LoginLocked` or `WeakPassword`.
     """
     user = await confirm(work, principal, current)
     confirmed_hash, identities = user.password_hash, identities_of(user)
@@ -65,8 +65,8 @@ async def change_own_profile(
 ) -> User:
     """Change the caller's profile, as `accounts.change_profile` does.
 
-    A new email address takes the current password, which is compared as `confirm` does: raises as
-    that does, too, and `ValidationFailed` without it.
+    A new email address requires the current password: raises as `confirm` does, and
+    `ValidationFailed` without a password.
     """
     user_id, hashed = principal.user_id, None
     is_confirmed = "email" in changes
@@ -84,10 +84,10 @@ async def change_own_profile(
 
 
 async def confirm(work: Work, principal: Principal, password: str) -> User:
-    """Let the caller prove the password once more; returns them, locked until it is used.
+    """Verify the caller's password again, and return the user, whose row is then locked.
 
-    Raises `WrongPassword`, and records it; it counts like a failed login, and after several of
-    them this raises `LoginLocked`. Raises `InvalidToken` for a user who is disabled.
+    A wrong password is recorded and counts as a failed login: raises `WrongPassword`, and
+    `LoginLocked` after several. Raises `InvalidToken` if the user is disabled.
     """
     known = await accounts.find_credentials_of(work, principal.user_id)
     if known is not None and not known.is_active:
@@ -106,7 +106,7 @@ async def confirm(work: Work, principal: Principal, password: str) -> User:
 
 
 async def _lock_unchanged(work: Work, principal: Principal, hashed: str | None) -> User:
-    """Lock and return the caller, if they are as they were before a password was hashed."""
+    """Lock the caller's row and return it, if neither password nor activity has changed since."""
     user = await accounts.find_for_update(work, principal.user_id)
     if user is None or not user.is_active:
         raise InvalidToken
@@ -116,7 +116,7 @@ async def _lock_unchanged(work: Work, principal: Principal, hashed: str | None) 
 
 
 async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = None) -> None:
-    """Set a password for a user and end all their sessions; raises `WeakPassword`."""
+    """Set a user's password, and end all of their sessions; raises `WeakPassword`."""
     user = await accounts.get(work, user_id)
     await work.commit_and_release()
     new_hash = await hash_new(work, new, identities_of(user))
@@ -133,7 +133,7 @@ async def reset(work: Work, user_id: int, new: str, *, actor_id: int | None = No
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account to be made. Without a password no password logs in to it."""
+    """An account to create. Without a password, a login by password is impossible."""
 
     email: str
     password: str | None = None
@@ -149,14 +149,14 @@ async def create(work: Work, new: NewAccount, *, actor_id: int | None = None) ->
     Raises `ValidationFailed` as `accounts.create` does.
     """
     await work.commit_and_release()
-    prepared = await prepare(work, new)
-    return await work.write(accounts.create, prepared, actor_id=actor_id)
+    user = await to_new_user(work, new)
+    return await work.write(accounts.create, user, actor_id=actor_id)
 
 
-async def prepare(work: Work, new: NewAccount) -> NewUser:
-    """Hash the password; raises `WeakPassword`. The caller holds no transaction.
+async def to_new_user(work: Work, new: NewAccount) -> NewUser:
+    """Validate a new account and hash its password. No transaction may be open.
 
-    Raises `ValidationFailed` for an address at a domain that this service does not take.
+    Raises `WeakPassword`, and `ValidationFailed` for an email domain that is not allowed.
     """
     accounts.refuse_special_domain(work, new.email)
     password_hash = None
@@ -182,18 +182,18 @@ async def create_admin(work: Work, email: str, password: str, full_name: str | N
 async def create_first_admin(
     work: Work, email: str, password: str, full_name: str | None = None
 ) -> bool:
-    """Add an admin if there is none; False if there is one. Several processes may try at once."""
+    """Add an admin if there is none; False if there is one. Safe to call in several processes."""
     if await accounts.has_active_admin(work):
         return False
     try:
         await create_admin(work, email, password, full_name)
     except EmailTaken:
         if await accounts.has_active_admin(work):
-            return False  # another process was quicker
+            return False  # another process has just added one
         raise
     return True
 
 
 def identities_of(user: User) -> tuple[str | None, ...]:
-    """What a password must not be close to."""
+    """The texts that a password must not resemble."""
     return user.email, user.username, user.full_name

@@ -1,4 +1,4 @@
-"""Proof by password: for a login, and for a caller who confirms who they are."""
+"""Proof by password: for a login, and for a caller who confirms their identity."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,21 +12,21 @@ PASSWORD: Final = "password"  # noqa: S105 - the name of the method
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """The outcome of comparing a password: a proof, or None if it was wrong."""
+    """The result of verifying a password: a proof, or None if it was wrong."""
 
     proof: Proof | None
     has_locked: bool
-    """Whether this failure was the one that locked the account."""
+    """Whether this failure has locked the account."""
     needs_rehash: bool
 
 
 async def prove_password(
     work: Work, known: Credentials | None, password: str, account: str
 ) -> PasswordCheck:
-    """Compare a password with a user's; a failure counts against the `account` of the lockout.
+    """Verify a user's password; a failure is counted under `account` in the lockout.
 
-    Nothing is held meanwhile: what the work did is committed first, and `known` has to be compared
-    again before anything goes by the proof. A user who is unknown or disabled costs as much and
+    The work is committed first, so no transaction is open while the password is hashed: check that
+    `known` is unchanged before relying on the proof. An unknown or disabled user takes as long, and
     fails. Raises `LoginLocked` after several failures, or `ServerBusy`.
     """
     await work.commit_and_release()

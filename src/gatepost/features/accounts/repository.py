@@ -17,7 +17,7 @@ from gatepost.features.accounts.filters import UserFilter
 from gatepost.features.accounts.models import Credentials, PublicUser, User
 from gatepost.features.callers.roles import Role
 
-# Made once, so that a login only fills in the values.
+# Built once: a login only binds the values.
 _CREDENTIALS = select(*columns_of(User, Credentials))
 _CREDENTIALS_BY_EMAIL = _CREDENTIALS.where(User.email_key == bindparam("key"))
 _CREDENTIALS_BY_ID = _CREDENTIALS.where(User.id == bindparam("of_user"))
@@ -42,7 +42,7 @@ _PUBLIC = select(*columns_of(User, PublicUser)).where(User.id == bindparam("of_u
 
 
 async def insert(db: AsyncSession, user: User) -> bool:
-    """Insert a user; False if a key is taken. The constraint decides, so no race can."""
+    """Insert a user; False if a key is taken. The unique constraint decides, so no race is lost."""
     return await add_unless_taken(db, user)
 
 
@@ -75,7 +75,7 @@ async def find_credentials_of(work: UnitOfWork, user_id: int) -> Credentials | N
 
 
 def is_unchanged(known: Credentials) -> Condition:
-    """The condition that these are an active user's credentials."""
+    """The condition that the user is active and has these credentials; it locks the user's row."""
     values = {
         "of_user": known.id,
         "compared_with": known.password_hash,
@@ -85,7 +85,7 @@ def is_unchanged(known: Credentials) -> Condition:
 
 
 async def replace_hash(db: AsyncSession, known: Credentials, password_hash: str) -> bool:
-    """Set the hash, and lock the user; False if these are no active user's credentials any more."""
+    """Set the hash and lock the row; False if the user is disabled or the credentials changed."""
     changed = await db.execute(
         update(User)
         .where(
@@ -101,16 +101,16 @@ async def replace_hash(db: AsyncSession, known: Credentials, password_hash: str)
 
 
 async def lock(db: AsyncSession, user_id: int) -> User | None:
-    """The user as the database has it now, held until the transaction ends."""
+    """The user, read anew and locked until the transaction ends."""
     return await db.scalar(_LOCKED, {"user": user_id})
 
 
 async def lock_with_admins(db: AsyncSession, user_id: int) -> list[int]:
-    """Hold a user and the active admins until the transaction ends; the ids of the latter.
+    """Lock a user and all active admins until the transaction ends; returns the ids of the admins.
 
-    They are looked up first, and then locked by primary key alone: MariaDB locks an index before
-    its row, and an update locks the row before its indexes. An admin who is made meanwhile
-    is missed, and all who are returned stay.
+    Queries the ids first, and then locks by primary key only. Otherwise MariaDB may deadlock: a
+    query locks an index before its row, an update the row before its indexes. An admin who is added
+    in between is missed; the returned ones cannot change.
     """
     is_admin = (User.role == Role.ADMIN.value) & User.is_active
     ids = {user_id, *await db.scalars(select(User.id).where(is_admin))}
@@ -140,9 +140,9 @@ async def change(db: AsyncSession, user_id: int, values: Mapping[str, Any]) -> b
 
 
 async def remove(db: AsyncSession, user_id: int) -> bool:
-    """Delete a user and, by cascade, what is theirs; False if there is none.
+    """Delete a user and, by cascade, all of their data; False if there is none.
 
-    Raises `UserReferenced` where a host's foreign key forbids it.
+    Raises `UserReferenced` if a host's foreign key forbids it.
     """
     try:
         result = await db.execute(delete(User).where(User.id == user_id))
@@ -152,7 +152,7 @@ async def remove(db: AsyncSession, user_id: int) -> bool:
 
 
 async def list_page(db: AsyncSession, wanted: UserFilter, page: PageRequest) -> Page[User]:
-    """In the order in which they came; those who are searched for, in the order of what was."""
+    """One page of users, ordered by id; a search is ordered by the matching key."""
     filters = _filters(wanted)
     if wanted.q:
         keys = (User.email_key, User.username_key)
@@ -161,7 +161,7 @@ async def list_page(db: AsyncSession, wanted: UserFilter, page: PageRequest) -> 
 
 
 def _filters(wanted: UserFilter) -> list[ColumnElement[bool]]:
-    """All but `q`."""
+    """All filters but `q`."""
     filters: list[ColumnElement[bool]] = []
     if wanted.role is not None:
         filters.append(User.role == wanted.role.value)

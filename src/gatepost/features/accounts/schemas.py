@@ -1,4 +1,4 @@
-"""A user on the wire, and what may be changed of one."""
+"""Users in requests and answers."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -38,7 +38,7 @@ USER_EXAMPLE = {
 
 
 class UserRead(BaseModel):
-    """A user. Never a hash, never a secret. Frozen: several requests share one."""
+    """A user, without the password's hash or any secret. Frozen, as several requests share one."""
 
     model_config = ConfigDict(
         from_attributes=True, frozen=True, json_schema_extra=with_example(USER_EXAMPLE)
@@ -57,7 +57,7 @@ class UserRead(BaseModel):
 
 @never_injected
 class User(UserRead):
-    """The user who is calling, as the host's routes get them.
+    """The caller as a user, as a host's routes receive it.
 
     Code constructs one by keyword, such as a test that replaces the caller; pydantic refuses
     any input that is not one already. Raises pydantic's `ValidationError` for bad values.
@@ -87,7 +87,7 @@ class _Changes(RequestBody):
 
 
 class UserCreate(RequestBody):
-    """A new account, as admins make it. Without a password nobody can log in to it by one."""
+    """A new account that an admin creates. Without a password, its user cannot log in by one."""
 
     model_config = ConfigDict(
         json_schema_extra=with_example(
@@ -103,7 +103,7 @@ class UserCreate(RequestBody):
 
 
 class ProfileUpdate(_Changes):
-    """What users may change of themselves; absent fields keep their value."""
+    """Changes to the caller's own profile; absent fields keep their value."""
 
     model_config = ConfigDict(json_schema_extra=with_example({"full_name": "Ada King"}))
 
@@ -116,7 +116,7 @@ class ProfileUpdate(_Changes):
 
 
 class UserUpdate(_Changes):
-    """What may be changed of a user; `email`, `role` and `is_active` by admins only."""
+    """Changes to a user; only admins may change `email`, `role` and `is_active`."""
 
     model_config = ConfigDict(json_schema_extra=with_example({"role": "moderator"}))
 
@@ -128,7 +128,7 @@ class UserUpdate(_Changes):
 
 
 class PasswordChange(RequestBody):
-    """The current password, and the one that takes its place."""
+    """The current password, and the new one."""
 
     model_config = ConfigDict(
         json_schema_extra=with_example(

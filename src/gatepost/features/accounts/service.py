@@ -1,4 +1,4 @@
-"""Creates users, finds them, changes them and lets them go."""
+"""Creates, finds, changes and deletes users."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from gatepost.work import Work
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user to be: the address and the name as they will be shown, the password hashed."""
+    """A user to insert: the email address and username as displayed, the password hashed."""
 
     email: str
     password_hash: str | None
@@ -57,14 +57,14 @@ async def create(work: Work, new: NewUser, *, actor_id: int | None = None) -> Us
         password_changed_at=now,
     )
     if not await repository.insert(work.db, user):
-        raise await _which_is_taken(work, user.email_key)
+        raise await _taken_problem(work, user.email_key)
     about = audit.EventContext(user_id=user.id, actor_id=actor_id, details={"role": user.role})
     await audit.record(work, events.USER_CREATED, about)
     return user
 
 
 def refuse_special_domain(work: Work, email: str) -> None:
-    """Raise `ValidationFailed` for an address at a domain that this service does not take."""
+    """Raise `ValidationFailed` if the domain of the email address is not allowed."""
     if work.runtime.settings.registration.email_special_domains or has_public_domain(email):
         return
     error = {"loc": ["body", "email"], "msg": PUBLIC_DOMAIN_RULE, "type": "email_invalid"}
@@ -78,24 +78,24 @@ async def find_by_login(work: Work, login: str) -> User | None:
 
 
 async def find_credentials(work: Work, login: str) -> Credentials | None:
-    """What a password for this email address or username is compared with."""
+    """The credentials of the user with this email address or username; None if there is none."""
     return await repository.find_credentials(work, key_of_login(login), is_email="@" in login)
 
 
 async def find_credentials_of(work: Work, user_id: int) -> Credentials | None:
-    """What a password of this user is compared with; None if there is no such user."""
+    """The credentials of this user; None if there is no such user."""
     return await repository.find_credentials_of(work, user_id)
 
 
 def is_unchanged(known: Credentials) -> Condition:
-    """The condition that what was known of an active user still holds; it locks the user's row."""
+    """The condition that the user is active and has these credentials; it locks the user's row."""
     return repository.is_unchanged(known)
 
 
 async def replace_hash(work: Work, known: Credentials, password_hash: str) -> Credentials | None:
-    """Keep the same password under today's algorithm and cost, and lock the user's row.
+    """Store a new hash of the same password, and lock the user's row.
 
-    None if what was known of an active user does not hold any more.
+    None if the user has been disabled, or the credentials have changed.
     """
     if not await repository.replace_hash(work.db, known, password_hash):
         return None
@@ -103,12 +103,12 @@ async def replace_hash(work: Work, known: Credentials, password_hash: str) -> Cr
 
 
 def key_of_login(login: str) -> str:
-    """The key that a login would have, whether or not anybody has it."""
+    """The key of an email address or a username, whether or not it has an account."""
     return canonical_email(login) if "@" in login else canonical_username(login)
 
 
 async def find(work: Work, user_id: int) -> User | None:
-    """The user, or None where there is none."""
+    """The user; None if there is none."""
     return await repository.find(work.db, user_id)
 
 
@@ -129,7 +129,7 @@ async def get_public(work: Work, user_id: int) -> PublicUser:
 
 
 async def find_for_update(work: Work, user_id: int) -> User | None:
-    """The user as of now, held until the transaction ends; None if there is none."""
+    """The user, read anew and locked until the transaction ends; None if there is none."""
     return await repository.lock(work.db, user_id)
 
 
@@ -142,14 +142,14 @@ async def get_for_update(work: Work, user_id: int) -> User:
 
 
 async def list_users(work: Work, wanted: UserFilter, page: PageRequest) -> Page[User]:
-    """One page of users, in the order in which they came; with `q`, of the key that begins so."""
+    """One page of users, ordered by id; with `q`, by the key that begins with it."""
     return await repository.list_page(work.db, wanted, page)
 
 
 async def list_columns(
     work: Work, wanted: UserFilter, columns: Sequence[str], *, after: int, limit: int
 ) -> Sequence[Sequence[Any]]:
-    """The next users behind the id `after`: the id, then these columns. `q` is not applied."""
+    """Users after the id `after`: of each the id, then these columns. `q` is not applied."""
     return await repository.list_after(work.db, wanted, after, limit, columns)
 
 
@@ -162,7 +162,7 @@ async def change_profile(
 ) -> User:
     """Change `email`, `username` or `full_name`; raises as `create` does.
 
-    A new address has not been verified yet.
+    A new email address counts as not verified.
     """
     user = await get_for_update(work, user_id)
     values = dict(changes)
@@ -185,7 +185,7 @@ async def change_profile(
 
 
 async def set_role(work: Work, user_id: int, role: Role, *, actor_id: int | None = None) -> None:
-    """Give a role, effective from the user's next request on; raises `LastAdmin`."""
+    """Set a user's role, effective from the next request on; raises `LastAdmin`."""
     await _lock_with_admins(work, user_id, stays=role is Role.ADMIN)
     user = await get_for_update(work, user_id)
     if user.role == role.value:
@@ -199,7 +199,7 @@ async def set_role(work: Work, user_id: int, role: Role, *, actor_id: int | None
 
 
 async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
-    """Lock a user out and end their sessions; raises `LastAdmin`."""
+    """Disable a user and end their sessions; raises `LastAdmin`."""
     await _lock_with_admins(work, user_id, stays=False)
     user = await get_for_update(work, user_id)
     if not user.is_active:
@@ -212,7 +212,7 @@ async def disable(work: Work, user_id: int, *, actor_id: int | None = None) -> N
 
 
 async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
-    """Let a disabled user log in again."""
+    """Enable a disabled user."""
     user = await get_for_update(work, user_id)
     if user.is_active:
         return
@@ -223,7 +223,7 @@ async def enable(work: Work, user_id: int, *, actor_id: int | None = None) -> No
 
 
 async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> None:
-    """Delete a user and all that is theirs.
+    """Delete a user and all of their data.
 
     Raises `UserNotFound`, `LastAdmin`, or `UserReferenced`.
     """
@@ -237,29 +237,29 @@ async def delete(work: Work, user_id: int, *, actor_id: int | None = None) -> No
 
 
 async def store_new_password(work: Work, user_id: int, password_hash: str) -> None:
-    """Replace the password; who calls this decides which sessions end."""
+    """Replace the password's hash; the caller decides which sessions end."""
     await _change(work, user_id, {"password_hash": password_hash, "password_changed_at": work.now})
 
 
 async def _change(work: Work, user_id: int, values: dict[str, Any]) -> None:
     if not await repository.change(work.db, user_id, {**values, "updated_at": work.now}):
-        raise await _which_is_taken(work, values.get("email_key"), user_id)
+        raise await _taken_problem(work, values.get("email_key"), user_id)
     work.invalidate(user_id)
 
 
 async def _lock_with_admins(work: Work, user_id: int, *, stays: bool) -> None:
-    """Hold a user and every active admin; raises `LastAdmin` unless one `stays`.
+    """Lock a user and all active admins; raises `LastAdmin` if the last of these does not stay.
 
-    Two admins who demote each other at once both wait here, and the second finds one left. Each
-    change of who is an admin locks here first, so that no two of them deadlock.
+    If two admins demote each other at once, one waits here, and then finds one admin left. Every
+    change of an admin takes these locks first, so that no two of them deadlock.
     """
     if await repository.lock_with_admins(work.db, user_id) == [user_id] and not stays:
         raise LastAdmin
 
 
-async def _which_is_taken(
+async def _taken_problem(
     work: Work, email_key: str | None, user_id: int | None = None
 ) -> EmailTaken | UsernameTaken:
-    """The refusal after a unique constraint failed: the address if that is taken, else the name."""
+    """The problem after a unique constraint failed: `EmailTaken`, or else `UsernameTaken`."""
     owner = await repository.find_by_email_key(work.db, email_key) if email_key else None
     return EmailTaken() if owner is not None and owner.id != user_id else UsernameTaken()

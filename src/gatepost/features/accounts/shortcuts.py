@@ -1,4 +1,4 @@
-"""The shortcut of the caller's own profile, the route that is asked all the time."""
+"""The shortcut of `GET /users/me`, the most frequent request."""
 
 from starlette.types import Scope
 
@@ -9,7 +9,7 @@ from gatepost.web.runtimes import runtime_of
 
 
 async def cached_profile(scope: Scope, _: bytes) -> bytes | None:
-    """The caller's JSON, if it is cached. A cookie is as good as a header: nothing is changed."""
+    """The caller's JSON, if it is cached. A cookie needs no CSRF check: nothing is changed."""
     if STAND_IN in scope:
         return None
     runtime = runtime_of(scope)

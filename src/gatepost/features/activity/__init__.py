@@ -1,4 +1,4 @@
-"""The audit log, for admins to read and for users where it concerns them."""
+"""The audit log as an API: all events for admins, and their own events for users."""
 
 from gatepost.manifest import Feature, Mount, Tag
 

@@ -1,4 +1,4 @@
-"""Which events a request asks for."""
+"""The filters of a list of events, as query parameters."""
 
 import re
 from datetime import UTC, datetime
@@ -27,12 +27,12 @@ def _as_iso(text: str) -> str:
 def _in_utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
-    except OverflowError:  # of the first or the last day that there is
+    except OverflowError:  # on the first or the last day of the calendar
         raise PydanticCustomError("time_out_of_range", "Give a time that exists in UTC") from None
 
 
 class _OneOfAllEvents:
-    """Marks a text as an event's name: one of those that the features declare."""
+    """Restricts a text to the names of events that the features declare."""
 
     @staticmethod
     def __get_pydantic_core_schema__(

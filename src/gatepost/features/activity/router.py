@@ -1,4 +1,4 @@
-"""Who did what: everything for admins, and for users what concerns themselves."""
+"""Lists the audit log: all events for admins, and their own events for users."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -28,7 +28,7 @@ async def list_audit_events(
     page: RequestedPage,
     wanted: RequestedEvents,
     user_id: Annotated[
-        int | None, Query(ge=1, le=LARGEST_ID, description="Whom it concerns.")
+        int | None, Query(ge=1, le=LARGEST_ID, description="The user whom it concerns.")
     ] = None,
 ) -> list[AuditEventRead]:
     """A page of the audit log, the newest first; the next page is in the `Link` header."""
@@ -47,7 +47,7 @@ async def list_my_activity(
     page: RequestedPage,
     wanted: RequestedEvents,
 ) -> list[ActivityRead]:
-    """A page of what concerns the caller, the newest first; the next is in the `Link` header."""
+    """A page of the caller's own events, the newest first; the next is in the `Link` header."""
     about = replace(wanted, user_id=principal.user_id)
     found = await work.read_list(audit.list_events, about, page)
     link_next_page(request, response, found)

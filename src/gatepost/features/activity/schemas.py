@@ -1,4 +1,4 @@
-"""An event of the audit log on the wire, for admins and for the user whom it concerns."""
+"""Events of the audit log in answers, for admins and for the user concerned."""
 
 import json
 from datetime import datetime
@@ -34,16 +34,16 @@ def _or_empty(value: object, read: ValidatorFunctionWrapHandler) -> object:
 
 
 def _sendable(value: object) -> object:
-    """The details where they are an object that JSON can carry, else none."""
+    """The details if they are a JSON object that can be sent, else an empty object."""
     try:
-        to_json([[[[value]]]])  # as deep as the answer has it, at least
+        to_json([[[[value]]]])  # nested at least as deep as in the answer
         json.dumps(value, allow_nan=False)
-    except (ValueError, RecursionError):  # too deep, no Unicode, no number
+    except (ValueError, RecursionError):  # too deep, not Unicode, or not finite
         return {}
     return value if isinstance(value, dict) else {}
 
 
-# What stands in a row may be anything, where somebody wrote it past Gatepost.
+# A row that was tampered with may hold anything.
 _Text = Annotated[str, Field(strict=True), WrapValidator(_or_empty)]
 _TextOrNull = Annotated[str | None, Field(strict=True), WrapValidator(_or_null)]
 _IntOrNull = Annotated[int | None, Field(strict=True), WrapValidator(_or_null)]
@@ -61,9 +61,9 @@ _Details = Annotated[dict[str, Any], BeforeValidator(_sendable)]
 
 
 class AuditEventRead(BaseModel):
-    """An event, as admins see it. `hash` is null until it is sealed.
+    """An event, as admins see it. `hash` is null until the event is sealed.
 
-    What cannot be read of a row that was tampered with is null or empty.
+    Unreadable values of a row that was tampered with are null or empty.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -72,10 +72,10 @@ class AuditEventRead(BaseModel):
     at: _TimeOrNull
     event: _Text
     outcome: _OutcomeOrText
-    user_id: _IntOrNull = Field(description="Whom it concerns.")
-    actor_id: _IntOrNull = Field(description="Who did it, where that is known.")
+    user_id: _IntOrNull = Field(description="The user whom it concerns.")
+    actor_id: _IntOrNull = Field(description="The user who did it, if known.")
     session_id: _IntOrNull
-    method: _TextOrNull = Field(description="How they proved who they are.")
+    method: _TextOrNull = Field(description="The method of authentication.")
     address: _TextOrNull
     user_agent: _TextOrNull
     request_id: _Text
@@ -85,22 +85,22 @@ class AuditEventRead(BaseModel):
 
 
 class ActivityRead(BaseModel):
-    """An event, as the user sees whom it concerns. Where an admin was is the admin's business."""
+    """An event, as the user concerned sees it; it does not disclose an admin's address."""
 
     id: int
     at: _TimeOrNull
     event: _Text
     outcome: _OutcomeOrText
-    by_admin: bool = Field(description="Somebody else did it, who may.")
+    by_admin: bool = Field(description="An admin did it, and not you.")
     session_id: _IntOrNull
-    method: _TextOrNull = Field(description="How you proved who you are.")
-    address: _TextOrNull = Field(description="Where it came from; null for an admin's deed.")
+    method: _TextOrNull = Field(description="The method of authentication.")
+    address: _TextOrNull = Field(description="The client's address; null if an admin did it.")
     user_agent: _TextOrNull
     details: _Details
 
     @classmethod
     def of(cls, event: AuditEvent) -> Self:
-        """The event without the traces of an admin who did it."""
+        """The event, without address and user agent if an admin did it."""
         by_admin = event.actor_id not in {None, event.user_id}
         return cls(
             id=event.id,

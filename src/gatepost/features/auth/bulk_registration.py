@@ -1,4 +1,4 @@
-"""Making many accounts, each of which may fail alone."""
+"""Creates many accounts at once; each of them may fail alone."""
 
 import asyncio
 from collections import Counter
@@ -13,18 +13,18 @@ from gatepost.features.accounts.identity import canonical_email, canonical_usern
 from gatepost.features.accounts.models import User
 from gatepost.features.accounts.passwords import NewAccount
 from gatepost.features.accounts.service import NewUser
-from gatepost.features.auth.registration import refuse_if_closed
+from gatepost.features.auth.registration import require_registrar
 from gatepost.features.callers.principal import Principal
 from gatepost.security.password_policy import WeakPassword
 from gatepost.work import Work
 
 _TRIES_BY_ADDRESS = 4
-"""Of so many tries the first goes by address, the others by username."""
+"""After each deadlock the rows are tried again: one in four tries is ordered by email address."""
 
 
 @dataclass(frozen=True, slots=True)
 class BulkOutcome:
-    """The accounts made, in the order asked for, and by place why the others were not."""
+    """The accounts created, in the order requested, and the problems of the others by index."""
 
     created: Sequence[User]
     refused: Sequence[tuple[int, Problem]]
@@ -33,12 +33,12 @@ class BulkOutcome:
 async def register_many(
     work: Work, wanted: Sequence[NewAccount | Problem], registrar: Principal | None = None
 ) -> BulkOutcome:
-    """Make as many accounts as can be; a problem among those wanted is refused as it is.
+    """Create the accounts that are valid; a `Problem` in `wanted` is returned among the refused.
 
-    Raises `RegistrationClosed`; and `ServerBusy`, before any account is made. All passwords are
-    hashed first, so that the accounts are written in one short transaction.
+    Raises `RegistrationClosed`, and `ServerBusy` before any account is created. All passwords are
+    hashed first, so that the accounts are inserted in one short transaction.
     """
-    actor_id = refuse_if_closed(work, registrar)
+    actor_id = require_registrar(work, registrar)
     await work.commit_and_release()
     prepared = await _prepare_all(work, wanted)
     outcomes = sorted((await work.write(_create_all, prepared, count(), actor_id)).items())
@@ -51,7 +51,7 @@ async def register_many(
 async def _prepare_all(
     work: Work, wanted: Sequence[NewAccount | Problem]
 ) -> list[NewUser | Problem]:
-    """Hash a core's worth at a time, so that other logins find room in the pool."""
+    """Hash a few passwords at a time, one per thread, so that logins find room in the pool."""
     prepared: list[NewUser | Problem] = []
     for start in range(0, len(wanted), work.runtime.hash_pool.threads):
         some = wanted[start : start + work.runtime.hash_pool.threads]
@@ -63,7 +63,7 @@ async def _prepare(work: Work, new: NewAccount | Problem) -> NewUser | Problem:
     if isinstance(new, Problem):
         return new
     try:
-        return await passwords.prepare(work, new)
+        return await passwords.to_new_user(work, new)
     except (ValidationFailed, WeakPassword) as problem:
         return problem
 
@@ -71,7 +71,7 @@ async def _prepare(work: Work, new: NewAccount | Problem) -> NewUser | Problem:
 async def _create_all(
     work: Work, prepared: Sequence[NewUser | Problem], tries: Iterator[int], actor_id: int | None
 ) -> dict[int, User | Problem]:
-    """Where addresses had no order in common with another request's, usernames may have one."""
+    """Insert all rows in an order that avoids deadlocks with other requests."""
     order = _order_of_writing(prepared, by_username=next(tries) % _TRIES_BY_ADDRESS > 0)
     return {index: await _create(work, prepared[index], actor_id) for index in order}
 
@@ -88,10 +88,10 @@ async def _create(work: Work, new: NewUser | Problem, actor_id: int | None) -> U
 def _order_of_writing(
     prepared: Sequence[NewUser | Problem], *, by_username: bool = False
 ) -> list[int]:
-    """By address, or by username, so that two requests with the same ones wait for each other
-    and never both.
+    """The order of inserting: by email address, or by username.
 
-    Rows that want the same address or username keep their order: the first one gets it.
+    Two requests with the same addresses, or the same usernames, then lock them in the same order,
+    and cannot deadlock. Of rows with the same address or username the first still comes first.
     """
     wanted: Counter[str] = Counter()
     places: dict[int, tuple[int, str, str]] = {}

@@ -1,11 +1,11 @@
-"""Who makes an account, where not everybody may."""
+"""The admin who registers accounts while registration is closed."""
 
 from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from gatepost.features.auth.registration import refuse_if_closed
+from gatepost.features.auth.registration import require_registrar
 from gatepost.features.callers.dependencies import find_caller
 from gatepost.features.callers.errors import NotAuthenticated
 from gatepost.features.callers.principal import Principal
@@ -13,24 +13,24 @@ from gatepost.web.dependencies import RequestWork
 
 
 async def find_registrar(request: Request, work: RequestWork) -> Principal | None:
-    """The admin who is calling, where registration is closed; None where it is open.
+    """The calling admin if registration is closed; None if it is open.
 
-    Raises `RegistrationClosed` for all others where it is closed, and as `find_caller` does for
-    credentials that are no good.
+    If it is closed, raises `RegistrationClosed` for other callers and for requests without
+    credentials, and as `find_caller` does for bad ones.
     """
     runtime = work.runtime
     if runtime.settings.registration.registration_open:
         return None
-    await work.commit_and_release()  # nobody needs two connections at a time
+    await work.commit_and_release()  # a request must never need two connections at once
     registrar = None
     with suppress(NotAuthenticated):
         caller, _ = await find_caller(request, runtime)
         registrar = caller.principal
-    refuse_if_closed(work, registrar)
+    require_registrar(work, registrar)
     return registrar
 
 
 Registrar = Annotated[Principal | None, Depends(find_registrar, scope="function")]
 
 MayRegister = Depends(find_registrar, scope="function")
-"""The same for a route's list, where it comes before what is stored or sent."""
+"""The same for a route's `dependencies`, so that it runs before the body is handled."""

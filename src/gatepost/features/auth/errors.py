@@ -1,10 +1,10 @@
-"""Why a registration or a login can be refused."""
+"""Problems of registrations and logins."""
 
 from gatepost.errors import Problem
 
 
 class InvalidCredentials(Problem):
-    """The same for an unknown user, a wrong password and a disabled account."""
+    """The login failed; the answer is the same for unknown and disabled users."""
 
     status = 401
     code = "invalid_credentials"

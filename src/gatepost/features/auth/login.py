@@ -1,4 +1,4 @@
-"""Logging in: by a first proof, which is a password, and the steps after it."""
+"""Logs users in: by a password, and by the steps after it, such as a second factor."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -21,26 +21,26 @@ from gatepost.work import Work
 
 T = TypeVar("T")
 
-_ATTEMPTS = 3
-"""How often a hash may be replaced under a login's hands before the login is refused."""
+_TRIES = 3
+"""How often a login is tried while the user's credentials change at the same time."""
 
 Prove = Callable[[Work, UnfinishedLogin], Awaitable[Proof]]
 
 
 async def log_in(work: Work, login: str, password: str) -> TokenPair:
-    """Start a session for the user whom the credentials name; raises as `authenticate` does.
+    """Log a user in by password, and start the session; raises as `authenticate` does.
 
-    Raises the refusal of a step that asks for more; by the token in it `resume` goes on.
+    If a step requires another proof, raises its problem, with a token for `resume`.
     """
     return await _with_proof(work, login, password, _start)
 
 
 async def resume(work: Work, token: str, prove: Prove) -> TokenPair:
-    """Go on with a login that a step has stopped, and start the session; each token does once.
+    """Continue a login with the next proof, and start the session; each token works once.
 
-    `prove` raises the problem of a wrong proof, which counts: five of them end the login. Raises
-    `InvalidToken` for a token that is used, too old or of a user who has changed since, and the
-    refusal of the next step that asks for more. Raises `StoreUnavailable`.
+    `prove` verifies the proof, and raises the problem of a wrong one; the login ends after five
+    attempts. Raises `InvalidToken` for a used or expired token, and if the user has changed since;
+    the problem of a further step; or `StoreUnavailable`.
     """
     pending = pending_logins.open_token(work, token)
     await pending_logins.begin_attempt(work, pending)
@@ -59,11 +59,10 @@ async def resume(work: Work, token: str, prove: Prove) -> TokenPair:
 
 
 async def authenticate(work: Work, login: str, password: str) -> User:
-    """The user whom the credentials belong to, locked until the transaction ends.
+    """The user with these credentials, locked until the transaction ends.
 
-    An unknown user costs as much as a known one, and a disabled one is refused like a wrong
-    password: raises `InvalidCredentials`, and after several of them `LoginLocked`, even where the
-    password is right.
+    Raises `InvalidCredentials` for a wrong password and for unknown or disabled users, after the
+    same time; and `LoginLocked` after several failures, even if the password is right.
     """
     return await _with_proof(work, login, password, _lock)
 
@@ -72,25 +71,26 @@ async def _with_proof(
     work: Work,
     login: str,
     password: str,
-    story: Callable[[Work, UnfinishedLogin, str | None], Awaitable[T | None]],
+    action: Callable[[Work, UnfinishedLogin, str | None], Awaitable[T | None]],
 ) -> T:
-    """Verify the password and run a story, which returns None if the user has changed since.
+    """Verify the password, and run the action with the user in a transaction.
 
-    The story takes the hash to store, if the present one is not of today's cost.
+    The action returns None if the user has changed since; then all is tried again. It also takes a
+    new hash to store, if the present one has another cost than new hashes.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(_TRIES):
         proved, new_hash = await _prove(work, login, password)
-        answer = await work.write(story, proved, new_hash)
+        answer = await work.write(action, proved, new_hash)
         if answer is not None:
             return answer
         user = await accounts.find(work, proved.user.id)
         if user is None or not user.is_active:
             break
-    raise await _refusal(work, login, proved.user.id)
+    raise await _record_failure(work, login, proved.user.id)
 
 
 async def _start(work: Work, login: UnfinishedLogin, new_hash: str | None) -> TokenPair | None:
-    """Write the session and its audit events at once, if no step asks for more."""
+    """Insert the session and its audit events, unless a step requires another proof."""
     await sessions.prepare_to_start(work)
     user = await _rehashed(work, login.user, new_hash)
     if user is None:
@@ -118,33 +118,33 @@ async def _lock(work: Work, login: UnfinishedLogin, new_hash: str | None) -> Use
 
 
 async def _rehashed(work: Work, user: Credentials, new_hash: str | None) -> Credentials | None:
-    """The credentials under today's hash; None if they have changed since they were proved."""
+    """The credentials, with the new hash stored if there is one; None if they have changed."""
     return user if new_hash is None else await accounts.replace_hash(work, user, new_hash)
 
 
 async def _prove(work: Work, login: str, password: str) -> tuple[UnfinishedLogin, str | None]:
-    """The user whose password this is, and today's hash of it where it needs another one."""
+    """The user whose password this is, and a new hash of it if it has to be rehashed."""
     known = await accounts.find_credentials(work, login)
     user_id = None if known is None else known.id
     check = await prove_password(work, known, password, lockout.account_of(user_id, login))
     if check.has_locked:
         await lockout.record_lock(work, user_id)
     if check.proof is None or known is None:
-        raise await _refusal(work, login, user_id)
-    new_hash = await _hash_anew(work, password) if check.needs_rehash else None
+        raise await _record_failure(work, login, user_id)
+    new_hash = await _rehash(work, password) if check.needs_rehash else None
     return UnfinishedLogin(known, Authentication((check.proof,))), new_hash
 
 
-async def _hash_anew(work: Work, password: str) -> str | None:
-    """Today's hash of a password that was right; None where there can be none, or none now."""
+async def _rehash(work: Work, password: str) -> str | None:
+    """A new hash of a verified password; None if it cannot be hashed, or the server is busy."""
     try:
         return await work.runtime.passwords.hash(password)
     except (UnusablePassword, ServerBusy):
         return None  # the next login will try again
 
 
-async def _refusal(work: Work, login: str, user_id: int | None) -> InvalidCredentials:
-    """Record the failed login, without what was typed, and return the refusal to raise."""
+async def _record_failure(work: Work, login: str, user_id: int | None) -> InvalidCredentials:
+    """Record the failed login, without the text typed, and return the problem to raise."""
     key = audit.fingerprint(work, accounts.key_of_login(login))
     details = {"login": key} if user_id is None else {}
     about = audit.EventContext(user_id=user_id, method=PASSWORD, details=details)

@@ -1,4 +1,4 @@
-"""Reads a login as JSON or as the OAuth2 password form (RFC 6749 section 4.3.2), as it comes."""
+"""Reads a login from JSON or from the OAuth2 password form (RFC 6749 section 4.3.2)."""
 
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
@@ -36,10 +36,10 @@ async def _fields_of(request: Request, model: type[Credentials]) -> object:
 
 
 async def _read_form(request: Request, model: type[Credentials]) -> dict[str, object]:
-    """The form's fields that the model has; others are ignored, and so is a field without a value.
+    """The form's fields that the model has; ignores others, and fields without a value.
 
-    As RFC 6749 section 3.2 has it, and no field may come twice but `resource` (RFC 8707). What is
-    not UTF-8 is refused: replaced, one password would be another.
+    As in RFC 6749 section 3.2 no field may occur twice, except `resource` (RFC 8707). Refuses text
+    that is not UTF-8: with replacement characters, different passwords would be equal.
     """
     try:
         body = (await request.body()).decode("utf-8")
@@ -47,19 +47,19 @@ async def _read_form(request: Request, model: type[Credentials]) -> dict[str, ob
             body, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
         )
     except ValueError:
-        raise _refusal(
+        raise _invalid(
             "form_invalid", f"The body is no form in UTF-8 of at most {_MOST_FIELDS} fields."
         ) from None
     pairs = [pair for pair in pairs if pair[0] not in _MAY_BE_REPEATED]
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise _refusal("form_repeated", "Give each field once (RFC 6749 section 3.2).")
+        raise _invalid("form_repeated", "Give each field once (RFC 6749 section 3.2).")
     known: dict[str, object] = {
         name: value for name, value in fields.items() if value and name in model.model_fields
     }
     if grant_type := fields.get("grant_type"):
         if grant_type != "password":
-            raise _refusal("grant_type", "The grant type of this form is `password`.", "grant_type")
+            raise _invalid("grant_type", "The grant type of this form is `password`.", "grant_type")
         # A program's grant, such as the documentation's, is answered in the body: a cookie would
         # outlive it, and log in whoever sits before that browser.
         if "transport" in model.model_fields:
@@ -70,11 +70,11 @@ async def _read_form(request: Request, model: type[Credentials]) -> dict[str, ob
 async def _read_json(request: Request) -> object:
     body = await request.body()
     if not body:
-        raise _refusal("missing", "Send credentials, as JSON or as a form.")
+        raise _invalid("missing", "Send credentials, as JSON or as a form.")
     return read_json(body)
 
 
-def _refusal(kind: str, sentence: str, *place: str) -> ValidationFailed:
+def _invalid(kind: str, sentence: str, *place: str) -> ValidationFailed:
     return ValidationFailed(errors=[{"loc": ["body", *place], "msg": sentence, "type": kind}])
 
 

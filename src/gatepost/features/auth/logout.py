@@ -1,4 +1,4 @@
-"""Logging out: by the access token, or by the refresh token where that has run out."""
+"""Logs out: by the access token, or by the refresh token if the access token has expired."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ from gatepost.work import Work
 async def log_out(
     work: Work, credential: Credential | None, find_refresh_token: Callable[[], str | None]
 ) -> None:
-    """End the session of a credential; without one that is good, the session of the refresh token.
+    """End the session of the credential, or else that of the refresh token.
 
-    A bad credential that the client chose to send is refused, one that a browser sends by itself
-    is passed over. Raises `NotAuthenticated` or `InvalidToken`.
+    A bad credential in a header is refused; a bad cookie is ignored. Raises `NotAuthenticated` or
+    `InvalidToken`.
     """
     if credential is None:
         await _end_by_refresh_token(work, find_refresh_token(), NotAuthenticated())

@@ -1,4 +1,4 @@
-"""What is counted of logins."""
+"""The metrics of logins."""
 
 from gatepost.features.accounts.events import LOGIN_LOCKED
 from gatepost.features.auth.events import LOGIN_FAILED, LOGIN_SUCCEEDED

@@ -1,7 +1,7 @@
-"""Half-done logins: each is kept in a token, and taken up again once.
+"""Logins that wait for another proof: each is stored in an encrypted token, which works once.
 
-The token is encrypted and holds all proofs, so that write access to the store is no way to log in.
-The store counts the attempts, and remembers that the token was used.
+The token itself holds the proofs, so that write access to the store does not allow a login. The
+store only counts the attempts, and whether the token was used.
 """
 
 import base64
@@ -30,7 +30,7 @@ _USED = b"used"
 
 @dataclass(frozen=True, slots=True)
 class PendingLogin:
-    """What a token says: who began to log in, and what they had proved."""
+    """The content of a token: the user, and the proofs given so far."""
 
     id: str
     user_id: int
@@ -38,12 +38,12 @@ class PendingLogin:
     authentication: Authentication
 
     def is_of(self, user: Credentials) -> bool:
-        """Whether this user is active, and has changed no password since."""
+        """Whether the user is active, and has the same password as when the login began."""
         return user.is_active and user.password_changed_at == self.password_changed_at
 
 
 def seal(work: Work, user: Credentials, authentication: Authentication) -> str:
-    """A token for a login that has begun."""
+    """A token for a login that waits for another proof."""
     content = {
         "id": secrets.token_hex(16),
         "user": user.id,
@@ -58,7 +58,7 @@ def seal(work: Work, user: Credentials, authentication: Authentication) -> str:
 
 
 def open_token(work: Work, token: str) -> PendingLogin:
-    """What a token says; raises `InvalidToken` if it is not ours, or too old."""
+    """The content of a token; raises `InvalidToken` if it is forged or expired."""
     cipher = work.runtime.state(AuthState).cipher
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
@@ -76,18 +76,18 @@ def open_token(work: Work, token: str) -> PendingLogin:
 
 
 async def begin_attempt(work: Work, pending: PendingLogin) -> None:
-    """Count an attempt; raises `InvalidToken` for a login that was completed or tried too often.
+    """Count an attempt; raises `InvalidToken` if the login is completed, or had too many attempts.
 
-    Raises `StoreUnavailable`. The caller holds no transaction.
+    Raises `StoreUnavailable`. No transaction may be open.
     """
-    if not await work.runtime.store.update(_key(pending), _count):
+    if not await work.runtime.store.update(_key(pending), _count_attempt):
         raise InvalidToken
 
 
 async def use(work: Work, pending: PendingLogin) -> None:
-    """Take the login up: of any number at once one does, and `InvalidToken` is raised for others.
+    """Mark the token as used; of concurrent requests one succeeds, the others get `InvalidToken`.
 
-    Raises `StoreUnavailable`. The caller holds no transaction.
+    Raises `StoreUnavailable`. No transaction may be open.
     """
     if not await work.runtime.store.update(_key(pending), _mark_used):
         raise InvalidToken
@@ -97,7 +97,7 @@ def _key(pending: PendingLogin) -> str:
     return f"pending-login:{pending.id}"
 
 
-def _count(entry: Entry | None, now: int) -> tuple[Entry | None, bool]:
+def _count_attempt(entry: Entry | None, now: int) -> tuple[Entry | None, bool]:
     if entry is not None and entry.value == _USED:
         return entry, False
     attempts = 1 + (0 if entry is None else int(entry.value))

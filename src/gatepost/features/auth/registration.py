@@ -1,4 +1,4 @@
-"""Making an account of one's own, or for others where registration is closed."""
+"""Registers an account: by anybody, or by admins only if registration is closed."""
 
 from gatepost.features.accounts import passwords
 from gatepost.features.accounts.models import User
@@ -10,17 +10,14 @@ from gatepost.work import Work
 
 
 async def register(work: Work, new: NewAccount, registrar: Principal | None = None) -> User:
-    """Make an account.
-
-    Raises `RegistrationClosed`, and as `passwords.create` does.
-    """
-    return await passwords.create(work, new, actor_id=refuse_if_closed(work, registrar))
+    """Create an account; raises `RegistrationClosed`, and as `passwords.create` does."""
+    return await passwords.create(work, new, actor_id=require_registrar(work, registrar))
 
 
-def refuse_if_closed(work: Work, registrar: Principal | None) -> int | None:
-    """Return the id of the admin who makes the account, where only admins may; else None.
+def require_registrar(work: Work, registrar: Principal | None) -> int | None:
+    """The id of the admin if registration is closed; None if it is open.
 
-    Raises `RegistrationClosed` for all others where registration is closed.
+    Raises `RegistrationClosed` if it is closed and the registrar is no admin.
     """
     if work.runtime.settings.registration.registration_open:
         return None

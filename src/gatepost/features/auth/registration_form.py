@@ -1,4 +1,4 @@
-"""Registrations as they come, and refused rows of a bulk registration as they are answered."""
+"""Converts registrations to accounts, and problems of a bulk registration to answers."""
 
 from pydantic import ValidationError
 
@@ -9,7 +9,7 @@ from gatepost.security.password_policy import WeakPassword
 
 
 def account_of(registration: Registration) -> NewAccount:
-    """The account that a registration asks for."""
+    """The account to create for a registration."""
     return NewAccount(
         registration.email,
         registration.password,
@@ -19,7 +19,7 @@ def account_of(registration: Registration) -> NewAccount:
 
 
 def read_row(row: object) -> NewAccount | ValidationFailed:
-    """The account that a row asks for, or what is wrong with the row."""
+    """The account to create for a row, or the row's problem."""
     try:
         return account_of(Registration.model_validate(row))
     except ValidationError as error:
@@ -29,7 +29,7 @@ def read_row(row: object) -> NewAccount | ValidationFailed:
 
 
 def failed_row(index: int, row: object, problem: Problem) -> FailedRow:
-    """The refusal of a row, with the address to name it by, if that can be written down."""
+    """A row's problem as an answer, with the row's email address if that can be sent."""
     email = row.get("email") if isinstance(row, dict) else None
     is_nameable = isinstance(email, str) and email.isprintable()
     return FailedRow(
@@ -41,7 +41,7 @@ def failed_row(index: int, row: object, problem: Problem) -> FailedRow:
 
 
 def _detail_of(problem: Problem) -> str:
-    """The refusal in one sentence, where a single registration gets a list of errors."""
+    """The problem in one sentence; a single registration gets a list of errors instead."""
     messages = [error["msg"] for error in problem.extensions.get("errors", ())]
     if isinstance(problem, WeakPassword):
         return " ".join(messages)

@@ -1,4 +1,4 @@
-"""Registering, logging in, staying logged in, logging out."""
+"""Registration, login, refresh and logout."""
 
 from functools import partial
 
@@ -21,13 +21,13 @@ from gatepost.features.auth.schemas import (
 )
 from gatepost.features.auth.shortcuts import refresh_by_body
 from gatepost.features.auth.transports import (
-    LeavingRoute,
+    LogoutRoute,
     clear_cookies,
     deliver,
-    find_own_credential,
+    find_optional_credential,
     find_refresh_cookie,
     find_refresh_token,
-    refused_for_good,
+    refuse_and_clear,
     transports_for,
 )
 from gatepost.features.callers.dependencies import CurrentPrincipal, SendsCredential
@@ -65,7 +65,7 @@ GOODBYE = "Logged out successfully"
     ),
 )
 async def register(work: RequestWork, body: Registration, registrar: Registrar) -> UserRead:
-    """Make an account. Where registration is closed, admins can, with their token."""
+    """Create an account. If registration is closed, only admins can, with their token."""
     return UserRead.model_validate(await registration.register(work, account_of(body), registrar))
 
 
@@ -79,7 +79,7 @@ async def register(work: RequestWork, body: Registration, registrar: Registrar) 
 async def register_bulk(
     request: Request, work: RequestWork, body: BulkRegistration, registrar: Registrar
 ) -> BulkResult:
-    """Make up to a hundred accounts; a bad row fails alone, and says why."""
+    """Create up to a hundred accounts. A bad row fails alone; the answer has its problem."""
     await spend(request.scope, "registration", len(body.users))
     wanted = [read_row(row) for row in body.users]
     outcome = await bulk_registration.register_many(work, wanted, registrar)
@@ -110,10 +110,10 @@ async def log_in(
 async def refresh(
     request: Request, response: Response, work: RequestWork, body: RefreshRequest | None = None
 ) -> TokenRead | Response:
-    """Trade the refresh token for a new pair; each is good once, retries within the grace aside.
+    """Trade the refresh token for a new pair. Each works once, except for retries within the grace.
 
-    A token in the body is answered in the body, one in the cookie by cookie. A cookie that will
-    never be good again is cleared.
+    A token in the body is answered in the body, and one in the cookie by cookie. A cookie that can
+    never be valid again is cleared.
     """
     settings = work.runtime.settings
     in_body = (
@@ -125,7 +125,7 @@ async def refresh(
     except InvalidToken as problem:
         if in_body is not None or not problem.is_final:
             raise
-        return refused_for_good(request, settings, problem)
+        return refuse_and_clear(request, settings, problem)
     return deliver(request, response, settings, pair, sent.transports)
 
 
@@ -142,13 +142,13 @@ router.add_api_route(
 
 
 async def log_out(request: Request, response: Response, work: RequestWork) -> Message:
-    """End this session, known by its access token or else by its refresh cookie.
+    """End this session, identified by its access token, or else by its refresh token.
 
-    The cookies are cleared even where it is refused, for it is over then.
+    The cookies are cleared even if the tokens are refused.
     """
     settings = work.runtime.settings
     clear_cookies(request, response, settings)
-    credential = find_own_credential(request, work.runtime)
+    credential = find_optional_credential(request, work.runtime)
     await logout.log_out(work, credential, partial(find_refresh_cookie, request, settings))
     return Message(message=GOODBYE)
 
@@ -157,7 +157,7 @@ router.add_api_route(
     "/logout",
     log_out,
     methods=["POST"],
-    route_class_override=LeavingRoute,
+    route_class_override=LogoutRoute,
     dependencies=[SendsCredential],
     responses=problems(NotAuthenticated, InvalidToken, CsrfRejected),
 )
@@ -173,5 +173,5 @@ async def log_out_everywhere(
 
 
 router.add_api_route(
-    "/logout-all", log_out_everywhere, methods=["POST"], route_class_override=LeavingRoute
+    "/logout-all", log_out_everywhere, methods=["POST"], route_class_override=LogoutRoute
 )

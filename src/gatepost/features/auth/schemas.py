@@ -1,4 +1,4 @@
-"""Registering, logging in and staying logged in, on the wire."""
+"""Requests and answers of registration, login and refresh."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -13,7 +13,7 @@ from gatepost.text import refuse_unprintable
 Transport = Literal["bearer", "cookie"]
 
 LoginName = Annotated[str, Field(min_length=1, max_length=320), AfterValidator(refuse_unprintable)]
-"""Taken as it is typed: a name of no account is refused like any wrong credentials."""
+"""Not validated: a text that is no email address or username is refused as wrong credentials."""
 
 
 _CREDENTIALS_EXAMPLE = {"email": "ada@example.com", "password": "a sentence that only I know"}
@@ -37,7 +37,7 @@ class Registration(RequestBody):
 class BulkRegistration(RequestBody):
     """Up to a hundred new accounts, each as a single registration takes it.
 
-    A row is looked at when its turn comes, so that one that is nothing like it fails alone.
+    Each row is validated on its own, so that a malformed row fails alone.
     """
 
     model_config = ConfigDict(
@@ -62,7 +62,7 @@ class BulkRegistration(RequestBody):
 
 
 class FailedRow(BaseModel):
-    """A row of a bulk registration that was refused, alone."""
+    """A refused row of a bulk registration."""
 
     index: int = Field(description="Its place in the request, from 0.")
     email: str | None = Field(description="Its address, where it was one.")
@@ -71,7 +71,7 @@ class FailedRow(BaseModel):
 
 
 class BulkResult(BaseModel):
-    """What became of each row."""
+    """The result of a bulk registration: the accounts created, and the refused rows."""
 
     model_config = ConfigDict(
         json_schema_extra=with_example(
@@ -94,7 +94,7 @@ class BulkResult(BaseModel):
 
 
 class Credentials(RequestBody):
-    """A password, and the email address or the username that it belongs to."""
+    """An email address or a username, and the password."""
 
     email: LoginName | None = None
     username: LoginName | None = Field(default=None, description="An email address will do too.")
@@ -112,7 +112,7 @@ class Credentials(RequestBody):
 
 
 class LoginRequest(Credentials):
-    """Credentials, and how the tokens should travel."""
+    """Credentials, and the transport of the tokens."""
 
     model_config = ConfigDict(json_schema_extra=with_example(_CREDENTIALS_EXAMPLE))
 
@@ -123,7 +123,7 @@ class LoginRequest(Credentials):
 
 
 class RefreshRequest(RequestBody):
-    """The refresh token, where it does not come in its cookie."""
+    """The refresh token, unless it is sent in its cookie."""
 
     model_config = ConfigDict(
         json_schema_extra=with_example({"refresh_token": "eyJhbGciOiJIUzI1NiIs..."})
@@ -133,7 +133,7 @@ class RefreshRequest(RequestBody):
 
 
 class TokenRead(BaseModel):
-    """The tokens of a session; where they travel in cookies, the body leaves them out."""
+    """The tokens of a session; left out of the body if they are sent in cookies."""
 
     model_config = ConfigDict(
         json_schema_extra=with_example(

@@ -1,4 +1,4 @@
-"""The shortcut of refreshing, which every client asks for again and again."""
+"""The shortcut of `POST /auth/refresh`, a frequent request."""
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -15,7 +15,7 @@ from gatepost.work import begin_work
 
 
 async def refresh_by_body(scope: Scope, body: bytes) -> bytes | None:
-    """What `refresh` of the router does with a token in the body."""
+    """Refresh with a token in the body, as `router.refresh` does."""
     runtime = runtime_of(scope)
     try:
         token = RefreshRequest.model_validate(read_json(body)).refresh_token

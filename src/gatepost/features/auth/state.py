@@ -1,4 +1,4 @@
-"""What this feature keeps in the process."""
+"""The state of logins in this process."""
 
 from gatepost.runtime import Runtime
 from gatepost.security.encryption import Cipher
@@ -8,7 +8,7 @@ _PENDING_LOGINS = Purpose("gatepost pending logins")
 
 
 class AuthState:
-    """The cipher of the tokens of half-done logins."""
+    """The cipher of the tokens of pending logins."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.cipher = Cipher(runtime.keys.derive(_PENDING_LOGINS))

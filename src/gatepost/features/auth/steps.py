@@ -1,4 +1,4 @@
-"""The steps of a login: what a user has to prove beyond the first proof, in order."""
+"""The steps of a login: the proofs that are required after the first one, in order."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,24 +14,24 @@ from gatepost.work import Work
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedLogin:
-    """A user who is logging in, and what they have proved so far."""
+    """A user who is logging in, and the proofs given so far."""
 
     user: Credentials
     authentication: Authentication
 
 
 class Challenge(Protocol):
-    """What a step asks for before the login goes on."""
+    """A proof that a step requires before the login can continue."""
 
     def refusal(self, token: str, lifetime: timedelta) -> Problem:
-        """The answer to this login; by the `token` it is taken up again within the `lifetime`."""
+        """The problem to answer with; `token` continues the login within the `lifetime`."""
 
 
 class Step(Protocol):
-    """One step: done, or a challenge."""
+    """A step of the login, which is done or returns a challenge."""
 
     async def find_challenge(self, work: Work, login: UnfinishedLogin) -> Challenge | None:
-        """What the user has yet to prove; None if this step is done. It only reads."""
+        """The proof that is still required; None if this step is done. Must not write."""
 
 
 STEPS: tuple[Step, ...] = ()
@@ -39,7 +39,7 @@ STEPS: tuple[Step, ...] = ()
 
 
 async def require_all(work: Work, login: UnfinishedLogin) -> None:
-    """Raise the refusal of the first step that is not done, with a token to take up the login."""
+    """Raise the problem of the first step that is not done, with a token to continue the login."""
     for step in STEPS:
         challenge = await step.find_challenge(work, login)
         if challenge is not None:

@@ -1,4 +1,4 @@
-"""How a pair of tokens travels: in the body, in cookies, or in both."""
+"""The transports of tokens: in the body, in cookies, or in both."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ from gatepost.web.runtimes import runtime_of
 
 
 def transports_for(settings: CoreSettings, wanted: Transport | None) -> frozenset[str]:
-    """The transport that was asked for, or all that the service offers.
+    """The requested transport, or all that the service offers.
 
-    Raises `ValidationFailed` for one that it does not offer.
+    Raises `ValidationFailed` for a transport that it does not offer.
     """
     offered = settings.transports.auth_transports
     if wanted is None:
@@ -48,7 +48,7 @@ def deliver(
     pair: TokenPair,
     transports: frozenset[str],
 ) -> TokenRead:
-    """Put the tokens where they are to travel; returns the body."""
+    """Set the tokens' cookies if they are sent in cookies, and return the body."""
     if "cookie" in transports:
         _set_cookies(request, response, settings, pair)
     if "bearer" not in transports:
@@ -57,7 +57,7 @@ def deliver(
 
 
 def tokens_in_body(pair: TokenPair) -> TokenRead:
-    """The body of an answer that carries both tokens."""
+    """The body with both tokens."""
     return TokenRead(
         access_token=pair.access_token,
         refresh_token=pair.refresh_token,
@@ -67,7 +67,7 @@ def tokens_in_body(pair: TokenPair) -> TokenRead:
 
 @dataclass(frozen=True, slots=True)
 class SentRefreshToken:
-    """The refresh token that counts, and how its successor travels."""
+    """The refresh token of a request, and the transports of the new pair."""
 
     token: str
     transports: frozenset[str]
@@ -76,10 +76,10 @@ class SentRefreshToken:
 def find_refresh_token(
     request: Request, settings: CoreSettings, in_body: str | None
 ) -> SentRefreshToken:
-    """The refresh token of a request: that in the body, if there is one, else that in the cookie.
+    """The refresh token of a request: from the body, or else from the cookie.
 
-    A token in the body is answered in the body, and one in the cookie by cookie. Raises
-    `NotAuthenticated` for none, and as `find_refresh_cookie` does.
+    The new pair is sent the same way: in the body, in cookies, or in both. Raises
+    `NotAuthenticated` if there is none, and as `find_refresh_cookie` does.
     """
     in_cookie = find_refresh_cookie(request, settings)
     sent = {"bearer": in_body, "cookie": in_cookie}
@@ -90,9 +90,9 @@ def find_refresh_token(
 
 
 def find_refresh_cookie(request: Request, settings: CoreSettings) -> str | None:
-    """The refresh token in its cookie; None if there is none.
+    """The refresh token from its cookie; None if there is none.
 
-    Raises `CsrfRejected` for one that another site had sent, and `InvalidToken` for two.
+    Raises `CsrfRejected` if another site made the request, and `InvalidToken` for two cookies.
     """
     token = find_token_cookie(request.scope, REFRESH_COOKIE, settings.transports)
     if token is not None:
@@ -100,10 +100,10 @@ def find_refresh_cookie(request: Request, settings: CoreSettings) -> str | None:
     return token
 
 
-def find_own_credential(request: Request, runtime: Runtime) -> Credential | None:
-    """The credential that a request shows, not yet verified; None if it shows none.
+def find_optional_credential(request: Request, runtime: Runtime) -> Credential | None:
+    """The request's credential, not yet verified; None if it has none.
 
-    Raises `CsrfRejected` for one that another site had sent, and `InvalidToken` for several.
+    Raises `CsrfRejected` for a cookie in another site's request, and `InvalidToken` for several.
     """
     try:
         credential = find_credential(request.scope, runtime)
@@ -121,11 +121,11 @@ def clear_cookies(request: Request, response: Response, settings: CoreSettings) 
         set_cookie(response, settings.transports, REFRESH_COOKIE, "", path=path, age=0)
 
 
-def refused_for_good(request: Request, settings: CoreSettings, problem: Problem) -> Response:
-    """The answer to a request whose cookies will never be good for anything: it clears them.
+def refuse_and_clear(request: Request, settings: CoreSettings, problem: Problem) -> Response:
+    """The problem as an answer that also clears the cookies, which can never be valid again.
 
-    Raises the problem where another site made the request: it could log people out so, for their
-    browsers take cookies from an answer even where they sent none.
+    Raises the problem, and clears nothing, if another site made the request: that site could log
+    people out, as browsers accept cookies from an answer even if they sent none.
     """
     try:
         refuse_cross_site(request, settings)
@@ -136,19 +136,19 @@ def refused_for_good(request: Request, settings: CoreSettings, problem: Problem)
     return response
 
 
-class LeavingRoute(IdempotentRoute):
-    """Clears the cookies also of a caller whose logout is refused, as their tokens are no good."""
+class LogoutRoute(IdempotentRoute):
+    """Clears the cookies even if the logout is refused, because their tokens are invalid."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
-        async def handle_leaving(request: Request) -> Response:
+        async def handle_logout(request: Request) -> Response:
             try:
                 return await handle(request)
             except (InvalidToken, NotAuthenticated) as problem:
-                return refused_for_good(request, runtime_of(request.scope).settings, problem)
+                return refuse_and_clear(request, runtime_of(request.scope).settings, problem)
 
-        return handle_leaving
+        return handle_logout
 
 
 def _set_cookies(
@@ -163,7 +163,7 @@ def _set_cookies(
         age=pair.access_lifetime,
     )
     here, *others = refresh_cookie_paths(request)
-    # Else a login in another folder would leave a second one, for another session.
+    # Otherwise a login under another path would leave a second cookie, of another session.
     for path in others:
         set_cookie(response, settings.transports, REFRESH_COOKIE, "", path=path, age=0)
     set_cookie(

@@ -1,4 +1,4 @@
-"""Routes under the names that older clients know."""
+"""Routes under the paths that older clients use."""
 
 from gatepost.manifest import Feature, Mount
 

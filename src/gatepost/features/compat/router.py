@@ -1,4 +1,4 @@
-"""Short paths at the root: the same services under the names that older clients know."""
+"""Short paths at the root, which older clients use, for the same services."""
 
 from fastapi import APIRouter, Request, Response, status
 
@@ -10,7 +10,7 @@ from gatepost.features.auth import router as auth
 from gatepost.features.auth.dependencies import MayRegister, Registrar
 from gatepost.features.auth.login_form import SentCredentials, SentLogin
 from gatepost.features.auth.schemas import Registration, TokenRead
-from gatepost.features.auth.transports import LeavingRoute, clear_cookies
+from gatepost.features.auth.transports import LogoutRoute, clear_cookies
 from gatepost.features.callers.dependencies import CurrentPrincipal
 from gatepost.features.idempotency.routing import Idempotent, IdempotentPerCaller, IdempotentRoute
 from gatepost.web.csrf import refuse_cross_site
@@ -42,7 +42,7 @@ async def log_in(
 async def read_user_by_credentials(
     request: Request, work: RequestWork, body: SentCredentials
 ) -> UserRead:
-    """The user whom the credentials belong to; starts no session."""
+    """The user with these credentials; starts no session."""
     refuse_cross_site(request, work.runtime.settings)
     return UserRead.model_validate(await login.authenticate(work, body.login, body.password))
 
@@ -56,11 +56,11 @@ async def update(work: RequestWork, principal: CurrentPrincipal, body: ProfileUp
 async def delete(
     request: Request, response: Response, work: RequestWork, principal: CurrentPrincipal
 ) -> Message:
-    """Delete the caller's own account and all that is theirs."""
+    """Delete the caller's own account and all of their data."""
     user_id = principal.user_id
     await work.write(accounts.delete, user_id, actor_id=user_id)
     clear_cookies(request, response, work.runtime.settings)
     return Message(message="Account deleted")
 
 
-router.add_api_route("/delete", delete, methods=["DELETE"], route_class_override=LeavingRoute)
+router.add_api_route("/delete", delete, methods=["DELETE"], route_class_override=LogoutRoute)

@@ -1,4 +1,4 @@
-"""Why something about an item can be refused."""
+"""Problems of operations on items."""
 
 from gatepost.errors import NotFound
 

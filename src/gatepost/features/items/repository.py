@@ -1,4 +1,4 @@
-"""Queries on items. Each names the owner, so that none can reach somebody else's."""
+"""Queries on items. Each is limited to one owner, so that it cannot reach another user's items."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from gatepost.db.statements import columns_of, lookup, new_row
 from gatepost.db.unit_of_work import UnitOfWork
 from gatepost.features.items.models import Item, ItemRow
 
-# Made once for the process: a request only fills in the values.
+# Built once: a request only binds the values.
 _ITEM = lookup(Item, ItemRow, "id", "owner_id")
 _OF_OWNER = select(*columns_of(Item, ItemRow)).where(Item.owner_id == bindparam("owner_id"))
 _PAGE = PageStatement(_OF_OWNER, key=Item.id, row=ItemRow)

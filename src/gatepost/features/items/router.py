@@ -17,7 +17,7 @@ from gatepost.work import Work
 router = APIRouter(prefix="/items", tags=["items"], route_class=IdempotentRoute)
 
 
-# Clients write the collection with and without its slash; a redirect would lose a POST's body.
+# Clients use the collection's URL with and without a slash; a redirect would lose a POST's body.
 @router.post(
     "",
     status_code=status.HTTP_201_CREATED,
@@ -32,7 +32,7 @@ async def create_item(
     response: Response,
     body: ItemCreate,
 ) -> ItemRead:
-    """Add an item of the caller's; its address is in the `Location` header."""
+    """Create an item of the caller; its URL is in the `Location` header."""
     owner_id, title, description = principal.user_id, body.title, body.description
     item = await work.write(items.create, owner_id, title, description)
     response.headers["Location"] = f"{path_of(request).rstrip('/')}/{item.id}"

@@ -1,4 +1,4 @@
-"""An item on the wire, and what may be said of one."""
+"""Items in requests and answers."""
 
 from datetime import datetime
 from typing import Annotated
@@ -17,7 +17,7 @@ Description = Annotated[
 
 
 class ItemCreate(RequestBody):
-    """A new item. Whose it is goes without saying: the caller's."""
+    """A new item. Its owner is the caller."""
 
     model_config = ConfigDict(
         json_schema_extra=with_example({"title": "My item", "description": "What it is"})
@@ -28,7 +28,7 @@ class ItemCreate(RequestBody):
 
 
 class ItemUpdate(RequestBody):
-    """Changes to an item: absent fields keep their value, a null takes the description away."""
+    """Changes to an item: absent fields keep their value, and a null removes the description."""
 
     model_config = ConfigDict(json_schema_extra=with_example({"title": "Another title"}))
 

@@ -1,4 +1,4 @@
-"""Keeps a user's items. They are nobody else's business, an admin's neither."""
+"""Creates, reads, changes and deletes a user's items; no other user has access, nor an admin."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from gatepost.features.items.models import ItemRow
 
 
 async def create(work: UnitOfWork, owner_id: int, title: str, description: str | None) -> ItemRow:
-    """Add an item; raises `InvalidToken` if its owner is deleted at this very moment."""
+    """Add an item; raises `InvalidToken` if its owner has just been deleted."""
     now = work.now
     values: dict[str, Any] = {
         "owner_id": owner_id,
@@ -33,7 +33,7 @@ async def list_of_owner(work: UnitOfWork, owner_id: int, page: PageRequest) -> P
 
 
 async def get(work: UnitOfWork, item_id: int, owner_id: int) -> ItemRow:
-    """The item; raises `ItemNotFound`, for somebody else's too."""
+    """The item; raises `ItemNotFound`, also for another user's item."""
     item = await repository.find(work, item_id, owner_id)
     if item is None:
         raise ItemNotFound

@@ -1,11 +1,11 @@
-"""Refusals of what concerns one session."""
+"""Problems of operations on sessions."""
 
 from gatepost.errors import NotFound
 from gatepost.features.callers.errors import InvalidToken
 
 
 class RefreshTokenReplayed(InvalidToken):
-    """A spent refresh token came again. The answer is that of any bad token; the session ends."""
+    """A used refresh token was replayed. The session ends; the answer is that of any bad token."""
 
     keeps_writes = True
 

@@ -1,4 +1,4 @@
-"""Ids of sessions, made by the process: all rows of a login are known before they are written."""
+"""Ids of sessions, made by the process, so that all rows of a login can be inserted at once."""
 
 import secrets
 from datetime import datetime
@@ -9,9 +9,9 @@ _RANDOM_BITS = 21
 class SessionIds:
     """Makes ids of 53 bits, which JavaScript reads exactly.
 
-    They are seconds since 1970, then 21 bits that count on from a random number in each second: in
-    one process each is larger than the one before. Two processes may rarely make the same id: the
-    insert that comes second finds it taken, and is tried with another.
+    They are the seconds since 1970, followed by a counter of 21 bits that starts at a random number
+    each second. In one process they increase. Two processes may rarely make the same id: the second
+    insert then fails, and is tried with another id.
     """
 
     def __init__(self) -> None:

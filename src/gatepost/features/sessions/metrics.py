@@ -1,4 +1,4 @@
-"""What is counted of sessions."""
+"""The metrics of sessions."""
 
 from gatepost.features.sessions import events
 from gatepost.observability.descriptions import Description

@@ -10,11 +10,11 @@ from gatepost.db.base import TABLE_OPTIONS, Base, Id
 
 
 class Session(Base):
-    """One login on one device. Refresh tokens are not stored: `generation` says which one is good.
+    """One login on one device. Refresh tokens are not stored: only that of `generation` is valid.
 
-    `role` is the user's, kept here so that who is calling is one row; `accounts` changes both in
-    one transaction. `amr` holds the methods of RFC 8176 that its user was authenticated by, with
-    spaces between; `client_id` is the OAuth client that it was begun for, if any.
+    `role` is a copy of the user's, so that a caller is read from one row; `accounts` changes both
+    in one transaction. `amr` holds the methods of authentication (RFC 8176), separated by spaces;
+    `client_id` is the OAuth client that the session belongs to, if any.
     """
 
     __tablename__ = "gatepost_sessions"
@@ -47,7 +47,7 @@ class Session(Base):
 
 
 class TokenBasis(NamedTuple):
-    """The columns of a session's row that its present pair of tokens is computed from."""
+    """The columns of a session that its current pair of tokens is computed from."""
 
     id: int
     user_id: int
@@ -59,7 +59,7 @@ class TokenBasis(NamedTuple):
 
 
 class LiveSession(NamedTuple):
-    """The columns of a live session's row that say who is calling."""
+    """The columns of a live session that describe the caller."""
 
     user_id: int
     role: str

@@ -34,25 +34,25 @@ _UNTIL = bindparam("until", type_=_SESSIONS.c.expires_at.type)
 
 
 class Rotation(NamedTuple):
-    """A session's generation to be spent at a time.
+    """The use of a session's refresh token, of generation `used`, at a time.
 
-    The session then lasts until another, but never past its absolute end.
+    The session then lasts until `until`, but never past its absolute end.
     """
 
     of_session: int
     of_user: int
-    spent: int
+    used: int
     at: datetime
     until: datetime
 
 
-# Made once, so that a refresh only fills in the values: those of a `Rotation`, by name.
+# Built once: a refresh only binds the values, which are those of a `Rotation`, by name.
 _ROTATE = (
     update(_SESSIONS)
     .where(
         _SESSIONS.c.id == bindparam("of_session"),
         _SESSIONS.c.user_id == bindparam("of_user"),
-        _SESSIONS.c.generation == bindparam("spent"),
+        _SESSIONS.c.generation == bindparam("used"),
         _SESSIONS.c.ended_at.is_(None),
         _SESSIONS.c.expires_at > bindparam("at"),
     )
@@ -65,13 +65,13 @@ _ROTATE = (
         ),
     )
 )
-# The same of many sessions, in arrays. Rows that are locked are left out, so that no request waits
-# for a stranger's: theirs is then sent alone.
+# The same for many sessions, as arrays. Locked rows are skipped, so that no request waits for
+# another session's lock; a skipped request is then executed on its own.
 _ASKED = (
     func.unnest(
         bindparam("of_session", type_=ARRAY(_SESSIONS.c.id.type)),
         bindparam("of_user", type_=ARRAY(_SESSIONS.c.user_id.type)),
-        bindparam("spent", type_=ARRAY(_SESSIONS.c.generation.type)),
+        bindparam("used", type_=ARRAY(_SESSIONS.c.generation.type)),
         bindparam("at", type_=ARRAY(_SESSIONS.c.renewed_at.type)),
         bindparam("until", type_=ARRAY(_SESSIONS.c.expires_at.type)),
     )
@@ -83,7 +83,7 @@ _READY = (
     .join(_ASKED, _SESSIONS.c.id == _ASKED.c.of_session)
     .where(
         _SESSIONS.c.user_id == _ASKED.c.of_user,
-        _SESSIONS.c.generation == _ASKED.c.spent,
+        _SESSIONS.c.generation == _ASKED.c.used,
         _SESSIONS.c.ended_at.is_(None),
         _SESSIONS.c.expires_at > _ASKED.c.at,
     )
@@ -93,7 +93,7 @@ _READY = (
 )
 _ROTATE_MANY = (
     update(_SESSIONS)
-    .where(_SESSIONS.c.id == _READY.c.id, _SESSIONS.c.generation == _READY.c.spent)
+    .where(_SESSIONS.c.id == _READY.c.id, _SESSIONS.c.generation == _READY.c.used)
     .values(
         generation=_SESSIONS.c.generation + 1,
         renewed_at=_READY.c.at,
@@ -108,7 +108,7 @@ _LIVE = select(*columns_of(Session, LiveSession)).where(
     _SESSIONS.c.ended_at.is_(None),
     _SESSIONS.c.expires_at > bindparam("at"),
 )
-# Counted in a subquery of its own, which no database takes the lock of the user's row for.
+# Counted in a separate subquery, which does not read the locked row of the user in any database.
 _HAS_ROOM = (
     select(func.count())
     .select_from(_SESSIONS)
@@ -127,7 +127,7 @@ def row_of(values: Mapping[str, Any]) -> Row:
 
 
 async def find(db: AsyncSession, session_id: int) -> Session | None:
-    """The session as the database has it now, past what this transaction has loaded before."""
+    """The session, read anew even if this transaction has loaded it before."""
     return await db.get(Session, session_id, populate_existing=True)
 
 
@@ -138,10 +138,7 @@ async def find_live(work: UnitOfWork, session_id: int) -> LiveSession | None:
 
 
 async def rotate(work: UnitOfWork, rotation: Rotation) -> TokenBasis | None:
-    """Move a live session on to its next generation: of concurrent callers exactly one does.
-
-    None for all the others.
-    """
+    """Advance a live session to its next generation; None if another caller was first."""
     values = rotation._asdict()
     if work.updates_return_rows:
         row = await work.fetch_one(_ROTATE_AND_RETURN, values)
@@ -154,20 +151,20 @@ async def rotate(work: UnitOfWork, rotation: Rotation) -> TokenBasis | None:
 async def list_live(
     db: AsyncSession, user_id: int, now: datetime, page: PageRequest
 ) -> Page[Session]:
-    # Ordered by what is always null here, too: so the rows come as they stand in the index.
+    # Ordered by `ended_at`, too, which is always null here, so that the index gives the order.
     query = select(Session).where(*_live(user_id, now)).order_by(Session.ended_at)
     return await fetch_oldest(db, query, Session.created_at, Session.id, page)
 
 
 def has_room(user_id: int, most: int, now: datetime) -> Clause:
-    """The clause that a user has at most so many live sessions."""
+    """The clause that a user has at most `most` live sessions."""
     return Clause(_HAS_ROOM, {"of_user": user_id, "most_live": most, "at_login": now})
 
 
 async def end_oldest(db: AsyncSession, user_id: int, now: datetime, *, but: int) -> tuple[int, int]:
-    """End a user's oldest live sessions, all but so many; returns how many, and the last one's id.
+    """End all but the newest `but` of a user's live sessions; returns how many, and the last id.
 
-    The caller holds the user's row locked.
+    The caller has locked the user's row.
     """
     newest_first = (Session.ended_at.desc(), Session.created_at.desc(), Session.id.desc())
     query = select(Session.created_at, Session.id).where(*_live(user_id, now))
@@ -190,7 +187,7 @@ def _live(user_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 async def end(db: AsyncSession, session_id: int, now: datetime) -> bool:
-    """End one session; False if it had ended."""
+    """End a session; False if it had ended already."""
     result = await db.execute(
         update(Session)
         .where(Session.id == session_id, Session.ended_at.is_(None))
@@ -200,7 +197,7 @@ async def end(db: AsyncSession, session_id: int, now: datetime) -> bool:
 
 
 async def end_of_user(db: AsyncSession, user_id: int, session_id: int, now: datetime) -> bool:
-    """End one session if it is this user's; False if it is not, or had ended."""
+    """End a session of this user; False if it is not theirs, or had ended already."""
     result = await db.execute(
         update(Session)
         .where(
@@ -215,7 +212,7 @@ async def end_of_user(db: AsyncSession, user_id: int, session_id: int, now: date
 
 
 async def end_all(db: AsyncSession, user_id: int, now: datetime, *, but: int | None = None) -> int:
-    """End every session of a user, but perhaps one; returns how many."""
+    """End all sessions of a user, except the session `but`; returns how many."""
     query = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
     if but is not None:
         query = query.where(Session.id != but)
@@ -231,8 +228,8 @@ async def change_role(db: AsyncSession, user_id: int, role: str) -> None:
 
 
 async def delete_over(db: AsyncSession, before: datetime) -> int:
-    """Delete one batch of sessions that ended or expired before a time; returns how many."""
-    for over_at in (Session.expires_at, Session.ended_at):  # each along an index of its own
+    """Delete a batch of the sessions that ended or expired before a time; returns how many."""
+    for over_at in (Session.expires_at, Session.ended_at):  # each uses its own index
         query = select(Session.id).where(over_at < before).order_by(over_at).limit(_PURGE_BATCH)
         if ids := (await db.scalars(query)).all():
             return rows_changed(await db.execute(delete(Session).where(Session.id.in_(ids))))

@@ -1,4 +1,4 @@
-"""The user's devices: see them, log them out."""
+"""The caller's devices: list them, and log them out."""
 
 from fastapi import APIRouter, Request, Response, status
 
@@ -22,7 +22,7 @@ async def list_sessions(
     response: Response,
     page: RequestedPage,
 ) -> list[SessionRead]:
-    """A page of where the caller is logged in, the oldest first; the next is in `Link`."""
+    """A page of the caller's sessions, the oldest first; the next page is in the `Link` header."""
     found = await sessions.list_of_user(work, principal.user_id, page)
     link_next_page(request, response, found)
     return [
@@ -49,5 +49,5 @@ async def end_session(
     principal: CurrentPrincipal,
     session_id: RowId,
 ) -> None:
-    """Log one device out: its tokens are refused from the next request on."""
+    """Log a device out: its tokens are refused from the next request on."""
     await work.write(sessions.end_one, principal.user_id, session_id)

@@ -1,4 +1,4 @@
-"""A session on the wire."""
+"""Sessions in answers."""
 
 from datetime import datetime
 

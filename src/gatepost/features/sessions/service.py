@@ -1,4 +1,4 @@
-"""Opens sessions, keeps them alive, and ends them."""
+"""Starts, refreshes and ends sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ from gatepost.runtime import Runtime
 from gatepost.work import Work
 
 RETENTION = timedelta(days=1)
-"""How long a session that is over is kept before `purge` deletes it."""
+"""How long an ended session is kept before `purge` deletes it."""
 
 _LOGINS_AT_ONCE = 32
-"""Of one user, so many may write their sessions at one moment without counting each other's."""
+"""The most concurrent logins of one user that need not lock the user to count sessions."""
 
 
 async def prepare_to_start(work: Work) -> None:
-    """Read what `start` and `issue` sign with, if that is old. The caller holds no transaction."""
+    """Read the signing key that `start` needs, if it is out of date. No transaction may be open."""
     await signing_keys.prepare_signing(work)
 
 
 class SessionUser(Protocol):
-    """The user whose session is to begin."""
+    """The user of a new session."""
 
     @property
     def id(self) -> int: ...
@@ -53,11 +53,11 @@ async def start(
     also: Sequence[Row],
     if_unchanged: Condition,
 ) -> TokenPair | None:
-    """Open a session for a user who has just authenticated.
+    """Start a session for a user who has just authenticated.
 
-    Its row, its audit event and the rows `also` are inserted together, if the user's row is as the
-    condition says; None if it is not. A user who has `SESSIONS_PER_USER` loses the oldest session.
-    The caller calls `prepare_to_start` before.
+    Inserts its row, its audit event and the rows `also` in one statement; returns None if the
+    condition `if_unchanged` does not hold. If the user has `SESSIONS_PER_USER` sessions, the oldest
+    ends. Call `prepare_to_start` before.
     """
     new = _prepare(work, user, authentication)
     most = work.runtime.settings.sessions.sessions_per_user - _LOGINS_AT_ONCE - 1
@@ -96,8 +96,8 @@ def _issue(work: Work, new: _New) -> TokenPair:
 async def refresh(work: Work, refresh_token: str) -> TokenPair:
     """Trade a refresh token for the session's next pair (RFC 9700 section 4.14).
 
-    Within the grace the generation just spent gets the same successor again, so that tabs and
-    retries end no session. Anything older is theft: the session ends. Raises `InvalidToken`.
+    Within the grace the previous token gets the same pair again, so that tabs and retries end no
+    session. Any older token counts as stolen: the session ends. Raises `InvalidToken`.
     """
     claims = tokens.verify_refresh_token(work, refresh_token)
     await signing_keys.prepare_signing(work)
@@ -105,13 +105,13 @@ async def refresh(work: Work, refresh_token: str) -> TokenPair:
     rotation = Rotation(
         of_session=claims.session_id,
         of_user=claims.user_id,
-        spent=claims.generation,
+        used=claims.generation,
         at=now,
         until=_idle_end(work, now),
     )
     renewed = await repository.rotate(work, rotation)
     if renewed is None:
-        return tokens.issue(work.runtime, await _find_just_spent(work, claims))
+        return tokens.issue(work.runtime, await _find_previous(work, claims))
 
     async def count_it() -> None:
         work.runtime.metrics.count(CHANGES, "renewed")
@@ -121,7 +121,7 @@ async def refresh(work: Work, refresh_token: str) -> TokenPair:
 
 
 def find_cached(runtime: Runtime, access_token: str) -> CachedCaller | None:
-    """The caller that an access token speaks for, from this process's cache; None if not there.
+    """The caller of an access token, from this process's cache; None if it is not cached.
 
     Raises `InvalidToken` for a bad token.
     """
@@ -136,10 +136,10 @@ def find_cached(runtime: Runtime, access_token: str) -> CachedCaller | None:
 
 
 async def load(work: Work, access_token: str) -> CachedCaller:
-    """The caller that an access token speaks for, read from the database.
+    """The caller of an access token, read from the database.
 
-    Nothing is read in this work before. Raises `InvalidToken` for a bad token and for a session
-    that is over.
+    Call this before any other query of the work. Raises `InvalidToken` for a bad token and for an
+    ended session.
     """
     claims = await tokens.verify_access_token(work, access_token)
     session_id = claims.session_id
@@ -166,27 +166,28 @@ async def list_of_user(work: Work, user_id: int, page: PageRequest) -> Page[Sess
 
 
 async def end(work: Work, principal: Principal) -> None:
-    """End the caller's own session, if there is one: its tokens are refused from now on."""
+    """End the caller's own session, if there is one; its tokens are refused from now on."""
     if principal.session_id is not None:
         await _end(work, principal.user_id, principal.session_id)
 
 
 async def end_by_refresh_token(work: Work, refresh_token: str) -> None:
-    """End the session a refresh token belongs to, where the access token has already expired.
+    """End the session of a refresh token, for a caller whose access token has expired.
 
-    Raises `InvalidToken` for a token that is not the session's latest, or its predecessor.
+    Raises `InvalidToken` unless the token is the session's latest, or the one before within the
+    grace.
     """
     claims = tokens.verify_refresh_token(work, refresh_token)
     session = await repository.find(work.db, claims.session_id)
     if session is None or session.user_id != claims.user_id or not _is_live(session, work.now):
         raise InvalidToken
     if session.generation != claims.generation:
-        await _refuse_unless_just_spent(work, session, claims)
+        await _check_reuse(work, session, claims)
     await _end(work, session.user_id, session.id)
 
 
 async def end_one(work: Work, user_id: int, session_id: int) -> None:
-    """End one of a user's sessions; raises `SessionNotFound` for a stranger's too."""
+    """End one of a user's sessions; raises `SessionNotFound`, also for another user's session."""
     if not await repository.end_of_user(work.db, user_id, session_id, work.now):
         raise SessionNotFound
     work.invalidate(user_id)
@@ -198,7 +199,7 @@ async def end_one(work: Work, user_id: int, session_id: int) -> None:
 async def end_all(
     work: Work, user_id: int, *, but: int | None = None, actor_id: int | None = None
 ) -> int:
-    """End every session of a user, but perhaps one; returns how many."""
+    """End all sessions of a user, except the session `but`; returns how many."""
     ended = await repository.end_all(work.db, user_id, work.now, but=but)
     if ended:
         work.invalidate(user_id)
@@ -208,18 +209,18 @@ async def end_all(
 
 
 async def change_role(work: Work, user_id: int, role: str) -> None:
-    """Let a user's live sessions speak with the new role from their next request on."""
+    """Set the role of a user's live sessions, effective from the next request on."""
     await repository.change_role(work.db, user_id, role)
     work.invalidate(user_id)
 
 
 async def purge(work: Work) -> int:
-    """Delete a batch of sessions that are long over; returns how many, 0 once none is left."""
+    """Delete a batch of old ended sessions; returns how many, 0 once none are left."""
     return await repository.delete_over(work.db, work.now - RETENTION)
 
 
 async def _make_room(work: Work, user_id: int) -> None:
-    """End the oldest sessions of a user who has as many as may be, or more since the bound fell."""
+    """End a user's oldest sessions, so that one more fits into `SESSIONS_PER_USER`."""
     most = work.runtime.settings.sessions.sessions_per_user
     ended, last = await repository.end_oldest(work.db, user_id, work.now, but=most - 1)
     if ended:
@@ -238,28 +239,28 @@ async def _end(work: Work, user_id: int, session_id: int) -> None:
         await audit.record(work, events.SESSION_ENDED, about)
 
 
-async def _find_just_spent(work: Work, claims: RefreshClaims) -> TokenBasis:
-    """The successor of the generation just spent; else as `_refuse_unless_just_spent` raises."""
+async def _find_previous(work: Work, claims: RefreshClaims) -> TokenBasis:
+    """The current pair for the previous refresh token; raises as `_check_reuse` does."""
     session = await repository.find(work.db, claims.session_id)
     if session is None or session.user_id != claims.user_id:
         raise InvalidToken
-    await _refuse_unless_just_spent(work, session, claims)
+    await _check_reuse(work, session, claims)
     return session.token_basis
 
 
-async def _refuse_unless_just_spent(work: Work, session: Session, claims: RefreshClaims) -> None:
-    """Return for the generation just spent, within the grace; else raise and end what is stolen."""
+async def _check_reuse(work: Work, session: Session, claims: RefreshClaims) -> None:
+    """Accept the previous refresh token within the grace; else raise, and end a stolen session."""
     now, grace = work.now, work.runtime.settings.tokens.refresh_reuse_grace
     if not _is_live(session, now):
         raise InvalidToken
-    # A clock that lags behind the one that renewed makes no time less than none.
+    # Not negative, even if this process's clock lags behind that of the process that refreshed.
     since = max(now - session.renewed_at, timedelta(0))
     if claims.generation == session.generation - 1 and since < grace:
         return
     if claims.generation >= session.generation:
         raise InvalidToken
     if not await repository.end(work.db, session.id, now):
-        raise InvalidToken  # a replay at the same moment has ended it, and recorded that
+        raise InvalidToken  # a concurrent replay has ended it, and recorded that
     work.invalidate(session.user_id)
     about = audit.EventContext(
         user_id=session.user_id,
@@ -298,7 +299,7 @@ def _is_live(session: Session, now: datetime) -> bool:
 
 
 def _idle_end(work: Work, now: datetime) -> datetime:
-    """A session ends when its refresh token does, or when it was idle for too long."""
+    """When the session ends without a refresh: by the refresh token or the idle lifetime."""
     settings = work.runtime.settings
     return now + min(
         settings.tokens.refresh_token_lifetime, settings.sessions.session_idle_lifetime

@@ -1,4 +1,4 @@
-"""What sessions keep in this process."""
+"""The state of sessions in this process."""
 
 from gatepost.features.sessions.ids import SessionIds
 from gatepost.runtime import Runtime
@@ -10,9 +10,9 @@ _TOKEN_IDS = Purpose("gatepost token id")
 
 
 class SessionsState:
-    """The keys of refresh tokens and of tokens' ids, and the maker of sessions' ids.
+    """The keys of refresh tokens and of token ids, and the generator of session ids.
 
-    Refresh tokens have a key of their own, given or derived, and never that of access tokens.
+    The key of refresh tokens is set or derived, and differs from that of access tokens.
     """
 
     def __init__(self, runtime: Runtime) -> None:

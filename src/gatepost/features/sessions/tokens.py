@@ -1,4 +1,4 @@
-"""The two tokens of a session: computed from its row, so the same row gives the same pair."""
+"""The two tokens of a session, computed from its row: the same row gives the same pair."""
 
 import hmac
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from gatepost.work import Work
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a login or a refresh gives. Lifetimes are in seconds from `issued_at`."""
+    """The tokens of a login or a refresh. Lifetimes are in seconds from `issued_at`."""
 
     access_token: str
     refresh_token: str
@@ -30,7 +30,7 @@ class TokenPair:
 
 
 class AccessClaims(NamedTuple):
-    """What a verified access token says, as far as we do not ask the session itself."""
+    """The claims of a verified access token; the rest is read from the session."""
 
     session_id: int
     subject: str
@@ -38,7 +38,7 @@ class AccessClaims(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RefreshClaims:
-    """What a verified refresh token says."""
+    """The claims of a verified refresh token."""
 
     session_id: int
     user_id: int
@@ -46,11 +46,11 @@ class RefreshClaims:
 
 
 def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
-    """Compute the pair of a session's present generation.
+    """Compute the pair of a session's current generation.
 
-    Everything in it comes from the row, and the signatures are deterministic (PS256's aside), so
-    that a retried refresh gets the pair that it missed and nothing has to be stored. Before the
-    transaction comes `signing_keys.prepare_signing`.
+    All claims come from the row, and the signatures are deterministic (except for PS256), so that
+    a retried refresh gets the same pair, and no token has to be stored. Call
+    `signing_keys.prepare_signing` before the transaction.
     """
     settings = runtime.settings
     access_expires_at = min(
@@ -89,7 +89,7 @@ def issue(runtime: Runtime, session: TokenBasis) -> TokenPair:
 
 
 def verify_cached(runtime: Runtime, token: str, now: datetime) -> AccessClaims | None:
-    """Verify an access token by the keys this process knows; None where it has to read them first.
+    """Verify an access token by the cached keys; None if the keys have to be read first.
 
     Raises `InvalidToken`.
     """
@@ -124,7 +124,7 @@ async def _verify_by_newest_keys(work: Work, token: str) -> AccessClaims:
 def _verify_access_token(
     runtime: Runtime, token: str, keys: Mapping[str | None, Key], now: datetime
 ) -> AccessClaims:
-    """The claims of a valid token; `keys` are those of the ring, as it is now."""
+    """The claims of a valid token; `keys` are the ring's current keys."""
     verified = runtime.state(SigningKeysState).ring.verified
     found: AccessClaims | None = verified.find(token, now)
     if found is not None:
@@ -165,14 +165,14 @@ def verify_refresh_token(work: Work, token: str) -> RefreshClaims:
 
 
 def _number(value: object) -> int:
-    """A whole number that the database can hold; raises `InvalidToken` for all else."""
+    """An integer that the database can hold; raises `InvalidToken` for anything else."""
     if type(value) is not int or not 0 <= value <= LARGEST_ID:  # True is an int by isinstance
         raise InvalidToken
     return value
 
 
 def _number_of(subject: str) -> int:
-    """The user that a subject names; raises `InvalidToken` for any other spelling of a number."""
+    """The user id in a subject; raises `InvalidToken` unless it is in canonical form."""
     user_id = parse_id(subject)
     if user_id is None:
         raise InvalidToken

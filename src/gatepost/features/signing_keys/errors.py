@@ -1,10 +1,10 @@
-"""Why the key ring can be of no use."""
+"""Errors of the key ring."""
 
 from gatepost.errors import Problem
 
 
 class SigningKeysUnreadable(Problem):
-    """They were encrypted under another `SECRET_KEY`, or changed since."""
+    """The keys were encrypted under another `SECRET_KEY`, or have been altered."""
 
     status = 503
     code = "signing_keys_unreadable"

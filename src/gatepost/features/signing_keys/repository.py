@@ -30,7 +30,7 @@ async def insert(db: AsyncSession, key: StoredKey) -> None:
 
 
 async def retire_others(db: AsyncSession, kept_id: int, retires_at: datetime) -> None:
-    """Let every key but one end at a time, unless it ends sooner already."""
+    """Retire all keys but one at a time; keys that retire sooner are left as they are."""
     await db.execute(
         update(StoredKey)
         .where(StoredKey.id != kept_id, StoredKey.retires_at.is_(None))

@@ -9,7 +9,7 @@ from gatepost.features.signing_keys.schemas import KeySet
 from gatepost.web.dependencies import RequestWork
 from gatepost.web.routing import BoundedRoute
 
-# Not strict: caches and probes may append to its address what they like.
+# Not strict: caches and probes may append any query parameters.
 router = APIRouter(tags=["keys"], route_class=BoundedRoute)
 
 

@@ -1,4 +1,4 @@
-"""The key set on the wire."""
+"""The key set in answers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Keeps the keys of access tokens: made once, encrypted at rest, rotated with an overlap."""
+"""The signing keys of access tokens: stored encrypted, and rotated with an overlap."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ RING_LIFETIME = timedelta(minutes=1)
 """How long a process may sign with a key that another process has replaced."""
 
 SHORTEST_OVERLAP = timedelta(hours=2)
-"""A ring's lifetime, the longest access token (60 minutes) and room for caches of the JWKS."""
+"""A ring's lifetime, the longest access token (60 minutes), and a margin for cached JWKS."""
 
 _REREAD_PAUSE = timedelta(seconds=1)
 
 
 async def prepare_signing(work: Work) -> None:
-    """Read the ring if it is too old to sign by. The caller holds no transaction."""
+    """Read the ring unless it was read in the last minute. No transaction may be open."""
     await _keys_younger_than(work, RING_LIFETIME)
 
 
@@ -43,23 +43,26 @@ def signing_key(runtime: Runtime) -> Key:
 
 
 def cached_keys(runtime: Runtime, now: datetime) -> Mapping[str | None, Key] | None:
-    """The verifying keys, if they were read lately enough; None if they have to be read."""
+    """The keys that verify tokens; None if they have to be read first."""
     ring = runtime.state(SigningKeysState).ring
     return ring.verifying if ring.is_younger(RING_LIFETIME, now) else None
 
 
 async def verifying_keys(work: Work) -> Mapping[str | None, Key]:
-    """Every key whose tokens are still good. The caller holds no transaction."""
+    """The keys that verify tokens. No transaction may be open."""
     return await _keys_younger_than(work, RING_LIFETIME)
 
 
 async def reread_verifying_keys(work: Work) -> Mapping[str | None, Key]:
-    """The same, read again after a token named an unknown key; at most once a second."""
+    """The same, but read again after an unknown `kid`; at most once a second."""
     return await _keys_younger_than(work, _REREAD_PAUSE)
 
 
 async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, Key]:
-    """One reads, and who waited for it need not; the one who reads may wait for a connection."""
+    """The verifying keys, read unless they are younger; concurrent callers share one read.
+
+    No transaction may be open: the reader may have to wait for a connection.
+    """
     ring = work.runtime.state(SigningKeysState).ring
     if not ring.is_younger(age, work.now):
         expect_no_transaction("the key ring")
@@ -73,8 +76,8 @@ async def _keys_younger_than(work: Work, age: timedelta) -> Mapping[str | None, 
 async def read_ring(work: Work) -> None:
     """Fill this process's ring: from the secret, or from the table for asymmetric algorithms.
 
-    Makes the first key where there is none. Several processes may do so at once: the newest key
-    then signs, and the others' tokens are as good. Raises `SigningKeysUnreadable`.
+    Creates the first key if there is none. If several processes do so at once, the newest key
+    signs, and all of them verify. Raises `SigningKeysUnreadable`.
     """
     settings = work.runtime.settings
     if settings.tokens.algorithm.startswith("HS"):
@@ -86,16 +89,16 @@ async def read_ring(work: Work) -> None:
     if signing is None:
         await work.commit_and_release()
         signing = await _create(work)
-        await work.commit_and_release()  # before anybody signs with it
+        await work.commit_and_release()  # before any process signs with it
         rows = [signing, *rows]
     keys: dict[str | None, Key] = {row.kid: _decrypt(work, row) for row in rows}
     work.runtime.state(SigningKeysState).ring.replace(keys[signing.kid], keys, work.now)
 
 
 async def rotate(work: Work, overlap: timedelta) -> StoredKey:
-    """Sign with a new key from now on; tokens of the old ones stay good for `overlap`.
+    """Sign with a new key from now on; the old keys verify tokens for `overlap`.
 
-    Raises `SigningKeysUnreadable` rather than add a key to a ring of another `SECRET_KEY`.
+    Raises `SigningKeysUnreadable` if the ring is encrypted under another `SECRET_KEY`.
     """
     for row in await repository.list_live(work.db, work.now):
         _decrypt(work, row)
@@ -125,14 +128,14 @@ async def public_keys(work: Work) -> list[dict[str, Any]]:
 
 
 async def purge(work: Work) -> int:
-    """Delete keys that no token can name any more; returns how many."""
+    """Delete keys whose tokens have all expired; returns how many."""
     return await repository.delete_retired(work.db, work.now - SHORTEST_OVERLAP)
 
 
 async def _create(work: Work) -> StoredKey:
-    """Make a key pair, and insert it. The caller holds no transaction."""
+    """Make a key pair, and insert it. No transaction may be open."""
     algorithm = work.runtime.settings.tokens.algorithm
-    # An RSA key takes tenths of a second of a core: not on the event loop.
+    # In a thread: an RSA key takes tenths of a second.
     key = await work.runtime.hash_pool.run(lambda: tokens.generate_key(algorithm))
     kid = str(key.kid)
     row = StoredKey(
@@ -150,7 +153,7 @@ async def _create(work: Work) -> StoredKey:
 
 
 def _is_ours(work: Work, row: StoredKey) -> bool:
-    """A ring may hold keys of an algorithm that the service no longer uses."""
+    """Whether the key is for the current algorithm; the table may hold keys of earlier ones."""
     return row.algorithm == work.runtime.settings.tokens.algorithm
 
 
@@ -167,5 +170,5 @@ def _decrypt(work: Work, row: StoredKey) -> Key:
 
 
 def _context(kid: str, algorithm: str) -> bytes:
-    """What a ciphertext is bound to: in another row, or for another algorithm, it does not open."""
+    """The associated data of a ciphertext, which binds it to its row and algorithm."""
     return f"signing key {kid} {algorithm}".encode()

@@ -1,4 +1,4 @@
-"""What signing keys keep in this process."""
+"""The state of signing keys in this process."""
 
 from gatepost.runtime import Runtime
 from gatepost.security.encryption import Cipher
@@ -9,7 +9,7 @@ _PRIVATE_KEYS = Purpose("gatepost key ring")
 
 
 class SigningKeysState:
-    """The keys as they were read last, and the cipher that private keys are stored under."""
+    """The keys as last read, and the cipher of stored private keys."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.ring = KeyRing()
