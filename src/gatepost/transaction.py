@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import CursorResult, Executable, insert
@@ -19,7 +18,7 @@ from gatepost.clock import Clock
 from gatepost.db.database import Database
 from gatepost.db.diagnosis import explain_failure, is_transaction_conflict
 from gatepost.db.savepoints import unless_taken
-from gatepost.db.statements import Batched, Condition, Row, Values
+from gatepost.db.statements import Batched, Condition, Row, Values, rows_by_table
 from gatepost.db.unit_of_work import UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -210,7 +209,7 @@ class Transaction(UnitOfWork):
         return self._is_direct and not self.is_in_transaction
 
     async def _insert_within(self, rows: Sequence[Row]) -> None:
-        for table, of_table in groupby(rows, lambda row: row.table):
+        for table, of_table in rows_by_table(rows):
             await self.db.execute(insert(table), [row.values for row in of_table])
 
     async def _invalidate_now(self) -> None:

@@ -5,9 +5,9 @@ times the processor time.
 """
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import count, islice
 from typing import Any
 
 import asyncpg
@@ -15,10 +15,10 @@ from sqlalchemy import Dialect, Executable, bindparam, insert, select, union_all
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.sql.expression import ReturnsRows
 
 from gatepost.db.row_batcher import RowBatcher
-from gatepost.db.statements import Batched, Condition, Row, Values
+from gatepost.db.statements import Batched, Condition, Row, Values, rows_by_table
 from gatepost.holding import expect_no_transaction
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class AutocommitExecutor:
 
     The caller holds no transaction: nobody needs two connections at a time. A statement lives as
     long as the process, since its compiled form is kept, and selects columns, never entities.
+    Columns' types convert parameters and results as they do in a session.
     """
 
     def __init__(self, engine: AsyncEngine, *, is_traced: bool) -> None:
@@ -105,7 +106,7 @@ class AutocommitExecutor:
         It is one statement. None as `fetch` does.
         """
         statement = self._insert_statement(
-            (condition.query, *(row.table for row in rows)),
+            (condition.query, *((row.table, *row.values) for row in rows)),
             partial(_inserting_if, condition.query, rows),
         )
         values = dict(condition.values)
@@ -138,7 +139,7 @@ class AutocommitExecutor:
             connection.invalidate(error)  # which tells the pool what to think of the others
             raise
         connection.close()
-        return rows
+        return compiled.results(rows)
 
 
 def _log_failure(error: Exception) -> None:
@@ -159,10 +160,11 @@ def _returning_id(row: Row) -> Executable:
 def _inserting_if(condition: Any, rows: Sequence[Row]) -> Executable:  # noqa: ANN401 - a Select of any row
     held = condition.cte("held")
     inserts = []
-    for table, numbered in groupby(enumerate(rows), lambda each: each[1].table):
+    numbers = count()
+    for table, of_table in rows_by_table(rows):
+        columns = [table.c[name] for name in of_table[0].values]
         selected = []
-        for number, row in numbered:
-            columns = [table.c[name] for name in row.values]
+        for number in islice(numbers, len(of_table)):
             values = [bindparam(f"{column.name}_{number}", type_=column.type) for column in columns]
             selected.append(select(*values).select_from(held))
         # In their order: the ids of one table's rows are to tell which came first.
@@ -172,12 +174,19 @@ def _inserting_if(condition: Any, rows: Sequence[Row]) -> Executable:  # noqa: A
 
 
 class _Compiled:
-    """A statement's text for the driver, and how its values become the driver's arguments."""
+    """A statement's text for the driver, and the conversions of its parameters and results.
+
+    Raises `ValueError` for a statement that only a session can complete: one with defaults made in
+    Python, or with parameters that are rendered at execution, as those of `IN` are.
+    """
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
-        assert isinstance(statement, ClauseElement)  # noqa: S101 - for the type checker
+        assert isinstance(statement, ReturnsRows)  # noqa: S101 - for the type checker
         compiled = statement.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - for the type checker too
+        if compiled.prefetch or compiled.post_compile_params or compiled.literal_execute_params:
+            msg = "a statement past the session has defaults made in Python, or an IN"
+            raise ValueError(msg)
         self.text = str(compiled)
         self._names = tuple(compiled.positiontup or ())
         self._constants = compiled.params
@@ -186,9 +195,22 @@ class _Compiled:
             for parameter, name in compiled.bind_names.items()
         }
         self._converters = {name: each for name, each in converters.items() if each is not None}
+        readers = (
+            column.type.dialect_impl(dialect).result_processor(dialect, None)
+            for column in statement.exported_columns
+        )
+        self._readers = [(at, each) for at, each in enumerate(readers) if each is not None]
 
     def arguments(self, values: Values) -> list[Any]:
         known = {**self._constants, **values}
         for name, convert in self._converters.items():
             known[name] = convert(known[name])
         return [known[name] for name in self._names]
+
+    def results(self, rows: Fetched) -> Fetched:
+        if not self._readers or not rows:
+            return rows
+        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        for at, convert in self._readers:
+            columns[at] = map(convert, columns[at])
+        return list(zip(*columns, strict=True))

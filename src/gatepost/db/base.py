@@ -54,8 +54,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     def result_processor(
         self, dialect: Dialect, coltype: object
     ) -> Callable[[Any], datetime | None] | None:
-        """None on PostgreSQL, whose driver returns aware UTC datetimes."""
-        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
+        """PostgreSQL's driver returns UTC datetimes that are aware, except for the infinities."""
+        return (
+            _aware if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
+        )
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -74,6 +76,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
 _AS_WRITTEN = r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{6})\Z"

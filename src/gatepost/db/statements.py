@@ -1,7 +1,9 @@
 """Rows to insert, conditions and batched statements, as a story hands them to its `Work`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -70,6 +72,16 @@ class Batched:
 def new_row(model: type[Any], values: Values) -> Row:
     """A row to insert into a model's table."""
     return Row(model.__table__, values)
+
+
+def rows_by_table(rows: Sequence[Row]) -> Iterator[tuple[Table, list[Row]]]:
+    """Group rows, in their order; raises `ValueError` if rows of a table have different columns."""
+    for table, of_table in groupby(rows, attrgetter("table")):
+        found = list(of_table)
+        if any(row.values.keys() != found[0].values.keys() for row in found):
+            msg = "rows that are inserted together have the same columns"
+            raise ValueError(msg)
+        yield table, found
 
 
 def columns_of(model: type[Any], row: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a NamedTuple's class
