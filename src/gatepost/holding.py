@@ -33,7 +33,7 @@ is_strict = False
 current: ContextVar[Holder | None] = ContextVar("gatepost_work", default=None)
 """The work of this request or command. Tasks that it starts are part of it."""
 
-_told: set[str] = set()
+_reported: set[str] = set()
 
 
 def expect_no_transaction(before: str) -> None:
@@ -44,14 +44,14 @@ def expect_no_transaction(before: str) -> None:
     holder = current.get()
     while holder is not None:
         if holder.is_in_transaction:
-            _tell(before)
+            _report(before)
         holder = holder.outer
 
 
-def _tell(before: str) -> None:
+def _report(before: str) -> None:
     if is_strict:
         msg = f"a transaction is held before {before}"
         raise TransactionHeld(msg)
-    if before not in _told:
-        _told.add(before)
+    if before not in _reported:
+        _reported.add(before)
         log.error("transaction.held", extra={"before": before}, stack_info=True)

@@ -21,15 +21,15 @@ class ReadOnlyTable(HasConditionalDDL, Table):
 
     def insert(self) -> Insert:
         """Raise `TypeError`: accounts are made by Gatepost."""
-        raise _refusal(self)
+        raise _read_only_error(self)
 
     def update(self) -> Update:
         """Raise `TypeError`: accounts are changed by Gatepost."""
-        raise _refusal(self)
+        raise _read_only_error(self)
 
     def delete(self) -> Delete:
         """Raise `TypeError`: accounts are deleted by Gatepost."""
-        raise _refusal(self)
+        raise _read_only_error(self)
 
 
 def users(metadata: MetaData) -> Table:
@@ -73,5 +73,5 @@ def _never(*_: object, **__: object) -> bool:
     return False
 
 
-def _refusal(table: Table) -> TypeError:
+def _read_only_error(table: Table) -> TypeError:
     return TypeError(f"{table.name} is read-only: accounts are written by Gatepost")

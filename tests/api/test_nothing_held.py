@@ -164,7 +164,7 @@ async def test_in_production_it_is_told_once_and_goes_on(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(holding, "is_strict", False)
-    monkeypatch.setattr(holding, "_told", set())
+    monkeypatch.setattr(holding, "_reported", set())
     async with service.work() as work:
         await work.db.execute(text("SELECT 1"))
         with caplog.at_level(logging.ERROR, logger="gatepost.holding"):

@@ -1,4 +1,4 @@
-"""Keeps the types of a caller from being built from a client's input."""
+"""Types of callers, which cannot be built from a client's input."""
 
 import inspect
 from functools import partial
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Given(dict[str, Any]):
-    """The only type that such a model validates: one that no input is of."""
+    """The only type that such a model validates; no input from a client has this type."""
 
 
 def schema_of_caller(caller: type, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -28,7 +28,7 @@ def schema_of_caller(caller: type, source: type[Any], handler: GetCoreSchemaHand
     reference = handler(source)
     schema = handler.resolve_ref_schema(reference)
     if schema.get("metadata", {}).get(CALLER) == caller.__name__:
-        return reference  # pydantic kept it from an earlier time
+        return reference  # wrapped already: pydantic caches schemas
     own: Any = {name: part for name, part in schema.items() if name != "ref"}
     return core_schema.no_info_wrap_validator_function(
         partial(_take, caller),
@@ -49,10 +49,10 @@ def _take(
 
 
 def never_injected(caller: type[T]) -> type[T]:
-    """Make the class useless as a dependency itself: `principal: Principal = Depends()`.
+    """Make the class unusable as a dependency: `principal: Principal = Depends()`.
 
-    FastAPI would read the constructor's arguments from the query. With this signature it asks for
-    an instance, which `schema_of_caller` accepts from no client.
+    Otherwise FastAPI would read the constructor's arguments from the query. With this signature it
+    requires an instance, which `schema_of_caller` never accepts from a client.
     """
     asked = inspect.Parameter("caller", inspect.Parameter.KEYWORD_ONLY, annotation=caller)
     setattr(caller, "__signature__", inspect.Signature([asked]))  # noqa: B010 - no type declares it

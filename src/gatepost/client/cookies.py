@@ -1,4 +1,4 @@
-"""Keeps a hostile cookie from stalling an application on a Python that reads it for seconds."""
+"""Drops hostile cookies, which some versions of Python take seconds to parse."""
 
 import sys
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 READS_COOKIES_SLOWLY: Final = sys.version_info < (3, 11, 10) or (
     (3, 12) <= sys.version_info < (3, 12, 6)
 )
-"""Whether this Python is without the fix for CVE-2024-7592.
+"""Whether this Python lacks the fix for CVE-2024-7592.
 
 FastAPI has the standard library unquote every cookie for every route that has a dependency. There
 the time grows with the square of the backslashes: 60,000 of them take more than ten seconds.
@@ -19,10 +19,10 @@ _MOST_BACKSLASHES: Final = 128
 
 
 class DropQuotedCookies:
-    """Leaves out cookies with backslashes where a request has more than 128 of these.
+    """Drops cookies that contain backslashes from requests with more than 128 backslashes.
 
-    ASGI middleware for HTTP and WebSockets: `app.add_middleware(DropQuotedCookies)`, wherever
-    `READS_COOKIES_SLOWLY`. `gatepost.install` adds it there itself.
+    ASGI middleware for HTTP and WebSockets: call `app.add_middleware(DropQuotedCookies)` if
+    `READS_COOKIES_SLOWLY`. `gatepost.install` does so itself.
     """
 
     def __init__(self, app: ASGIApp) -> None:

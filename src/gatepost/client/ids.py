@@ -8,9 +8,9 @@ _MOST_DIGITS: Final = len(str(LARGEST_ID))
 
 
 def parse_id(text: str) -> int | None:
-    """The id that a text spells; None for every other text.
+    """Parse an id; None if the text is none.
 
-    One spelling only: `01` or Arabic digits would be the same user under another name.
+    Accepts the canonical form only: `01` or Arabic digits would be a second name of the same user.
     """
     if not (text.isascii() and text.isdigit()) or text[0] == "0" or len(text) > _MOST_DIGITS:
         return None

@@ -1,4 +1,4 @@
-"""The issuer's public keys: fetched over HTTP, kept, and fetched again when that may help."""
+"""The issuer's public keys: fetched over HTTP, cached, and fetched again for unknown keys."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ class RemoteKeys:
         self._fetching: asyncio.Task[None] | None = None
 
     async def current(self) -> Mapping[str | None, Key]:
-        """The keys by id, not older than `max_age` if that can be; else `KeysUnavailable`."""
+        """The keys by id, fetched again if older than `max_age`; raises `KeysUnavailable`."""
         if self._keys is not None and self._is_within(self._max_age, self._fetched_at):
             return self._keys
         answered_last_time = self._fetched_at >= self._attempted_at
@@ -64,7 +64,7 @@ class RemoteKeys:
         return self._held()
 
     async def newer(self) -> Mapping[str | None, Key]:
-        """The keys after another fetch, unless there was one within `cool_down`."""
+        """The keys after another fetch, which is skipped within `cool_down` of the last one."""
         fetching = self._fetch_unless_cooling_down()
         if fetching is not None:
             await asyncio.shield(fetching)
@@ -77,14 +77,14 @@ class RemoteKeys:
         return self._keys
 
     def _is_within(self, period: float, since: float) -> bool:
-        # A clock that was set back ends every period rather than prolonging it.
+        # A clock that is set back ends a period instead of prolonging it.
         return 0 <= self._clock() - since < period
 
     def _fetch_unless_cooling_down(self) -> asyncio.Task[None] | None:
-        """The fetch under way, or a new one; shielded by its callers, who share it."""
+        """The running fetch, or a new one; its callers share it, shielded from cancellation."""
         under_way = self._fetching
         if under_way is not None and not under_way.done():
-            # One of a loop that was closed under it will never be done.
+            # A fetch of an event loop that was closed never finishes.
             if under_way.get_loop() is asyncio.get_running_loop():
                 return under_way
         elif self._is_within(self._cool_down, self._attempted_at):
@@ -100,7 +100,7 @@ class RemoteKeys:
             self._keys = _read_key_set(document, self._algorithms)
             self._fetched_at = self._clock()
         except (httpx.HTTPError, ValueError, TimeoutError, InvalidToken) as error:
-            # The type only: messages can quote what the other side sent.
+            # Only the error's type: its message may quote the answer.
             _log.warning("The JWKS could not be fetched: %s", type(error).__name__)
 
 
@@ -124,14 +124,14 @@ def _is_loopback(host: str) -> bool:
 
 async def _download(url: httpx.URL) -> bytes:
     """Read the document; a redirect, another status or a long body: `ValueError`."""
-    # A proxy of the environment cannot reach what this machine serves to itself.
+    # A proxy from the environment cannot reach a server on this machine.
     async with httpx.AsyncClient(follow_redirects=False, trust_env=url.scheme == "https") as client:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         async with client.stream("GET", url, headers=headers) as response:
             if response.status_code != httpx.codes.OK:
                 raise ValueError("not a 200")
             body = bytearray()
-            # Raw: what is compressed all the same is not unpacked, and is no JSON then.
+            # Raw: an answer that is compressed anyway is not decompressed, and is then no JSON.
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > MAX_DOCUMENT_SIZE:

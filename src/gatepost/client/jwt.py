@@ -1,4 +1,4 @@
-"""The one strict verification of our JSON Web Tokens, for the service and for resource servers."""
+"""The strict verification of our JSON Web Tokens, for the service and for resource servers."""
 
 import hmac
 import json
@@ -54,7 +54,7 @@ JoseKey = OctKey | RSAKey | ECKey | OKPKey
 class OneShotHmac(HMACAlgorithm):
     """HMAC (RFC 7518, section 3.2) computed in one call, where joserfc's makes an object for it.
 
-    A `Key` has seen to it that the secret is no shorter than the hash.
+    `Key` has checked that the secret is no shorter than the hash.
     """
 
     def sign(self, msg: bytes, key: OctKey) -> bytes:
@@ -101,7 +101,7 @@ _MAX_DATE: Final = 253_402_300_799
 
 
 class InvalidToken(Exception):  # noqa: N818 - RFC 6750 calls it invalid_token
-    """The token is refused; `reason` says why, holds nothing of the token, and may be logged."""
+    """The token is refused; `reason` holds nothing of the token, and may be logged."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -109,7 +109,7 @@ class InvalidToken(Exception):  # noqa: N818 - RFC 6750 calls it invalid_token
 
 
 class UnknownKey(InvalidToken):
-    """The token names a key that is not among those given: a fresher key set may have it."""
+    """The token's `kid` is not among the keys given; a newer key set may have it."""
 
     def __init__(self) -> None:
         super().__init__("unknown_key")
@@ -183,7 +183,7 @@ def import_public_key(jwk: Mapping[str, Any]) -> Key:
 
 
 def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
-    # Anybody can sign with a private key that was published, so its signatures prove nothing.
+    # Without "d": anybody could sign with a published private key.
     operations = jwk.get("key_ops", ["verify"])
     may_verify = isinstance(operations, list) and "verify" in operations
     return may_verify and jwk.get("use", "sig") == "sig" and "d" not in jwk
@@ -222,15 +222,15 @@ def verify(
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """Read a JSON object that every reader understands alike, or raise `InvalidToken`.
+    """Parse a JSON object that every parser reads alike; raises `InvalidToken` for others.
 
-    No duplicate members, at any depth (RFC 8259, section 4), no NaN or Infinity, no unpaired
-    surrogates, nothing nested past the parser's patience.
+    Refuses duplicate members at any depth (RFC 8259, section 4), NaN and Infinity, unpaired
+    surrogates, and nesting that is too deep for the parser.
     """
     try:
         members = _JSON.read(raw)
         if b"\\u" in raw:
-            # Only an escape can smuggle an unpaired surrogate in; it cannot be encoded again.
+            # Only an escape can hold an unpaired surrogate, which cannot be encoded again.
             json.dumps(members, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise InvalidToken("malformed") from None
@@ -256,7 +256,7 @@ def _take_apart(token: str) -> tuple[_Header, bytes, str, bytes]:
     return _read_header(header), signing_input, payload, _decode(signature)
 
 
-# An issuer's tokens share a handful of headers, so reading them again is most often spared.
+# Cached, because an issuer's tokens share a few headers.
 @lru_cache(maxsize=128)
 def _read_header(segment: str) -> _Header:
     if len(segment) > _MAX_HEADER_LENGTH:

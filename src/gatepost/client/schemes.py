@@ -1,4 +1,4 @@
-"""Which words may stand before a token in `Authorization`, and in its challenge (RFC 9110, 11)."""
+"""The authentication schemes of tokens in `Authorization` and its challenge (RFC 9110, 11)."""
 
 import re
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ _OF_OTHER_CREDENTIALS: Final = frozenset(
 
 
 def read_schemes(schemes: Iterable[str]) -> tuple[str, ...]:
-    """Return the schemes as written, without those that differ in case only.
+    """Return the schemes as written, without those that differ only in case.
 
-    Raises `ValueError` for none, for a word that is no scheme, and for schemes of other
-    credentials: Basic carries a password, and DPoP a token whose proof would go unchecked.
+    Raises `ValueError` for no scheme, for invalid ones, and for schemes of other credentials: Basic
+    carries a password, and DPoP a token with a proof that would not be checked.
     """
     read: dict[str, str] = {}
     for place, scheme in enumerate(schemes, start=1):
@@ -32,7 +32,7 @@ def read_schemes(schemes: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_taken(scheme: str, schemes: tuple[str, ...]) -> bool:
-    """Whether a token that is sent with this scheme is read; case does not matter."""
+    """Whether tokens with this scheme are accepted; case does not matter."""
     return scheme.lower() in _lowered(schemes)
 
 

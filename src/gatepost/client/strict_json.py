@@ -1,7 +1,7 @@
-"""Reads a JSON text (RFC 8259) that every parser reads alike, or refuses it.
+"""Parses JSON (RFC 8259) strictly: refuses texts that two parsers could read differently.
 
-Two parsers could read differently: another encoding, a member that comes twice, a number that is
-none or that no double holds. All else is the standard library's parser.
+These have another encoding, duplicate members, `NaN` or `Infinity`, or numbers that no double
+holds. The parser itself is the standard library's.
 """
 
 import codecs
@@ -27,9 +27,9 @@ _LONGEST_NUMBER: Final = 400
 
 
 class InvalidJson(ValueError):  # noqa: N818 - read as what it is
-    """The text is refused, for a reason and perhaps at a place in it; holds nothing else of it.
+    """The text is refused. Holds the reason, and nothing else of the text.
 
-    `place` is the name of a member, or the position in characters where a syntax error is.
+    `place` is the name of a member, or the position of a syntax error in characters, if known.
     """
 
     def __init__(self, reason: Reason, *place: str | int) -> None:
@@ -39,7 +39,7 @@ class InvalidJson(ValueError):  # noqa: N818 - read as what it is
 
 
 class StrictJson:
-    """Reads texts; with `most_members`, no object and no array in them has more."""
+    """A parser; with `most_members` it refuses larger objects and arrays."""
 
     def __init__(self, most_members: int | None = None) -> None:
         self._most_members = most_members
@@ -79,7 +79,7 @@ class StrictJson:
         return _unique(members)
 
     def _check_array(self, array: list[object], *place: str) -> None:
-        """Raise for an array with too many members, or that has one; objects are judged as read."""
+        """Raise if this array, or one in it, is too large; objects are checked while parsing."""
         if self._most_members is not None and len(array) > self._most_members:
             raise InvalidJson("too_many_members", *place)
         for each in array:
@@ -109,5 +109,5 @@ def _read_float(digits: str) -> float:
 
 
 def _refuse_constant(_: str) -> NoReturn:
-    """`NaN`, `Infinity` and `-Infinity`, which Python reads and JSON has not."""
+    """Refuse `NaN`, `Infinity` and `-Infinity`, which Python accepts and JSON does not allow."""
     raise InvalidJson("not_a_number")

@@ -32,7 +32,7 @@ from gatepost.client.schemes import BEARER, challenge, is_taken, read_schemes
 
 
 class _Documented(HTTPBearer):
-    """Describes in OpenAPI how the token is sent; `TokenVerifier` reads it, from WebSockets too."""
+    """Describes the token in OpenAPI; `TokenVerifier` reads it, also from WebSockets."""
 
     async def __call__(self, _: HTTPConnection) -> None:
         return None
@@ -117,7 +117,7 @@ class TokenVerifier:
             raise ValueError("give either a JWKS URL or a secret")
 
     async def verify(self, token: str) -> Claims:
-        """Return what a valid access token says; fetches keys where that is needed.
+        """Return the claims of a valid access token; fetches keys if needed.
 
         Raises `InvalidToken`, or `KeysUnavailable` while no keys could be fetched at all.
         """
@@ -129,7 +129,7 @@ class TokenVerifier:
             return self._read(token, await self._remote.newer())
 
     def verify_now(self, token: str) -> Claims:
-        """The same without waiting, for a verifier that holds the secret; `InvalidToken`."""
+        """The same without waiting, for a verifier with a secret; raises `InvalidToken`."""
         if self._remote is not None:
             raise RuntimeError("keys may have to be fetched: await verify()")
         return self._read(token, self._shared)
@@ -149,7 +149,7 @@ class TokenVerifier:
     async def optional(
         self, connection: HTTPConnection, _: Annotated[None, Depends(_bearer)] = None
     ) -> Claims | None:
-        """The same, `Depends(verifier.optional)`, with None where no token was sent."""
+        """The same, `Depends(verifier.optional)`, but returns None if no token was sent."""
         token = self._token_of(connection)
         return None if token is None else await self._verify_token(connection, token)
 
@@ -163,7 +163,7 @@ class TokenVerifier:
         ) -> Claims:
             if claims.role not in roles:
                 asks = challenge(self._schemes, "insufficient_scope")
-                raise _refusal(connection, 403, "This role may not do that", _asking(asks))
+                raise _exception(connection, 403, "This role may not do that", _challenged(asks))
             return claims
 
         return require
@@ -179,7 +179,7 @@ class TokenVerifier:
     async def _verify_token(self, connection: HTTPConnection, token: str | None) -> Claims:
         if not token:
             asks = challenge(self._schemes)
-            raise _refusal(connection, 401, "Not authenticated", _asking(asks))
+            raise _exception(connection, 401, "Not authenticated", _challenged(asks))
         try:
             return await self.verify(token)
         except InvalidToken as error:
@@ -187,11 +187,11 @@ class TokenVerifier:
         except KeysUnavailable as error:
             retry = {"Retry-After": str(error.retry_after)}
             sentence = "Access tokens cannot be verified now"
-            raise _refusal(connection, 503, sentence, retry) from error
+            raise _exception(connection, 503, sentence, retry) from error
 
     def _bad_token(self, connection: HTTPConnection) -> Exception:
         asks = challenge(self._schemes, "invalid_token")
-        return _refusal(connection, 401, "The access token is not valid", _asking(asks))
+        return _exception(connection, 401, "The access token is not valid", _challenged(asks))
 
     def _read(self, token: str, keys: Mapping[str | None, Key]) -> Claims:
         return _claims(
@@ -250,20 +250,20 @@ def _user_id(subject: str) -> int:
     return user_id
 
 
-def _asking(value: str) -> dict[str, str]:
+def _challenged(value: str) -> dict[str, str]:
     return {"WWW-Authenticate": value}
 
 
-def _refusal(
+def _exception(
     connection: HTTPConnection, status: int, sentence: str, headers: dict[str, str]
 ) -> Exception:
-    """Return the exception by which FastAPI answers with this status, or closes a WebSocket."""
+    """The exception that makes FastAPI answer with this status, or close the WebSocket."""
     if not isinstance(connection, WebSocket) or _is_answerable(connection):
         return HTTPException(status, sentence, headers)
     return WebSocketException(_CLOSED_AS.get(status, _TRY_AGAIN_LATER), sentence)
 
 
 def _is_answerable(socket: WebSocket) -> bool:
-    """Whether it is not yet accepted, and the server sends answers in place of a handshake."""
+    """Whether an HTTP answer is possible: before the handshake, if the server supports that."""
     is_new = socket.application_state is WebSocketState.CONNECTING
     return is_new and "websocket.http.response" in (socket.scope.get("extensions") or {})

@@ -214,7 +214,7 @@ def decode_cursor(cursor: str) -> int:
     except (binascii.Error, UnicodeError, ValueError):
         key = -1
     if not 0 <= key <= LARGEST_ID or encode_cursor(key) != cursor:
-        raise _refusal()
+        raise _invalid_cursor()
     return key
 
 
@@ -230,7 +230,7 @@ def decode_cursor_of_time(cursor: str, direction: str) -> tuple[datetime, int]:
     except (binascii.Error, UnicodeError, ValueError, OverflowError):
         at, key = _EPOCH, -1
     if not 0 <= key <= LARGEST_ID or encode_cursor_of_time(at, key, direction) != cursor:
-        raise _refusal()
+        raise _invalid_cursor()
     return at, key
 
 
@@ -267,7 +267,7 @@ def decode_cursor_of_text(cursor: str) -> str:
     except (binascii.Error, UnicodeError, ValueError):
         text = ""
     if not text or "\0" in text or encode_cursor_of_text(text) != cursor:
-        raise _refusal()
+        raise _invalid_cursor()
     return text
 
 
@@ -282,7 +282,7 @@ def _first_text_after(prefix: str) -> str | None:
     return head[:-1] + chr(following)
 
 
-def _refusal() -> ValidationFailed:
+def _invalid_cursor() -> ValidationFailed:
     return ValidationFailed(
         errors=[
             {

@@ -5,6 +5,6 @@ from gatepost.events import Event, Outcome
 PERMISSION_DENIED = Event(
     "permission.denied",
     owasp="authz_fail",
-    when="A caller asks for what their role does not allow.",
+    when="A caller is refused (403), because the role does not allow the request.",
     outcome=Outcome.FAILURE,
 )
