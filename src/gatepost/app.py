@@ -76,7 +76,7 @@ async def running(
         sampling = None
         if runtime.metrics.is_shared:
             sampling = asyncio.create_task(run_sampler(runtime.metrics))
-        listening = asyncio.create_task(runtime.announcements.keep_listening())
+        listening = asyncio.create_task(runtime.invalidation.run_listener())
         try:
             yield runtime
         finally:

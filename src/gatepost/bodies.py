@@ -1,4 +1,4 @@
-"""What the bodies of requests and answers share."""
+"""The base of request bodies, and examples of schemas."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict
 
 
 class RequestBody(BaseModel):
-    """A field that we do not know is refused, so that none can be smuggled in."""
+    """A request body that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def with_example(example: dict[str, Any]) -> dict[str, Any]:
-    """What a model adds to its schema, so that documentation shows it by this example.
+    """Return the schema extension that shows an example in the documentation.
 
-    `ConfigDict(json_schema_extra=with_example({...}))`
+    Use it as `ConfigDict(json_schema_extra=with_example({...}))`.
     """
     return {"examples": [example]}

@@ -1,8 +1,8 @@
-"""One batch for all who ask the same kind of thing at the same moment.
+"""Coalesces concurrent requests of the same kind into batches.
 
 A statement, or a command to a store, costs this process and the server far more than one more row
-in it. So while one batch is under way, requests are collected, and the next batch takes them all.
-A request never waits for others to join it: where they come one at a time, each is sent at once.
+in it. So while a batch is running, requests are collected, and the next batch takes all of them. A
+request never waits for others to join it: if no batch is running, it is sent at once.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ A = TypeVar("A")
 
 
 class BatchIsLate(Exception):  # noqa: N818 - a reason, handed to `on_failure`
-    """The batch under way takes longer than is waited for."""
+    """The running batch takes longer than the patience of the batcher."""
 
 
 class _Pending(NamedTuple, Generic[Q, A]):
@@ -37,10 +37,9 @@ class Batcher(Generic[Q, A]):
     ) -> None:
         """`send` takes at most `most` requests and returns their answers in the same order.
 
-        If it raises, each request of that batch gets what `on_failure` makes of the error: an
-        answer, or an exception to raise. While a batch has been under way for longer than
-        `patience` seconds, new requests do not wait for it: they get what `on_failure` makes of
-        `BatchIsLate`.
+        If it raises, each request of the batch gets the result of `on_failure` for the error: an
+        answer, or an exception to raise. While a batch has been running for longer than `patience`
+        seconds, new requests do not wait: they get the result of `on_failure` for `BatchIsLate`.
         """
         self._send = send
         self._most = most
@@ -52,7 +51,10 @@ class Batcher(Generic[Q, A]):
         self._sent_at = 0.0
 
     async def ask(self, request: Q) -> A:
-        """The answer to a request, sent with the next batch; raises what `on_failure` returns."""
+        """Send a request with the next batch, and return its answer.
+
+        Raises the exception that `on_failure` returns.
+        """
         loop = asyncio.get_running_loop()
         pending: _Pending[Q, A] = _Pending(request, loop.create_future())
         if self._sender is not None and loop.time() - self._sent_at > self._patience:
@@ -65,12 +67,12 @@ class Batcher(Generic[Q, A]):
         return await pending.answer
 
     def abandon_waiting(self, answer: A | Exception) -> None:
-        """Give this answer to all requests that no batch has taken yet."""
+        """Give this answer to all requests that are not in a batch yet."""
         waiting, self._waiting = self._waiting, []
         _settle(waiting, answer)
 
     async def close(self, answer: A | Exception) -> None:
-        """Stop sending, and give this answer to all requests that have none."""
+        """Stop sending, and give this answer to all unanswered requests."""
         if self._sender is not None:
             self._sender.cancel()
             with suppress(asyncio.CancelledError):
@@ -94,7 +96,7 @@ class Batcher(Generic[Q, A]):
         try:
             answers = await self._send([each.request for each in batch])
             answered = list(zip(batch, answers, strict=True))
-        except Exception as error:  # noqa: BLE001 - `on_failure` decides who is told
+        except Exception as error:  # noqa: BLE001 - `on_failure` decides what to raise
             _settle(batch, self._on_failure(error))
             return
         for each, answer in answered:

@@ -1,32 +1,32 @@
-"""The base of every refusal a client can receive."""
+"""The base class of all problems that a client can receive."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 MOST_ERRORS = 20
-"""The number of mistakes in one request that are listed one by one."""
+"""The most errors of one request that are listed."""
 
 
 class Problem(Exception):  # noqa: N818 - named for RFC 9457, not for Python
     """A refusal, rendered as RFC 9457 problem details by `web.problems`.
 
-    `detail` is one sentence for the person reading it, never built from what was sent. `headers`
-    go onto the answer; `extensions` are further members of the document, such as `errors`.
+    `detail` is one sentence for a human reader, and contains nothing of the request. `headers` are
+    added to the response; `extensions` are further members of the document, such as `errors`.
     """
 
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
     when: ClassVar[str]
-    """When a client meets it, in one sentence of docs/problems.md."""
+    """The situation in which it is sent, one sentence of docs/problems.md."""
     remedy: ClassVar[str]
-    """What the client, or the operator, can do about it."""
+    """The action for the client or the operator, for docs/problems.md."""
 
     is_answered: ClassVar[bool] = True
-    """Whether clients of the service meet it; False for what the command line alone raises."""
+    """Whether the service sends it; False for problems of the command line only."""
 
     keeps_writes: ClassVar[bool] = False
-    """Commit what the request wrote before refusing it, as a security alarm must."""
+    """Whether the writes of the request are committed, as those of a security alarm must be."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Problem(Exception):  # noqa: N818 - named for RFC 9457, not for Python
 
 
 class NotFound(Problem):
-    """The address, or what it names, does not exist, or belongs to another user."""
+    """The path or the resource does not exist, or the resource belongs to another user."""
 
     status = 404
     code = "not_found"
@@ -52,10 +52,10 @@ class NotFound(Problem):
 
 
 class ValidationFailed(Problem):
-    """Input that does not say what it should.
+    """Invalid input.
 
-    `errors` names the first 20 places, each `{loc, msg, type}`; where there are more, `error_count`
-    says how many. An answer is never larger than what it answers.
+    `errors` lists the first 20 errors, each `{loc, msg, type}`; if there are more, `error_count` is
+    their number. So the size of the response is bounded.
     """
 
     status = 422

@@ -1,4 +1,4 @@
-"""Security events: what a feature declares of each, and what a host's callback receives."""
+"""Security events: their declaration by features, and the event that callbacks receive."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 
 EVERY_EVENT = "*"
-"""In place of an event's name: the callback receives all events."""
+"""The event name under which a callback receives all events."""
 
 
 class Outcome(StrEnum):
-    """Whether what was tried was done."""
+    """The outcome of the action."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 class Event:
     """A kind of event. Features declare theirs in `events.py`; the audit log records them.
 
-    `owasp` is the word of the OWASP logging vocabulary, and `when` a sentence of docs/audit.md.
+    `owasp` is the term of the OWASP logging vocabulary, `when` a sentence of docs/audit.md.
     """
 
     name: str
@@ -45,10 +45,10 @@ Callback = Callable[[HookEvent], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """A host's callbacks by event name; those under `*` receive every event."""
+    """A host's callbacks by event name; those of `*` receive every event."""
 
     callbacks: dict[str, list[Callback]] = field(default_factory=dict)
 
     def listening_to(self, event: str) -> list[Callback]:
-        """The callbacks of this event, those of every event last."""
+        """The callbacks of this event, followed by those of `*`."""
         return [*self.callbacks.get(event, ()), *self.callbacks.get(EVERY_EVENT, ())]

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Holder(Protocol):
-    """A piece of work, and the one within which it was begun."""
+    """A unit of work, and the outer one within which it began."""
 
     @property
     def is_in_transaction(self) -> bool: ...
@@ -23,23 +23,23 @@ class Holder(Protocol):
     def outer(self) -> "Holder | None": ...
 
 
-class TransactionHeld(RuntimeError):  # noqa: N818 - read as the fact that it tells
-    """A fault of ours: `work.commit_and_release()` has to come first."""
+class TransactionHeld(RuntimeError):  # noqa: N818 - named for the fact, as problems are
+    """A bug: call `work.commit_and_release()` before waiting for something else."""
 
 
 is_strict = False
-"""Whether it raises, as in tests; else it is logged once, for the request is only slow."""
+"""Whether to raise, as in tests; else it is logged once, because the request is only slow."""
 
 current: ContextVar[Holder | None] = ContextVar("gatepost_work", default=None)
-"""The work of this request or command. Tasks that it starts are part of it."""
+"""The work of this request or command, including the tasks that it starts."""
 
 _reported: set[str] = set()
 
 
 def expect_no_transaction(before: str) -> None:
-    """Check that this request or command has no transaction open; `before` says what comes next.
+    """Check that this request or command has no open transaction; `before` names the next step.
 
-    Raises `TransactionHeld` where it `is_strict`.
+    Raises `TransactionHeld` if `is_strict`.
     """
     holder = current.get()
     while holder is not None:

@@ -1,7 +1,7 @@
-"""What a feature brings to the service: its manifest, which everything above the features reads.
+"""The manifest of a feature: it lists the parts that the layers above the features read.
 
-A manifest names parts, such as `"router:router"`, and imports none of them: a command that needs a
-service of one feature loads no router, and nothing of the other features.
+A manifest refers to parts by name, such as `"router:router"`, without importing them: a command
+that needs one feature's service loads no router, and nothing of the other features.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,27 +31,27 @@ __all__ = [
 PACKAGE = "gatepost.features"
 
 Reference = str
-"""A module within the feature's package, and mostly a name in it: `"service:purge"`."""
+"""A module in the feature's package, or a name in it: `"service:purge"`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A router, and the path that its own paths are added to."""
+    """A router, and the prefix of its paths."""
 
     router: Reference
     path: str = ""
     is_api: bool = True
-    """Whether it is part of the API: below `API_V1_STR`, where it is documented, and at the root.
+    """Whether it is part of the API: mounted and documented below `API_V1_STR`, and at the root.
 
-    Any other router is at the root alone.
+    Other routers are mounted at the root only.
     """
     is_at_mount: bool = False
-    """Whether a host that mounts the service at a path like `path` finds the routes there, too."""
+    """Whether the routes also answer at the mount itself, in a host that mounts at `path`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A request header that a route may declare: see `web.interface.RequestHeader`."""
+    """A request header that routes may declare: see `web.interface.RequestHeader`."""
 
     name: str
     answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -61,42 +61,42 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature: a package in `gatepost.features`, and what it brings."""
+    """One feature, a package in `gatepost.features`, and its parts."""
 
     name: str
     routers: tuple[Mount, ...] = ()
     tables: tuple[Reference, ...] = ()
-    """Mapped classes, those first that others refer to."""
+    """Mapped classes, each after those that its foreign keys refer to."""
     authenticators: tuple[Reference, ...] = ()
     """Classes of `callers.authenticators.Authenticator`, in the order in which they are tried."""
     purges: Mapping[str, Reference] = field(default_factory=dict)
-    """By kind of row, functions `(work) -> int` that delete a batch of what has expired."""
+    """Functions `(work) -> int` that delete a batch of expired rows, by kind of row."""
     events: Reference | None = None
     """The module of its events."""
     problems: Reference | None = None
-    """The module of its refusals."""
+    """The module of its problems."""
     settings: Reference | None = None
     """A group of settings."""
     metrics: Reference | None = None
-    """A tuple of descriptions of what is counted."""
+    """A tuple of descriptions of its metrics."""
     tags: tuple[Tag, ...] = ()
     links: tuple[Link, ...] = ()
     headers: tuple[Header, ...] = ()
     form_paths: tuple[str, ...] = ()
-    """How paths end that take the OAuth2 password form."""
+    """The endings of paths that accept the OAuth2 password form."""
     credential_paths: tuple[str, ...] = ()
-    """How other paths end whose bodies hold a password or a token, and little else."""
+    """The endings of other paths whose bodies contain a password or a token, and little else."""
     login_path: str = ""
-    """Where the OAuth2 password grant is, below the API's prefix."""
+    """The path of the OAuth2 password grant, below the API's prefix."""
     caller_refusals: Reference | None = None
-    """A tuple of the problems that any operation answers with that asks for a caller."""
+    """A tuple of the problems that every operation with a caller may send."""
     chores: tuple[Reference, ...] = ()
-    """Background tasks, `(runtime) -> None`, that end soon after `runtime.stopping` is set."""
+    """Background tasks `(runtime) -> None`, which end soon after `runtime.stopping` is set."""
 
     def load(self, reference: Reference) -> Any:  # noqa: ANN401 - a part is of any type
         """Import a part of this feature: a name in a module, or the module.
 
-        Raises `ImportError` or `AttributeError` where there is no such part.
+        Raises `ImportError` or `AttributeError` if it does not exist.
         """
         module, _, name = reference.partition(":")
         loaded = import_module(f"{PACKAGE}.{self.name}.{module}")
@@ -111,20 +111,20 @@ def load_all(features: Iterable[Feature], kind: str) -> Iterator[Any]:
 
 
 def events_of(features: Iterable[Feature]) -> Mapping[str, Event]:
-    """Every event that these features declare, by its name."""
+    """All events that these features declare, by name."""
     modules = load_all(features, "events")
     found = (each for module in modules for each in vars(module).values())
     return {each.name: each for each in found if isinstance(each, Event)}
 
 
 def metrics_of(features: Iterable[Feature]) -> Iterator[Description]:
-    """Every metric that these features declare."""
+    """All metrics that these features declare."""
     for descriptions in load_all(features, "metrics"):
         yield from descriptions
 
 
 def interface_of(features: Sequence[Feature]) -> Interface:
-    """What these features bring to HTTP."""
+    """The parts of these features that concern HTTP."""
     return Interface(
         tags=tuple(tag for each in features for tag in each.tags),
         links=tuple(link for each in features for link in each.links),
@@ -150,10 +150,10 @@ _registered: list[Feature] = []
 
 
 def register(features: Iterable[Feature]) -> None:
-    """Publish the tuple of features, for a feature that is about all of them."""
+    """Publish the tuple of features, for a feature that needs to know all of them."""
     _registered[:] = features
 
 
 def registered() -> Sequence[Feature]:
-    """All features of the product, ranked; for a feature, which cannot import the tuple."""
+    """All features of the product in order of rank, for features, which cannot import the tuple."""
     return tuple(_registered)

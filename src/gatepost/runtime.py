@@ -1,4 +1,4 @@
-"""Everything the process opens at start and closes at stop."""
+"""The resources that the process opens at its start and closes at its end."""
 
 import asyncio
 import math
@@ -28,15 +28,15 @@ from gatepost.security.hash_pool import HashPool
 from gatepost.security.keys import Keys, Purpose
 from gatepost.security.passwords import Passwords
 from gatepost.settings import CoreSettings
-from gatepost.stores.announcements import Announcements
 from gatepost.stores.attempts import AttemptRules
 from gatepost.stores.base import Store
 from gatepost.stores.factory import (
     is_single_process,
-    open_announcements,
     open_database_store,
+    open_invalidation,
     open_store,
 )
+from gatepost.stores.invalidation import Invalidation
 from gatepost.stores.lockout import PATIENCE, Lockout
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.rate_limit import RateLimits
@@ -49,7 +49,7 @@ _LOCKOUT = Purpose("gatepost lockout")
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What one instance of the service holds open. Two of them can live in one process."""
+    """The open resources of one instance of the service; a process can have several instances."""
 
     settings: CoreSettings
     clock: Clock
@@ -57,7 +57,7 @@ class Runtime:
     engine: AsyncEngine
     reader: Database
     writer: Database
-    """The same database: on SQLite only the writer's transactions queue for the one writer."""
+    """The same database: on SQLite only the writer's transactions take the write lock."""
     metrics: Metrics
     hash_pool: HashPool
     passwords: Passwords
@@ -65,26 +65,26 @@ class Runtime:
     rate_limits: RateLimits
     lockout: Lockout
     session_cache: SessionCache[Any]
-    """Its entries are `features.callers.cache.CachedCaller`."""
+    """The entries are `features.callers.cache.CachedCaller`."""
     authenticators: Sequence[Any]
-    """Each a `features.callers.authenticators.Authenticator`, in the order in which they count."""
-    announcements: Announcements
+    """`features.callers.authenticators.Authenticator` objects, in the order of their use."""
+    invalidation: Invalidation
     keys: Keys = field(repr=False)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set when the process stops: chores end between two pieces of work, never within one."""
+    """Set when the process stops; background tasks end after their current piece of work."""
     replica: Replica | None = None
-    """Used by `Work.read_list` alone."""
+    """Used by `Work.read_list` only."""
     _states: dict[Callable[["Runtime"], Any], Any] = field(default_factory=dict, repr=False)
 
     def state(self, kind: Callable[["Runtime"], S]) -> S:
-        """What a feature keeps in this process: the instance of its class, made when first used."""
+        """A feature's state in this process: the instance of its class, created on first use."""
         state: S | None = self._states.get(kind)
         if state is None:
             state = self._states[kind] = kind(self)
         return state
 
     async def wait_or_stop(self, seconds: float) -> bool:
-        """Wait for so many seconds or until the process stops; False when it stops."""
+        """Wait for `seconds`, or until the process stops: then return False."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()
@@ -100,7 +100,7 @@ async def start_runtime(
     authenticators: Sequence[Any] = (),
     without_statement_timeout: bool = False,
 ) -> AsyncIterator[Runtime]:
-    """Open everything, and close it when the block ends.
+    """Open all resources, and close them when the block ends.
 
     `without_statement_timeout` lifts the limits of statements and idle transactions.
     """
@@ -119,8 +119,8 @@ async def start_runtime(
         lockout = _lockout(settings, keys, store, engine, clock)
         opened.push_async_callback(lockout.close)
         session_cache = _session_cache(settings, clock)
-        announcements = open_announcements(settings, session_cache, clock)
-        opened.push_async_callback(announcements.close)
+        invalidation = open_invalidation(settings, session_cache, clock)
+        opened.push_async_callback(invalidation.close)
         hash_pool = HashPool(
             threads=settings.passwords.hash_threads, queue_limit=settings.passwords.hash_queue_limit
         )
@@ -141,7 +141,7 @@ async def start_runtime(
             lockout=lockout,
             session_cache=session_cache,
             authenticators=authenticators,
-            announcements=announcements,
+            invalidation=invalidation,
             keys=keys,
         )
         _watch(runtime)
@@ -178,13 +178,13 @@ def _replica(settings: CoreSettings, metrics: Metrics) -> Replica | None:
 
 
 def _watch(runtime: Runtime) -> None:
-    """Let the metrics sample the parts."""
+    """Register the resources with the metrics."""
     metrics, quotas = runtime.metrics, tuple(runtime.settings.quotas)
     watch_hash_pool(metrics, runtime.hash_pool)
     watch_database_pool(metrics, runtime.engine)
     watch_store(metrics, runtime.store)
     watch_policies(metrics, runtime.rate_limits, quotas, runtime.lockout)
-    watch_sessions(metrics, runtime.session_cache, runtime.announcements)
+    watch_sessions(metrics, runtime.session_cache, runtime.invalidation)
 
 
 def _lockout(
@@ -204,7 +204,7 @@ def _lockout(
 
 
 def _session_cache(settings: CoreSettings, clock: Clock) -> SessionCache[Any]:
-    """Trusted from now on where one process serves; else while it hears announcements."""
+    """The cache. With a single process its lease never expires; else invalidation renews it."""
     cache: SessionCache[Any] = SessionCache(
         clock,
         seconds=settings.sessions.session_cache_seconds,

@@ -1,4 +1,4 @@
-"""Text that comes in: what is refused, what is taken off, and how its length is counted."""
+"""Validates and cleans text from clients: control characters, markup and length."""
 
 import html
 import re
@@ -12,14 +12,14 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 
 from gatepost.normal_form import MOST_MARKS, TooManyMarksError, normalise
 
-# Of the control characters only the tab and the line feed mean anything in text; a NUL is an
-# error in PostgreSQL. Unpaired surrogates never come this far: pydantic refuses them.
+# Of the control characters only tab and line feed are useful in text; PostgreSQL refuses NUL.
+# Pydantic refuses unpaired surrogates before.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_BREAK_OR_TAB = re.compile(r"[\t\n\u2028\u2029]")
-# Text may not change how the text beside it reads (Unicode TR 36, section 2.9).
+# Text must not change the direction of the text beside it (Unicode TR 36, section 2.9).
 _DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
-# What stands in a query for bytes that are no UTF-8, such as those of an unpaired surrogate.
+# In a query string it replaces bytes that are not UTF-8, such as those of an unpaired surrogate.
 _REPLACEMENT = "\ufffd"
 
 _OTHER_LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
@@ -31,9 +31,9 @@ _PASSES = 3
 class PlainText:
     """Free text without markup, as in `Annotated[str, PlainText(max_length=200)]`.
 
-    Lengths are in code points; the limit holds for what is sent and for what is kept. One line,
-    unless `lines` are allowed: then tabs and line feeds are too, and every other line end becomes
-    a line feed. Kept in Unicode's form C, without outer white space.
+    Lengths are in code points; the limit applies to the text before and after cleaning. It is one
+    line, unless `lines` is True: then tabs and line feeds are allowed, and other line ends become
+    line feeds. The result is in NFC, without surrounding white space.
     """
 
     max_length: int
@@ -49,7 +49,7 @@ class PlainText:
         )
 
     def leaves(self, texts: Sequence[str]) -> bool:
-        """Whether all are plain at first sight, so that `clean` would return each as it is."""
+        """Whether a quick check shows that `clean` would return every text unchanged."""
         lengths = {*map(len, texts)} or {self.min_length}
         is_within_limits = self.min_length <= min(lengths) and max(lengths) <= self.max_length
         return (
@@ -57,9 +57,9 @@ class PlainText:
         )
 
     def clean(self, text: str) -> str:
-        """The text as it is kept; raises pydantic's errors, which never repeat the text."""
+        """Return the cleaned text; raises pydantic's errors, which do not contain the text."""
         if _is_plain(text):
-            return self._within_limits(text.strip())  # what follows would change nothing in it
+            return self._within_limits(text.strip())  # the steps below would change nothing
         if self.lines:
             text = _OTHER_LINE_ENDS.sub("\n", text)
         text = without_markup(refuse_unprintable(text, lines=self.lines)).strip()
@@ -78,7 +78,7 @@ def _is_plain(text: str) -> bool:
 
 
 def refuse_unprintable(text: str, *, lines: bool = False) -> str:
-    """The text, if it has no character that is not for reading; raises `PydanticCustomError`."""
+    """Return the text; raises `PydanticCustomError` for control and direction characters."""
     if _CONTROL.search(text) or (not lines and _LINE_BREAK_OR_TAB.search(text)):
         raise PydanticCustomError("text_control_character", "Leave out control characters")
     if _DIRECTION.search(text):
@@ -89,17 +89,17 @@ def refuse_unprintable(text: str, *, lines: bool = False) -> str:
 
 
 def without_unprintable(text: str) -> str:
-    """The text without characters that are not for reading; one line stays one line."""
+    """Return the text without control and direction characters and line breaks."""
     if text.isprintable():
         return text
     return _DIRECTION.sub("", _LINE_BREAK_OR_TAB.sub("", _CONTROL.sub("", text)))
 
 
 def without_markup(text: str) -> str:
-    """The text in form C without its tags, and without the content of scripts and styles.
+    """Return the text in NFC without tags, and without the content of scripts and styles.
 
-    It is text, not HTML: `Tom & Jerry`, `1 < 2` and `&lt;` stay as they were typed. No `<` that
-    could begin a tag is left, so doing it again changes nothing.
+    The result is text, not HTML: `Tom & Jerry`, `1 < 2` and `&lt;` stay unchanged. No `<` that
+    could begin a tag is left, so the function is idempotent.
     """
     text = _form_c(text)
     for _ in range(_PASSES):
@@ -107,17 +107,17 @@ def without_markup(text: str) -> str:
         if stripped == text:
             return text
         text = stripped
-    # Tags nested in tags come to light one layer a pass: thousands of them would take seconds.
+    # Each pass removes one level of nested tags: thousands of levels would take seconds.
     return _BEGINS_TAG.sub("< ", text)
 
 
 def _strip_tags(text: str) -> str:
     if "<" not in text:
         return text
-    # Without a `>` to come, `a<b` is no tag, but the parser would drop all that follows.
+    # Without a later `>`, `a<b` is no tag, but the parser would drop the rest of the text.
     closed, end, rest = text.rpartition(">")
     text = closed + end + _BEGINS_TAG.sub("< ", rest)
-    # Escaped first, since an `&` here is only ever an `&`; the parser's own escapes undone after.
+    # `&` is literal here: escape it, and undo that together with the parser's own escapes.
     stripped = nh3.clean(text.replace("&", "&amp;"), tags=set(), attributes={})
     return _form_c(html.unescape(stripped))
 
@@ -137,5 +137,5 @@ def _clean_search(text: str) -> str:
     return _form_c(refuse_unprintable(text)).strip()
 
 
-# What a `q` looks for, in form C: markup is not taken off, since none is kept to be found.
+# The text of a search `q`, in NFC. Markup is not removed: stored text has none.
 SearchText = Annotated[str, StringConstraints(max_length=200), AfterValidator(_clean_search)]

@@ -1,4 +1,4 @@
-"""A transaction that begins at its first query, and what follows its commit."""
+"""A transaction, which begins with its first query, and the actions after its commit."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 _PATIENCE = 10.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.5
-"""Seconds for which a transaction is retried, and between two tries, which grow."""
+"""Seconds for which a transaction is retried, and the growing pauses between two tries."""
 
 _JITTER = secrets.SystemRandom()
 
@@ -37,7 +37,7 @@ FollowUp = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the work came from, as the audit log records it."""
+    """The origin of the work, as the audit log records it."""
 
     request_id: str
     address: str | None = None
@@ -45,9 +45,10 @@ class Origin:
 
 
 class Transaction(UnitOfWork):
-    """The one place that begins and ends transactions, and decides what goes past the session.
+    """Begins and ends transactions, and decides which statements go past the session.
 
-    A public method without a docstring promises what it does in `UnitOfWork`.
+    This is the only class that does so. Public methods without a docstring are documented in
+    `UnitOfWork`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Transaction(UnitOfWork):
         send_invalidations: Callable[[Collection[int]], Awaitable[None]],
         outer: holding.Holder | None = None,
     ) -> None:
-        """`outer` is the work within which this one begins."""
+        """`outer` is the work within which this one begins, if any."""
         self.origin = origin
         self.outer = outer
         self._database = database
@@ -85,7 +86,7 @@ class Transaction(UnitOfWork):
 
     @property
     def is_in_transaction(self) -> bool:
-        """Whether a query has begun one that has not ended."""
+        """Whether a transaction has begun and not ended."""
         return self._session is not None and self._session.in_transaction()
 
     async def fetch_one(self, statement: Executable | Batched, values: Values) -> Any:  # noqa: ANN401 - a row of any columns
@@ -137,12 +138,12 @@ class Transaction(UnitOfWork):
         *args: P.args,
         **options: P.kwargs,
     ) -> T:
-        """Run a story in a transaction that begins with it, and again after a conflict.
+        """Run a function in a new transaction, and again after a conflict.
 
-        A deadlock or a serialization failure undoes the whole transaction, so the story has to read
-        again all that it decides by; what is slow, such as hashing, comes before. What this work
-        wrote before is committed first. Raises the conflict if it lasts for `_PATIENCE` seconds,
-        and any other error at once.
+        A deadlock or a serialization failure undoes the whole transaction, so `story` must read
+        everything it depends on again; do slow work such as hashing before. Earlier writes of this
+        work are committed first. Raises the conflict if it lasts for `_PATIENCE` seconds, and any
+        other error at once.
         """
         await self.commit_and_release()
         retries_end, pause = time.monotonic() + _PATIENCE, _FIRST_PAUSE
@@ -157,7 +158,7 @@ class Transaction(UnitOfWork):
             else:
                 return answer
             await self.rollback_and_release()
-            # Two that conflicted shall not begin again together.
+            # With jitter, so that two conflicting transactions do not begin again together.
             await asyncio.sleep(pause * _JITTER.uniform(0.5, 1.5))
             pause = min(2 * pause, _LAST_PAUSE)
 
@@ -172,20 +173,20 @@ class Transaction(UnitOfWork):
         self._follow_ups.append(action)
 
     async def flush(self) -> None:
-        """Send what the session has yet to write, so that errors are raised now."""
+        """Send the session's pending writes, so that their errors are raised now."""
         if self._session is not None:
             await self._session.flush()
 
     async def commit_and_release(self) -> None:
         """Commit, return the connection to the pool, and run the queued actions.
 
-        It comes before slow work, as hashing is. The next query begins another transaction, which
-        sees what others committed meanwhile.
+        Call this before slow work such as hashing. The next query begins another transaction, which
+        sees the commits of others.
         """
         try:
             if self.is_in_transaction:
                 await self.db.commit()
-        finally:  # a commit that was cut short may have come about
+        finally:  # an interrupted commit may have succeeded
             await self._invalidate_now()
         await self._follow_up()
 
@@ -199,8 +200,8 @@ class Transaction(UnitOfWork):
             await self.db.rollback()
 
     async def close(self) -> None:
-        """Roll back what is not committed, even if the task is cancelled meanwhile."""
-        # Not closed where it holds no connection: closing one costs a task.
+        """Roll back an open transaction, even if the task is cancelled meanwhile."""
+        # A session without a connection is not closed: closing one costs a task.
         if self.is_in_transaction:
             await asyncio.shield(asyncio.create_task(self.db.close()))
 
@@ -218,7 +219,7 @@ class Transaction(UnitOfWork):
             await self._send_invalidations(users)
 
     async def _follow_up(self) -> None:
-        """Run the queued actions. The commit is done, so a failure is logged, not raised."""
+        """Run the queued actions; their errors are logged, not raised, after the commit."""
         actions, self._follow_ups = self._follow_ups, []
         for action in actions:
             try:

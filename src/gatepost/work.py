@@ -1,4 +1,4 @@
-"""One request or command: a transaction, and the process that it runs in."""
+"""The unit of work of one request or command: a transaction, with the process's runtime."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ class Work(Transaction):
         outer: holding.Holder | None = None,
     ) -> None:
         super().__init__(
-            database, runtime.clock, origin, runtime.announcements.announce, outer=outer
+            database, runtime.clock, origin, runtime.invalidation.invalidate, outer=outer
         )
         self.runtime = runtime
 
@@ -38,15 +38,15 @@ class Work(Transaction):
         *args: P.args,
         **options: P.kwargs,
     ) -> T:
-        """Run a story that only lists on the replica, if there is one, else as part of this work.
+        """Run a function that only lists rows on the replica, or in this work if there is none.
 
-        The replica may lag behind, so nothing that is decided by may be read like this. If it
-        fails, the story is run again on the database itself.
+        The replica may lag behind, so do not base decisions on the rows. If it fails, the function
+        runs again on the primary.
         """
         replica = self.runtime.replica
         if replica is None or not replica.is_available:
             return await story(self, *args, **options)
-        await self.commit_and_release()  # nobody needs two connections at a time
+        await self.commit_and_release()  # no task holds two connections at a time
         reading = type(self)(self.runtime, self.origin, replica.database)
         try:
             return await story(reading, *args, **options)
@@ -63,8 +63,8 @@ async def begin_work(
 ) -> AsyncIterator[Work]:
     """Commit on success, roll back on failure; a problem that `keeps_writes` commits too.
 
-    `writes=False` is a promise to only read: on SQLite such work never waits for the one writer.
-    Where it is begun within other work, that work holds no transaction.
+    `writes=False` promises to only read: on SQLite such work never waits for the single writer. If
+    it begins within other work, that work must not hold a transaction.
     """
     holding.expect_no_transaction("other work")
     database = runtime.writer if writes else runtime.reader

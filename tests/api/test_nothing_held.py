@@ -152,7 +152,7 @@ async def test_whoever_asks_within_a_transaction_is_found_out(
         with pytest.raises(TransactionHeld):
             await service.runtime.passwords.hash(PASSWORD)
         with pytest.raises(TransactionHeld):
-            await service.runtime.announcements.announce([1])
+            await service.runtime.invalidation.invalidate([1])
         with pytest.raises(TransactionHeld):
             async with service.work():
                 pass

@@ -77,8 +77,8 @@ async def test_what_one_announces_the_other_does_not_hear(start: Any) -> None:
             token = (await log_in(client))["access_token"]
             headers = {"Authorization": f"Bearer {token}"}
             assert (await client.post("/auth/logout", headers=headers)).status_code == 200
-        assert one.runtime.announcements.figures["published"] == 1
-        assert other.runtime.announcements.figures["received"] == 0
+        assert one.runtime.invalidation.figures["published"] == 1
+        assert other.runtime.invalidation.figures["received"] == 0
 
 
 async def test_all_processes_of_one_service_share_all(start: Any) -> None:
@@ -94,7 +94,7 @@ async def test_every_name_begins_with_the_services_own(start: Any, own_redis: Ow
     async with start("one") as one, start("two", redis_prefix="team:two") as two:
         for service in (one, two):
             await statuses(service, 2)
-            assert await service.runtime.announcements.why_unheard() is None
+            assert await service.runtime.invalidation.explain_unavailability() is None
         async with asyncio.timeout(patience.SECONDS):
             while sum(name.endswith(":sessions") for name in await names_in(own_redis)) < 2:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)

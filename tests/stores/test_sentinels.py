@@ -12,7 +12,7 @@ import pytest
 from gatepost.clock import SystemClock
 from gatepost.stores.base import StoreUnavailable
 from gatepost.stores.redis import RedisStore
-from gatepost.stores.redis_announcements import RedisAnnouncements
+from gatepost.stores.redis_invalidation import RedisInvalidation
 from gatepost.stores.session_cache import SessionCache
 from tests.stores.contract import increment
 from tests.support import patience
@@ -59,8 +59,8 @@ async def test_a_store_goes_on_with_the_server_that_takes_over(watch: Watch, key
 async def test_announcements_are_heard_before_and_after(watch: Watch) -> None:
     url, clock = url_of(watch), SystemClock()
     caches: list[SessionCache[Any]] = [SessionCache(clock, seconds=60, size=10) for _ in range(2)]
-    ends = [RedisAnnouncements(url, "sessions", cache, clock) for cache in caches]
-    listening = [asyncio.create_task(end.keep_listening()) for end in ends]
+    ends = [RedisInvalidation(url, "sessions", cache, clock) for cache in caches]
+    listening = [asyncio.create_task(end.run_listener()) for end in ends]
 
     async def are_trusted() -> bool:
         return all(cache.is_trusted for cache in caches)
@@ -70,7 +70,7 @@ async def test_announcements_are_heard_before_and_after(watch: Watch) -> None:
 
     async def is_heard() -> bool:
         before = ends[1].figures["received"]
-        await ends[0].announce([7])
+        await ends[0].invalidate([7])
         await asyncio.sleep(0)
         return ends[1].figures["received"] > before
 

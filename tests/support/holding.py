@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from gatepost import holding
-from gatepost.stores.announcements import LocalInvalidation
+from gatepost.stores.invalidation import LocalInvalidation
 from gatepost.stores.memory import MemoryStore
 
 _ASKED = ("update", "count_in_window")
@@ -19,11 +19,11 @@ def forbid_waiting_in_transactions() -> Iterator[None]:
     checked: dict[str, Any] = {
         name: _checked(getattr(MemoryStore, name), "the store") for name in _ASKED
     }
-    announce = _checked(LocalInvalidation.announce, "an announcement")
+    invalidate = _checked(LocalInvalidation.invalidate, "an invalidation")
     with (
         patch.object(holding, "is_strict", new=True),
         patch.multiple(MemoryStore, **checked),
-        patch.object(LocalInvalidation, "announce", announce),
+        patch.object(LocalInvalidation, "invalidate", invalidate),
     ):
         yield
 

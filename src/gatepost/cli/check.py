@@ -164,7 +164,7 @@ async def _look_at_store(runtime: Runtime) -> str:
 
 
 async def _look_at_sessions(runtime: Runtime) -> str | Finding:
-    reason = await runtime.announcements.why_unheard()
+    reason = await runtime.invalidation.explain_unavailability()
     if reason is None:
         return describe_session_cache(runtime.settings).removesuffix(".")
     return Finding(

@@ -1,13 +1,13 @@
 """SQLite connections that execute a statement in one trip to the connection's thread.
 
-A trip costs the event loop more than a statement costs SQLite, and SQLAlchemy takes four for one:
-to make a cursor, to execute, to fetch and to close. What is private to aiosqlite is used in this
-module alone; `pyproject.toml` allows the minor versions that were tested with it.
+A trip costs the event loop more than a statement costs SQLite, and SQLAlchemy makes four for one
+statement: to open a cursor, to execute, to fetch and to close. Private parts of aiosqlite are used
+in this module only; `pyproject.toml` allows the minor versions that were tested with it.
 
-A cursor is closed in the connection's thread, also if its statement fails: as garbage it would be
-closed by the event loop, which would need the connection's mutex. The connection's thread holds the
-mutex while it waits for the lock of another connection, up to `DATABASE_POOL_TIMEOUT_SECONDS`, and
-the holder of that lock may need the event loop to go on.
+A cursor is closed in the connection's thread, even if its statement fails: the garbage collector
+would close it in the event loop, which would need the connection's mutex. The connection's thread
+holds the mutex while it waits for the lock of another connection, for up to
+`DATABASE_POOL_TIMEOUT_SECONDS`, and the holder of that lock may need the event loop to go on.
 """
 
 import sqlite3
@@ -17,11 +17,11 @@ from typing import Any, Self
 import aiosqlite
 
 _FIRST_ROWS = 1000
-"""How many rows come with the statement's own trip. A statement with more keeps its cursor."""
+"""The number of rows fetched in the statement's trip. A statement with more keeps its cursor."""
 
 
 class OneTripConnection(aiosqlite.Connection):
-    """A connection whose cursors take one trip for a statement and its rows."""
+    """A connection whose cursors execute a statement and fetch its rows in one trip."""
 
     def cursor(self) -> Any:  # noqa: ANN401 - SQLAlchemy's versions await it, or its `__aenter__`
         return _Cursor(self)
@@ -32,18 +32,18 @@ class OneTripConnection(aiosqlite.Connection):
 
 
 def connect(database: str, **options: Any) -> OneTripConnection:  # noqa: ANN401 - those of `sqlite3.connect`
-    """Return a connection that is open once it was awaited; its thread ends with the process."""
+    """Return a connection that opens when it is awaited; its thread is a daemon."""
     connection = OneTripConnection(
         lambda: sqlite3.connect(database, **options), iter_chunk_size=_FIRST_ROWS
     )
-    # Up to 0.21 a connection is its thread itself.
+    # Up to 0.21 a connection is a subclass of `Thread`.
     thread: Any = getattr(connection, "_thread", connection)
     thread.daemon = True
     return connection
 
 
 class _Cursor:
-    """As much of a cursor as SQLAlchemy asks for."""
+    """The part of a cursor's interface that SQLAlchemy uses."""
 
     def __init__(self, connection: OneTripConnection) -> None:
         self._connection = connection
@@ -127,9 +127,9 @@ def _execute_many(connection: sqlite3.Connection, sql: str, parameters: Any) -> 
 
 
 def _result(cursor: sqlite3.Cursor, rows: list[Any]) -> tuple[Any, ...]:
-    """What a cursor tells, and the cursor itself unless all its rows were fetched."""
-    is_whole = len(rows) < _FIRST_ROWS
-    told = (cursor.description, cursor.rowcount, cursor.lastrowid, rows)
-    if is_whole:
+    """The attributes of a cursor, and the cursor itself unless all its rows were fetched."""
+    is_complete = len(rows) < _FIRST_ROWS
+    attributes = (cursor.description, cursor.rowcount, cursor.lastrowid, rows)
+    if is_complete:
         cursor.close()
-    return (*told, None if is_whole else cursor)
+    return (*attributes, None if is_complete else cursor)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # of a connection whose server has said that it goes
+    asyncpg.InternalClientError,  # raised on a connection whose server is shutting down
     OSError,
 )
 
@@ -36,16 +36,17 @@ Fetched = Sequence[Sequence[Any]]
 class AutocommitExecutor:
     """Runs statements on pooled connections, each in a transaction of its own.
 
-    The caller holds no transaction: nobody needs two connections at a time. A statement lives as
-    long as the process, since its compiled form is kept, and selects columns, never entities.
-    Columns' types convert parameters and results as they do in a session.
+    The caller must not hold a transaction, so that no task needs two connections at a time. A
+    statement object must live as long as the process, because its compiled form is cached, and
+    must select columns, not entities. The types of columns convert parameters and results as in a
+    session.
     """
 
     def __init__(self, engine: AsyncEngine, *, is_traced: bool) -> None:
-        """Traces are taken from sessions, so an engine that `is_traced` is not used directly."""
+        """If `is_traced`, statements go through sessions, which are what tracing instruments."""
         self.is_direct = engine.dialect.driver == "asyncpg" and not is_traced
         self._engine = engine
-        # A connection that cannot be made raises SQLAlchemy's form of the driver's error.
+        # A failure to connect raises SQLAlchemy's form of the driver's error.
         self._failures = (*_FAILURES, engine.dialect.loaded_dbapi.Error)
         self._compiled: dict[Executable, _Compiled] = {}
         self._inserts: dict[Hashable, Executable] = {}
@@ -54,9 +55,9 @@ class AutocommitExecutor:
     async def fetch(self, statement: Executable, values: Values) -> Fetched | None:
         """Execute and commit, and return the rows.
 
-        None if it failed: it is to be executed again through a session, which raises the usual
-        errors, and so has to be harmless when executed twice. Raises `TimeoutError` if the server
-        was silent, as then nobody should wait a second time.
+        Returns None if that failed: the caller executes the statement again through a session,
+        which raises the usual errors, so it must be idempotent. Raises `TimeoutError` if the server
+        did not answer in time, so that the caller does not wait twice.
         """
         expect_no_transaction("a statement on its own")
         try:
@@ -68,10 +69,10 @@ class AutocommitExecutor:
             return None
 
     async def fetch_batched(self, statement: Batched, values: Values) -> Sequence[Any] | None:
-        """The row that `statement.many`, sent for all requests of this moment, has for these.
+        """Return the row for `values` of `statement.many`, which is sent for concurrent requests.
 
-        None if there is no row, if the batch failed or is slow, or if this key is in the batch
-        already; `statement.single` is to be executed then. Raises as `fetch` does.
+        Returns None if there is no row, if the batch failed or is slow, or if the same key is in
+        the batch already: the caller then executes `statement.single`. Raises as `fetch` does.
         """
         expect_no_transaction("a statement on its own")
         batcher = self._batchers.get(statement)
@@ -81,10 +82,10 @@ class AutocommitExecutor:
         return await batcher.ask([values[name] for name in statement.columns])
 
     async def insert(self, row: Row) -> int | None:
-        """Insert a row and return the id that the database gives it; None as `fetch` does.
+        """Insert a row and return its new id, or None if that failed, as `fetch` does.
 
-        Raises `OperationalError` if the connection broke while the statement was under way: it may
-        have been executed, and must not be a second time.
+        Raises `OperationalError` if the connection broke while the statement was executing: it may
+        have been committed, and must not be executed again.
         """
         expect_no_transaction("a statement on its own")
         statement = self._insert_statement((row.table, *row.values), partial(_returning_id, row))
@@ -94,16 +95,16 @@ class AutocommitExecutor:
             raise
         except self._failures as error:
             _log_failure(error)
-            if _may_be_done(error):
+            if _may_be_committed(error):
                 raise OperationalError(
                     "INSERT", None, error, hide_parameters=True, connection_invalidated=True
                 ) from error
             return None
 
     async def insert_all(self, rows: Sequence[Row], condition: Condition) -> bool | None:
-        """Insert the rows, in their order, if the condition holds; returns whether it did.
+        """Insert the rows, in their order, in one statement, if the condition holds.
 
-        It is one statement. None as `fetch` does.
+        Returns whether it held, or None if that failed, as `fetch` does.
         """
         statement = self._insert_statement(
             (condition.query, *((row.table, *row.values) for row in rows)),
@@ -126,7 +127,7 @@ class AutocommitExecutor:
         return await self._send(statement.many, dict(zip(statement.columns, arrays, strict=True)))
 
     async def _send(self, statement: Executable, values: Values) -> Fetched:
-        """Raises what the pool and the driver raise."""
+        """Execute a statement on a pooled connection; raises the errors of pool and driver."""
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self._engine.dialect)
@@ -136,7 +137,7 @@ class AutocommitExecutor:
             driver: Any = connection.driver_connection
             rows: Fetched = await driver.fetch(compiled.text, *arguments)
         except BaseException as error:
-            connection.invalidate(error)  # which tells the pool what to think of the others
+            connection.invalidate(error)  # the pool's listener checks its other connections too
             raise
         connection.close()
         return compiled.results(rows)
@@ -146,8 +147,8 @@ def _log_failure(error: Exception) -> None:
     log.info("database.autocommit_failed", extra={"error": type(error).__name__})
 
 
-def _may_be_done(error: Exception) -> bool:
-    """Whether the server may have executed the statement: it has not answered with a refusal."""
+def _may_be_committed(error: Exception) -> bool:
+    """Whether the server may have executed the statement: it has not refused it."""
     is_refusal = isinstance(error, asyncpg.PostgresError)
     return not is_refusal or isinstance(error, asyncpg.PostgresConnectionError)
 
@@ -167,7 +168,7 @@ def _inserting_if(condition: Any, rows: Sequence[Row]) -> Executable:  # noqa: A
         for number in islice(numbers, len(of_table)):
             values = [bindparam(f"{column.name}_{number}", type_=column.type) for column in columns]
             selected.append(select(*values).select_from(held))
-        # In their order: the ids of one table's rows are to tell which came first.
+        # In order, so that the ids of one table's rows increase in it.
         inserting = insert(table).from_select(columns, union_all(*selected))
         inserts.append(inserting.cte(f"of_{table.name}"))
     return select(held).add_cte(*inserts)

@@ -1,4 +1,4 @@
-"""What every table shares: names of constraints, ids, UTC times, exact comparison of text."""
+"""The base of all tables: names of constraints, ids, UTC times, exact comparison of text."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 PREFIX = "gatepost_"
-"""How the names of all our tables begin: a database may have a host's own tables, too."""
+"""The prefix of all tables, which a database may hold beside a host's own tables."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -21,14 +21,13 @@ NAMING = {
 }
 
 TABLE_OPTIONS: dict[str, Any] = {
-    # SQLite would give a deleted row's id to the next one: a dead token's subject must not be
-    # somebody else tomorrow.
+    # Without it SQLite reuses ids of deleted rows: an old token's subject could be a new user.
     "sqlite_autoincrement": True,
-    # MariaDB's default collations call different texts equal.
+    # MariaDB's default collations treat different texts as equal.
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
-    # The longest keys do not fit into the formats that a server may have as its default.
+    # The longest keys do not fit into other row formats, one of which may be a server's default.
     "mysql_row_format": "DYNAMIC",
 }
 
@@ -36,12 +35,12 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def exact_text(length: int) -> TypeEngine[str]:
-    """Text compared and ordered byte by byte on every database, as a key must be."""
+    """Text that every database compares and orders byte by byte, as keys require."""
     return String(length).with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime to the microsecond, also where the database keeps no time zone."""
+    """An aware UTC datetime with microseconds, even if the database stores no time zone."""
 
     impl = DateTime
     cache_ok = True
@@ -86,9 +85,9 @@ _AS_WRITTEN = r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}
 
 
 class ExactUtcDateTime(UtcDateTime):
-    """The same, but SQLite gives back only what is spelt as we write it; else `ValueError`.
+    """As `UtcDateTime`, but on SQLite raises `ValueError` for a value in another format than ours.
 
-    There times are texts, which other spellings of the same time would sort and filter wrongly.
+    SQLite stores times as text, and other formats would be sorted and filtered wrongly.
     """
 
     cache_ok = True
@@ -100,7 +99,7 @@ class ExactUtcDateTime(UtcDateTime):
 
 
 class Base(DeclarativeBase):
-    """Every table: an integer id that is never given twice."""
+    """The base of all mapped classes, with an integer id that is never reused."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, Any]] = {

@@ -1,4 +1,4 @@
-"""Inserts many rows at once, each database's fastest way, inside the caller's transaction."""
+"""Inserts many rows in the fastest way of each database, in the caller's transaction."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,12 +27,12 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 async def insert_rows(
     db: AsyncSession, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> bool:
-    """Insert all rows, or none if a unique key is taken: then False, and the transaction lives."""
+    """Insert all rows; False, with none inserted and the transaction intact, if a key is taken."""
     if not rows:
         return True
 
     async def write() -> None:
-        connection = await db.connection()  # asked for here, where it has its savepoint
+        connection = await db.connection()  # inside the savepoint of `unless_taken`
         if connection.dialect.name == "postgresql":
             await _copy(connection, table, columns, rows)
         else:
@@ -44,10 +44,10 @@ async def insert_rows(
 def one_of(
     db: AsyncSession, column: InstrumentedAttribute[Any], values: Sequence[str]
 ) -> ColumnElement[bool]:
-    """Whether the column has one of hundreds of values, found by its index.
+    """The condition that the column has one of hundreds of values, which its index finds.
 
-    PostgreSQL joins them as rows: with a table that it has no statistics of, it would compare each
-    row with each member of a list.
+    On PostgreSQL the values are a joined set of rows: without statistics of the table, it would
+    compare each row with each member of a list.
     """
     if db.get_bind().dialect.name == "postgresql":
         members = bindparam(None, list(values), type_=ARRAY(String))
@@ -61,7 +61,7 @@ async def _insert(
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
 ) -> None:
-    """Insert past the compiler, which would take longer over each row than the database does."""
+    """Insert without SQLAlchemy's processing of each row, which takes longer than the database."""
     dialect = connection.dialect
     statement = insert(table).compile(dialect=dialect, column_keys=list(columns))
     values = dict(zip(columns, zip(*rows, strict=True), strict=True))
@@ -74,7 +74,7 @@ async def _insert(
 
 
 def _convert(kind: TypeEngine[Any], dialect: Dialect, values: Iterable[Any]) -> Iterable[Any]:
-    """A column's values as the driver takes them."""
+    """Convert a column's values to the driver's types."""
     process = kind.dialect_impl(dialect).bind_processor(dialect)
     return values if process is None else _map_once(process, values)
 
@@ -92,14 +92,14 @@ async def _copy(
     except UniqueViolationError:
         raise
     except (PostgresError, InterfaceError, OSError) as error:
-        # As SQLAlchemy raises what the driver does; the rows are no part of it.
+        # Wrapped as SQLAlchemy wraps the driver's errors, without the values of the rows.
         raise OperationalError("COPY", None, error, hide_parameters=True) from None
 
 
 async def _copied_rows(rows: Sequence[Sequence[Any]]) -> AsyncIterator[bytes]:
-    """Rows in the binary format of COPY, in pieces: the server takes one while the next is made.
+    """Rows in COPY's binary format, in pieces: the server reads one while the next is encoded.
 
-    Its reader has less to do with that than with text (PostgreSQL manual, COPY, Binary Format).
+    The server parses it faster than text (PostgreSQL manual, COPY, Binary Format).
     """
     yield _BEGINNING
     for start in range(0, len(rows), _ROWS_IN_A_PIECE):
@@ -111,7 +111,7 @@ def _copied_piece(rows: Sequence[Sequence[Any]]) -> bytes:
     copied: list[Sequence[bytes]] = []
     before: Sequence[Any] = ()
     for values in zip(*rows, strict=True):
-        # Two columns that say the same of each row, as times of users do, cost as much as one.
+        # Two equal columns, such as a user's times, are encoded once.
         copied.append(copied[-1] if values == before else _copied(values))
         before = values
     field_count = len(copied).to_bytes(2)
@@ -119,7 +119,7 @@ def _copied_piece(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _copied(values: Sequence[Any]) -> Sequence[bytes]:
-    """A column's values, each after its size; the columns hold text, truths or times."""
+    """Encode a column's values, each after its size; the types are text, boolean and time."""
     match next((value for value in values if value is not None), None):
         case str():
             return [
@@ -137,7 +137,7 @@ def _copied(values: Sequence[Any]) -> Sequence[bytes]:
 
 
 def _copied_time(time: datetime | None) -> bytes:
-    """Microseconds since the beginning of 2000."""
+    """Encode a time as microseconds since 2000-01-01."""
     if time is None:
         return _NULL
     since = time - _EPOCH
@@ -146,7 +146,7 @@ def _copied_time(time: datetime | None) -> bytes:
 
 
 def _map_once(convert: Callable[[Any], Any], values: Iterable[Any]) -> Iterator[Any]:
-    """Each value converted, but not once more where it is the very same as the one before."""
+    """Convert each value; a value identical to the one before is not converted again."""
     last = converted = None
     for value in values:
         if value is not last or value is None:

@@ -1,4 +1,4 @@
-"""How many rows a statement has changed, as every repository counts them."""
+"""The number of rows that a statement has changed."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from sqlalchemy import CursorResult, Result
 
 
 def rows_changed(result: Result[Any]) -> int:
-    """The rows that an update or a delete has matched."""
+    """The number of rows that an update or delete matched."""
     return result.rowcount if isinstance(result, CursorResult) else 0

@@ -1,4 +1,4 @@
-"""A database as a transaction reaches it."""
+"""The ways in which a transaction reaches the database."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from gatepost.db.autocommit import AutocommitExecutor
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Opens sessions, and sends single statements past them."""
+    """Opens sessions, and executes single statements without one."""
 
     open_session: async_sessionmaker[AsyncSession]
     autocommit: AutocommitExecutor

@@ -1,4 +1,4 @@
-"""Names databases and their failures for people, without a secret and in our own words."""
+"""Describes databases and explains their failures to operators, without secrets."""
 
 import re
 import socket
@@ -15,7 +15,7 @@ from gatepost.tls_failures import NO_TLS, explain_tls_failure
 _BY_TYPE: dict[type[BaseException], str] = {
     ConnectionRefusedError: "nothing listens there",
     socket.gaierror: "its host's name leads nowhere",
-    ConnectionError: "it closes the connection",  # as the driver of PostgreSQL raises it
+    ConnectionError: "it closes the connection",  # raised by PostgreSQL's driver
     ConnectionResetError: "it closes the connection",
     TimeoutError: "it does not answer in time",
     FileNotFoundError: "there is no such socket, or no such file of certificates",
@@ -73,36 +73,36 @@ _BY_CODE = {
     "3024": _TOO_SLOW,
 }
 
-# Whose own words tell more and hold no value of a row: a right, a name, who connects from where.
-_TELLING_CODES = {
+# Errors whose message adds a detail, such as a right, a name or an address, but no value of a row.
+_SHOWN_CODES = {
     *("28000", "3D000", "3F000", "42501", "42P07", "42704", "53300", "57P03", "08P01"),
     *("1044", "1049", "1050", "1130", "1142", "1143", "1227"),
 }
 
-_PASSING_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaierror)
+_TRANSIENT_TYPES = (ConnectionError, TimeoutError, FileNotFoundError, socket.gaierror)
 
-# Of SQLSTATEs: lost connections, and want of disk, memory or connections, by their classes; lock
-# not available, deadlock, serialisation failure, shutdown, time-outs, may only be read.
-_PASSING_CLASSES = ("08", "53")
-_PASSING_SQLSTATES = frozenset(
+# SQLSTATE classes: connection exception, insufficient resources. SQLSTATEs: lock not available,
+# deadlock, serialisation failure, shutdown, time-outs, read-only transaction.
+_TRANSIENT_CLASSES = ("08", "53")
+_TRANSIENT_SQLSTATES = frozenset(
     {"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "57014", "25P03", "25006"}
 )
-_PASSING_MYSQL_CODES = frozenset(
+_TRANSIENT_MYSQL_CODES = frozenset(
     {1020, 1021, 1040, 1047, 1053, 1114, 1203, 1205, 1213, 1226, 1290, 1792, 1836, 1927, 1969}
     | {2002, 2003, 2006, 2013, 3024}
 )
 
-# It starts or stops, has no connection left, or does not listen yet.
-_PASSING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
+# The server starts or stops, has no connection left, or does not listen yet.
+_STARTING_CODES = {"57P03", "53300", "1040", "1053", "2002", "2003", "2013"}
 
-# The server was demoted or fell out of its cluster: whoever is connected to it stays so.
-_SPOILING_CODES = {"25006", "1047", "1290", "1792", "1836"}
+# The server was demoted or left its cluster: existing connections to it stay useless.
+_INVALIDATING_CODES = {"25006", "1047", "1290", "1792", "1836"}
 
-# Another transaction was in the way: a deadlock, a lock not had in time, a row that has changed.
-_IN_THE_WAY_CODES = {"40P01", "40001", "55P03", "1213", "1205", "1020"}
+# Conflicts with another transaction: a deadlock, a lock time-out, a row that has changed.
+_CONFLICT_CODES = {"40P01", "40001", "55P03", "1213", "1205", "1020"}
 
-# What is to be made is there already, what is to be dropped is there no more, or what is to be read
-# is just being made (1684).
+# The object to create exists, the object to drop does not, or the object to read is being created
+# (1684).
 _DONE_CODES = {"42P07", "42710", "23505"} | {
     *("1005", "1017", "1050", "1051", "1054", "1060", "1061", "1062", "1068", "1091", "1146"),
     *("1684", "1826"),
@@ -120,15 +120,15 @@ _BY_SQLITE_CODE = {
     sqlite3.SQLITE_NOTADB: "the file is something else",
 }
 
-# Where nothing is wrong with the file itself, but with who uses it or the disk that it is on.
-_PASSING_SQLITE_CODES = frozenset(_BY_SQLITE_CODE) - {sqlite3.SQLITE_NOTADB}
+# Errors of another user of the file or of its disk, not of the file itself.
+_TRANSIENT_SQLITE_CODES = frozenset(_BY_SQLITE_CODE) - {sqlite3.SQLITE_NOTADB}
 
-# A connection keeps the file as it was when it was opened: only a new one finds it mended.
-_SPOILING_SQLITE_CODES = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
+# A connection keeps the file as it was opened: only a new connection sees that it is usable again.
+_INVALIDATING_SQLITE_CODES = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
 
 
 def describe_database(url: URL) -> str:
-    """Which database it is: its kind, name and place; no user, no password."""
+    """The kind, name and location of a database, without user and password."""
     if url.get_backend_name() == "sqlite":
         return f"the SQLite file {url.database}"
     kind = "PostgreSQL" if url.get_backend_name() == "postgresql" else "MariaDB"
@@ -145,22 +145,22 @@ def explain_failure(error: Exception) -> str:
             return known
     cause = next((each for each in chain if _code(each)), chain[-1])
     answer = f"it answers with {type(cause).__name__} {_code(cause)}".rstrip()
-    # Of a statement's error the text may hold a row; of a connection's there is no row.
+    # The message of a statement's error may contain values of a row; that of a connection does not.
     is_of_a_statement = any(getattr(each, "statement", None) for each in chain)
     words = "" if is_of_a_statement else _words(cause)
     return f"{answer} ({words})" if words else answer
 
 
 def _by_code(error: BaseException) -> str | None:
-    """What the code means, and in the server's own words where these tell more."""
+    """The meaning of the error's code, with the server's message if it adds a detail."""
     code = _code(error)
     known = (_by_refusal(error) if code == "28000" else None) or _BY_CODE.get(code)
-    words = _words(error) if code in _TELLING_CODES else ""
+    words = _words(error) if code in _SHOWN_CODES else ""
     return f"{known} ({words})" if known and words else known
 
 
 def _by_refusal(error: BaseException) -> str | None:
-    """What PostgreSQL refuses besides the user by the code 28000."""
+    """The reason for PostgreSQL's code 28000, if it is not the user."""
     text = str(error.args[-1]) if error.args else ""
     if "client certificate" in text:
         return "it demands a client's certificate: name it by sslcert and sslkey in the URL"
@@ -170,7 +170,7 @@ def _by_refusal(error: BaseException) -> str | None:
 
 
 def _by_tls(error: BaseException) -> str | None:
-    """Why no encrypted connection came about."""
+    """Why TLS failed."""
     if isinstance(error, ssl.SSLError):
         return explain_tls_failure(error)
     text = str(error.args[-1]) if error.args else ""
@@ -183,7 +183,7 @@ _REFUSES_TLS = re.compile(r"rejected SSL upgrade|SSL is required but the server 
 
 _MOST_WORDS = 200
 
-# SQLAlchemy puts the type of the driver's error before its words.
+# SQLAlchemy puts the type of the driver's error before the message.
 _OF_SQLALCHEMY = re.compile(r"^\([\w.]+\) ")
 
 
@@ -195,69 +195,70 @@ def _words(error: BaseException) -> str:
 
 
 def is_starting_up(error: Exception) -> bool:
-    """Whether a server that fails like this may be one that only has to start first."""
+    """Whether the failure may be that of a server that is still starting."""
     return any(
-        isinstance(each, _PASSING_TYPES) or _code(each) in _PASSING_CODES for each in _chain(error)
+        isinstance(each, _TRANSIENT_TYPES) or _code(each) in _STARTING_CODES
+        for each in _chain(error)
     )
 
 
 def is_transaction_conflict(error: Exception) -> bool:
-    """Whether a transaction failed only because of another one: done again, it may succeed."""
+    """Whether a transaction failed by a conflict with another one, so that a retry may succeed."""
     return any(
-        _code(each) in _IN_THE_WAY_CODES
+        _code(each) in _CONFLICT_CODES
         or getattr(each, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY_SNAPSHOT
         for each in _chain(error)
     )
 
 
 def was_done_by_another(error: Exception) -> bool:
-    """Whether a change of the schema failed as it does where another process makes the same."""
-    return any(_code(each) in _DONE_CODES | _IN_THE_WAY_CODES for each in _chain(error))
+    """Whether a change of the schema failed because another process makes the same change."""
+    return any(_code(each) in _DONE_CODES | _CONFLICT_CODES for each in _chain(error))
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether a database that was lost, is locked, full or exhausted may do it in a moment.
+    """Whether the error may pass: the database is unreachable, locked, full or exhausted.
 
-    Not so where the fault is ours.
+    False for errors of our statements.
     """
     return (
         isinstance(error, PoolTimeout)
         or (isinstance(error, OSError) and _is_of_a_connection(error))
-        or (isinstance(error, DBAPIError) and _passes_by_its_code(error))
+        or (isinstance(error, DBAPIError) and _has_transient_code(error))
     )
 
 
 def invalidates_connection(error: BaseException | None) -> bool:
-    """Whether the connection that met this would go on failing once the database is well again."""
+    """Whether the connection would keep failing after the database has recovered."""
     if error is None:
         return False
     return (
-        isinstance(error, TimeoutError)  # nothing more will come: its server is gone, or hangs
-        or _sqlite_code(error) in _SPOILING_SQLITE_CODES
-        or any(_code(each) in _SPOILING_CODES for each in _chain(error))
+        isinstance(error, TimeoutError)  # the server is gone or hangs
+        or _sqlite_code(error) in _INVALIDATING_SQLITE_CODES
+        or any(_code(each) in _INVALIDATING_CODES for each in _chain(error))
     )
 
 
 def _is_of_a_connection(error: OSError) -> bool:
-    """No host, no route, no socket, nobody there: unlike a file's, such errors name no file."""
+    """Whether it is an error of a connection: unlike those of files, it has no file name."""
     return error.filename is None
 
 
-def _passes_by_its_code(error: DBAPIError) -> bool:
+def _has_transient_code(error: DBAPIError) -> bool:
     cause = error.orig
     sqlstate = getattr(cause, "sqlstate", None)
     code = cause.args[0] if cause is not None and cause.args else None
     return (
         error.connection_invalidated
-        or sqlstate in _PASSING_SQLSTATES
-        or (isinstance(sqlstate, str) and sqlstate.startswith(_PASSING_CLASSES))
-        or code in _PASSING_MYSQL_CODES
-        or _sqlite_code(cause) in _PASSING_SQLITE_CODES
+        or sqlstate in _TRANSIENT_SQLSTATES
+        or (isinstance(sqlstate, str) and sqlstate.startswith(_TRANSIENT_CLASSES))
+        or code in _TRANSIENT_MYSQL_CODES
+        or _sqlite_code(cause) in _TRANSIENT_SQLITE_CODES
     )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what caused it, the driver's own before SQLAlchemy's."""
+    """The error and its causes, the driver's own before SQLAlchemy's."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)
@@ -266,7 +267,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _code(error: BaseException) -> str:
-    """PostgreSQL's SQLSTATE or MariaDB's number; empty where there is neither."""
+    """PostgreSQL's SQLSTATE or MariaDB's error number; empty if there is neither."""
     if error.args and isinstance(error.args[0], int):
         return str(error.args[0])
     return str(getattr(error, "sqlstate", None) or "")
@@ -277,5 +278,5 @@ def _by_sqlite(error: BaseException) -> str | None:
 
 
 def _sqlite_code(error: BaseException | None) -> int:
-    """SQLite's primary result code, which is the last byte of any; 0 where there is none."""
+    """SQLite's primary result code, the low byte of an extended one; 0 if there is none."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

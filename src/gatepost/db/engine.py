@@ -1,4 +1,4 @@
-"""Opens the database: one pool, its size bounded, SQLite's transactions in our own hands."""
+"""Opens the database: a pool of bounded size, time-outs, and explicit transactions on SQLite."""
 
 import asyncio
 import math
@@ -19,33 +19,33 @@ from gatepost.files.temporary import has_temporary_folder
 from gatepost.settings import DatabaseSettings
 
 WRITES = "gatepost_writes"
-"""The execution option that says the coming transaction may write."""
+"""The execution option for a transaction that may write."""
 
 
 WITHOUT_STATEMENT_TIMEOUT = "gatepost_patient"
-"""The execution option that says a connection's statements may take as long as they need."""
+"""The execution option for a connection whose statements have no time-out."""
 
 _REPLICA_SECONDS = 2
-"""How long a replica may take to let us in: there is somebody else to ask."""
+"""The time-out of connecting to a replica; it is short because the primary can answer instead."""
 
 _DEADLINE = "gatepost_deadline"
 
 _NO_SAVEPOINT = 1305
-"""What MariaDB says where there is no savepoint of that name."""
+"""MariaDB's error number for an unknown savepoint."""
 
-# How many steps SQLite takes between two looks at the clock: less than a millisecond's worth.
+# The steps of SQLite between two checks of the deadline, which take less than a millisecond.
 _STEPS = 10_000
 
 
 def open_engine(
     settings: DatabaseSettings, *, without_statement_timeout: bool = False
 ) -> AsyncEngine:
-    """Open a pool of `DATABASE_POOL_SIZE` connections and no overflow; connects when first used.
+    """Open a pool of `DATABASE_POOL_SIZE` connections without overflow; it connects on first use.
 
     The server cancels a statement after `DATABASE_STATEMENT_TIMEOUT_SECONDS`, and this process does
-    a little later, in case the server is cut off; a transaction in which nothing happens is ended
-    after `DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS`. Commands that go through all rows open it
-    `without_statement_timeout`, which lifts both limits.
+    so a little later, in case the server is unreachable. The server ends an idle transaction after
+    `DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS`. `without_statement_timeout` lifts both limits, for
+    commands that read all rows.
     """
     url = settings.sqlalchemy_url
     seconds_to_connect = settings.database_pool_timeout_seconds
@@ -55,12 +55,12 @@ def open_engine(
     engine = _open(url, settings, arguments)
     if url.get_backend_name() == "sqlite":
         seconds = None if without_statement_timeout else settings.database_statement_timeout_seconds
-        _take_over_sqlite(engine.sync_engine, seconds)
+        _configure_sqlite(engine.sync_engine, seconds)
     return engine
 
 
 def open_replica_engine(settings: DatabaseSettings) -> AsyncEngine | None:
-    """The same for the replica, if there is one; it has little time to let us in."""
+    """Open a pool for the replica, if one is configured, with a short time-out of connecting."""
     url = settings.sqlalchemy_read_url
     if url is None:
         return None
@@ -80,21 +80,22 @@ def _open(url: URL, settings: DatabaseSettings, connect_args: dict[str, Any]) ->
         pool_timeout=settings.database_pool_timeout_seconds,
         pool_pre_ping=url.get_backend_name() != "sqlite",
         connect_args=connect_args,
-        hide_parameters=True,  # an error's text must not carry a hash or an address
+        hide_parameters=True,  # error messages must not contain hashes or addresses
         **_isolation(url),
     )
     event.listen(engine.sync_engine, "handle_error", _replace_broken)
     if url.get_backend_name() == "postgresql":
         wrap_errors_of_connecting(engine.sync_engine)
     if url.get_backend_name() == "mysql":
-        _forgive_lost_savepoints(engine.sync_engine)
+        _ignore_lost_savepoints(engine.sync_engine)
     if url.get_backend_name() != "sqlite":
         _limit_pings(engine.sync_engine, settings.database_pool_timeout_seconds)
     return engine
 
 
 def _isolation(url: URL) -> dict[str, Any]:
-    """READ COMMITTED everywhere: MariaDB's REPEATABLE READ would hide what a lock waited for."""
+    """READ COMMITTED everywhere: MariaDB's REPEATABLE READ would hide the changes of the
+    transaction that a lock waited for."""
     return {} if url.get_backend_name() == "sqlite" else {"isolation_level": "READ COMMITTED"}
 
 
@@ -105,9 +106,9 @@ def _connect_args(
     *,
     without_statement_timeout: bool,
 ) -> dict[str, Any]:
-    # A server that is cut off gives up no statement: some time after it would have, we do.
-    given_up = settings.database_statement_timeout_seconds + settings.database_pool_timeout_seconds
-    longest = None if without_statement_timeout else given_up
+    # The driver's time-out is for a server that is unreachable, so it is longer than the server's.
+    limit = settings.database_statement_timeout_seconds + settings.database_pool_timeout_seconds
+    longest = None if without_statement_timeout else limit
     match url.get_backend_name():
         case "sqlite":
             return {
@@ -123,17 +124,17 @@ def _connect_args(
                 "command_timeout": longest,
             }
         case _:
-            limit = "" if without_statement_timeout else _mariadb_limits(settings)
+            limits_text = "" if without_statement_timeout else _mariadb_limits(settings)
             silence = {} if "read_timeout" in url.query else {"read_timeout": longest}
             return {
-                "init_command": f"SET time_zone = '+00:00'{limit}",
+                "init_command": f"SET time_zone = '+00:00'{limits_text}",
                 "async_creator_fn": _connecting_within(seconds_to_connect, url),
                 **silence,
             }
 
 
 def _connecting_within(seconds: float, url: URL) -> Callable[..., Awaitable[Any]]:
-    """Limit all of it: asyncmy would wait for ever for a server that is reached and silent."""
+    """Limit all of connecting: asyncmy waits for ever for a server that accepts and is silent."""
     driver: Any = url.get_dialect().import_dbapi()
 
     async def connect(**arguments: Any) -> Any:  # noqa: ANN401 - the driver's own types
@@ -144,10 +145,10 @@ def _connecting_within(seconds: float, url: URL) -> Callable[..., Awaitable[Any]
 
 
 def _limit_pings(engine: Engine, seconds: float) -> None:
-    """Take a connection that does not answer in time for lost: its server may be cut off from us.
+    """Treat a connection that does not answer a ping in time as lost.
 
-    The dialects' own pings wait for as long as the network leaves open whether an answer comes, a
-    quarter of an hour. Ours is one round trip; a pooler that hands out transactions knows it too.
+    The dialects' own pings wait for TCP's time-out, a quarter of an hour. Ours is one round trip,
+    which also works through a pooler in transaction mode.
     """
 
     async def answers(driver: Any) -> bool:  # noqa: ANN401 - the drivers' own types
@@ -156,7 +157,7 @@ def _limit_pings(engine: Engine, seconds: float) -> None:
                 await (
                     driver.execute("SELECT 1") if is_postgresql else driver.ping(reconnect=False)
                 )
-        except Exception:  # noqa: BLE001 - whatever it is, nobody should be given this connection
+        except Exception:  # noqa: BLE001 - after any error the connection must not be used
             return False
         return True
 
@@ -170,21 +171,22 @@ def _limit_pings(engine: Engine, seconds: float) -> None:
     engine.dialect.do_ping = ping  # type: ignore[assignment] # of this engine, no other's
 
 
-def _forgive_lost_savepoints(engine: Engine) -> None:
-    """Let a deadlock be told, for which MariaDB rolls back all, savepoints included.
+def _ignore_lost_savepoints(engine: Engine) -> None:
+    """Let the error of a deadlock reach the caller.
 
-    To roll back to one then is an error of its own, which would hide the first.
+    MariaDB rolls back the whole transaction with its savepoints. Rolling back to one of these is
+    then a second error, which would hide the deadlock.
     """
     roll_back = engine.dialect.do_rollback_to_savepoint
 
-    def roll_back_if_it_is_there(connection: Connection, name: str) -> None:
+    def roll_back_if_it_exists(connection: Connection, name: str) -> None:
         try:
             roll_back(connection, name)
         except DBAPIError as error:
             if error.orig is None or error.orig.args[:1] != (_NO_SAVEPOINT,):
                 raise
 
-    engine.dialect.do_rollback_to_savepoint = roll_back_if_it_is_there  # type: ignore[method-assign] # of this engine
+    engine.dialect.do_rollback_to_savepoint = roll_back_if_it_exists  # type: ignore[method-assign] # of this engine
 
 
 def _postgresql_limits(settings: DatabaseSettings) -> dict[str, str]:
@@ -196,9 +198,9 @@ def _postgresql_limits(settings: DatabaseSettings) -> dict[str, str]:
 
 
 def _mariadb_limits(settings: DatabaseSettings) -> str:
-    """The limits in each server's own words: to the other one they are comments.
+    """The limits in the syntax of both servers: each sees those of the other as comments.
 
-    MySQL has one for queries alone, and none for idle transactions.
+    MySQL limits queries only, and no idle transactions.
     """
     seconds = settings.database_statement_timeout_seconds
     idle = settings.database_idle_transaction_timeout_seconds
@@ -209,7 +211,7 @@ def _mariadb_limits(settings: DatabaseSettings) -> str:
     )
 
 
-def _take_over_sqlite(engine: Engine, seconds: float | None) -> None:
+def _configure_sqlite(engine: Engine, seconds: float | None) -> None:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     if seconds is not None:
@@ -217,7 +219,7 @@ def _take_over_sqlite(engine: Engine, seconds: float | None) -> None:
 
 
 def _limit_statements(engine: Engine, seconds: float) -> None:
-    """Give up what SQLite works on for longer; its own time-out is only of waiting for a lock."""
+    """Interrupt statements that take longer: SQLite's own time-out is for locks only."""
 
     def watch(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's own types
         def is_over() -> bool:
@@ -239,25 +241,26 @@ def _limit_statements(engine: Engine, seconds: float) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own type
-    """Leave transactions to SQLAlchemy: left to the driver, a savepoint outlives a rollback."""
+    """Set up a connection. SQLAlchemy begins transactions: with the driver's own, a savepoint
+    survives a rollback."""
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     if not has_temporary_folder():
-        # Else whatever sorts many rows, as purging and migrating do, is a disk I/O error.
+        # Else sorting many rows, as purging and migrating do, fails with a disk I/O error.
         cursor.execute("PRAGMA temp_store = MEMORY")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Queue for the one writer at once: a reader that turns writer later is refused, not queued."""
+    """Take the write lock at the beginning: upgrading a read transaction fails without waiting."""
     writes = connection.get_execution_options().get(WRITES, True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _replace_broken(context: ExceptionContext) -> None:
-    """Connect anew after an error that this connection would go on to meet, once all is mended."""
+    """Mark a connection as broken after an error that it would keep raising."""
     if invalidates_connection(context.original_exception):
         context.is_disconnect = True

@@ -35,7 +35,7 @@ _SHOWN_COLUMNS = 20
 _SHOWN_TABLES = 3
 
 
-class UnreadableTable(Exception):  # noqa: N818 - it says what the table is
+class UnreadableTable(Exception):  # noqa: N818 - named for the fact, as problems are
     """The database or the table is missing or cannot be read; the message is for the operator."""
 
 
@@ -65,14 +65,14 @@ class ForeignTable:
     needed: str = "email"
     logins: LoginTable | None = None
 
-    def called(self, name: str) -> "ForeignTable":
-        """The same under another name, `name` or `schema.name`."""
+    def with_name(self, name: str) -> "ForeignTable":
+        """The same table with another name, `name` or `schema.name`."""
         schema, _, bare = name.rpartition(".")
         return replace(self, name=bare, schema=schema or None)
 
     @property
-    def shown(self) -> str:
-        """The name for messages."""
+    def qualified_name(self) -> str:
+        """The name with its schema, for messages."""
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
 
@@ -103,7 +103,7 @@ def _as_unreadable(wanted: ForeignTable) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        reason = f"its table {wanted.shown} could not be read: {explain_failure(error)}"
+        reason = f"its table {wanted.qualified_name} could not be read: {explain_failure(error)}"
         raise UnreadableTable(reason) from None
 
 
@@ -117,7 +117,9 @@ async def _find_order(engine: AsyncEngine, wanted: ForeignTable) -> Sequence[str
         similar = await connection.run_sync(_find_similar, wanted)
         if similar is not None:
             advice = f"; similar ones are {', '.join(similar)}" if similar else ""
-            raise UnreadableTable(f"it has no table {wanted.shown} (--table names another){advice}")
+            raise UnreadableTable(
+                f"it has no table {wanted.qualified_name} (--table names another){advice}"
+            )
         return await connection.run_sync(_primary_key, wanted) or [wanted.needed]
 
 
@@ -135,7 +137,7 @@ def _find_similar(connection: Connection, wanted: ForeignTable) -> Sequence[str]
 
 
 def _primary_key(connection: Connection, wanted: ForeignTable) -> Sequence[str]:
-    """The columns of the primary key; empty if there is none that this user may see."""
+    """The columns of the primary key; empty if there is none, or the user may not see it."""
     try:
         return inspect(connection).get_pk_constraint(wanted.name, wanted.schema)[
             "constrained_columns"
@@ -190,7 +192,7 @@ async def _columns_of(connection: AsyncConnection, wanted: ForeignTable) -> Sequ
 def _missing_column(wanted: ForeignTable, names: Sequence[str]) -> UnreadableTable:
     some = ", ".join(names[:_SHOWN_COLUMNS])
     return UnreadableTable(
-        f"its table {wanted.shown} has no column {wanted.needed}, but these: {some}"
+        f"its table {wanted.qualified_name} has no column {wanted.needed}, but these: {some}"
     )
 
 
@@ -231,7 +233,7 @@ async def _find_login_table(
         table_of_logins = ForeignTable(name, wanted.schema)
         if await connection.run_sync(_find_similar, table_of_logins) is None:
             return table_of_logins
-    reason = f"it has no table {' or '.join(logins.names)} beside {wanted.shown}"
+    reason = f"it has no table {' or '.join(logins.names)} beside {wanted.qualified_name}"
     raise UnreadableTable(reason)
 
 

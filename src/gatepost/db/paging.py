@@ -1,4 +1,4 @@
-"""Keyset pages: the same cost at row ten million as at row one."""
+"""Keyset pagination, which costs the same on every page."""
 
 import base64
 import binascii
@@ -24,12 +24,12 @@ _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BEFORE, _SINCE, _BEFORE_ROW = "before", "since", "row"
-"""How the cursors of lists by time begin: one of the newest first is none of the oldest first."""
+"""Prefixes of the cursors of lists by time, so that a cursor of one order is refused in another."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page is wanted: at most `limit` rows, after the row that `cursor` names."""
+    """The page to fetch: at most `limit` rows after the row of `cursor`."""
 
     limit: int = 50
     cursor: str | None = None
@@ -37,16 +37,16 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Rows in order, and the cursor of the next page; None where this is the last."""
+    """Rows in order, and the cursor of the next page; None on the last page."""
 
     rows: Sequence[Row]
     next_cursor: str | None
 
 
 class PageStatement(Generic[Row]):
-    """Pages in ascending order of `key`, which is made once for the process.
+    """A statement for pages in ascending order of `key`; create it once per process.
 
-    `query` selects the fields of `row`, a `NamedTuple`, which has the key among them.
+    `query` selects the fields of `row`, a `NamedTuple` with a field for the key.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class PageStatement(Generic[Row]):
         self._next = self._first.where(key > bindparam("page_after"))
 
     async def fetch(self, work: UnitOfWork, values: Values, page: PageRequest) -> Page[Row]:
-        """Fetch one page; refuses a cursor that is not one of ours."""
+        """Fetch one page; raises `ValidationFailed` for an invalid cursor."""
         statement, limits = self._first, {"page_limit": page.limit + 1}
         if page.cursor is not None:
             statement, limits["page_after"] = self._next, decode_cursor(page.cursor)
@@ -75,7 +75,7 @@ async def fetch_page(
     key: InstrumentedAttribute[int],
     page: PageRequest,
 ) -> Page[Row]:
-    """Fetch one page in ascending order of `key`; refuses a cursor that is not one of ours."""
+    """Fetch one page in ascending order of `key`; raises as `PageStatement.fetch`."""
     if page.cursor is not None:
         query = query.where(key > decode_cursor(page.cursor))
     rows: list[Any] = list(await db.scalars(query.order_by(key).limit(page.limit + 1)))
@@ -93,10 +93,10 @@ async def fetch_newest(
     page: PageRequest,
     read: Callable[[AsyncSession, Select[Row]], Awaitable[list[Row]]],
 ) -> Page[Row]:
-    """Fetch one page in descending order of `at`, and of `key` within an instant.
+    """Fetch one page in descending order of `at`, then `key`; raises as `PageStatement.fetch`.
 
-    `read` runs the query. A row whose time is not what the database has, as one that cannot be
-    read, is named in the cursor by its key alone. Refuses a cursor that is not one of ours.
+    `read` executes the query. If the time of the last row differs from the stored one, because that
+    cannot be read, the cursor contains the row's key only.
     """
     if page.cursor is not None:
         query = query.where(_is_before(page.cursor, at, key))
@@ -115,11 +115,11 @@ def _is_before(
     if before_key is None:
         before_at, before_key = decode_cursor_of_time(cursor, _BEFORE)
     else:
-        # As another table: else SQLAlchemy takes it for the table of the query around it.
+        # Aliased: else SQLAlchemy correlates it with the table of the outer query.
         row = aliased(at.class_)
         its_at, its_key = getattr(row, at.key), getattr(row, key.key)
         before_at = select(its_at).where(its_key == before_key).scalar_subquery()
-    # Spelled out: MariaDB uses no index for `(at, key) < (?, ?)`.
+    # Not a row comparison: MariaDB uses no index for `(at, key) < (?, ?)`.
     return and_(at <= before_at, or_(at < before_at, key < before_key))
 
 
@@ -143,10 +143,7 @@ async def fetch_oldest(
     key: InstrumentedAttribute[int],
     page: PageRequest,
 ) -> Page[Row]:
-    """Fetch one page in ascending order of `at`, and of `key` within an instant.
-
-    Refuses a cursor that is not one of ours.
-    """
+    """Fetch one page in ascending order of `at`, then `key`; raises as `PageStatement.fetch`."""
     if page.cursor is not None:
         after_at, after_key = decode_cursor_of_time(page.cursor, _SINCE)
         query = query.where(and_(at >= after_at, or_(at > after_at, key > after_key)))
@@ -176,15 +173,15 @@ async def fetch_beginning_with(
     prefix: str,
     page: PageRequest,
 ) -> Page[Row]:
-    """Fetch one page of the rows of which any key begins with `prefix`, in the order of that key.
+    """Fetch one page of the rows with a key that begins with `prefix`, ordered by that key.
 
-    A row is found by the first of its keys that does, and once. Each key is walked along its own
-    index: one query with an OR would sort all that begin so. No text may be in two keys.
-    Refuses a cursor that is not one of ours.
+    Each row is found once, by the lowest of its matching keys. Each key is searched by its own
+    index, because one query with an OR would sort all matching rows. No text may be in two keys.
+    Raises as `PageStatement.fetch`.
     """
     after = "" if page.cursor is None else decode_cursor_of_text(page.cursor)
     if db.get_bind().dialect.name == "sqlite":
-        # It counts no rows, and would gather all that a filter lets through, to sort them.
+        # It has no statistics, and would collect and sort all rows that match a filter.
         filters = [func.likely(each) for each in filters]
     found: list[tuple[str, Any]] = []
     end = _first_text_after(prefix)
@@ -208,7 +205,7 @@ def encode_cursor(key: int) -> str:
 
 
 def decode_cursor(cursor: str) -> int:
-    """Read a cursor; raises `ValidationFailed` for anything that `encode_cursor` did not make."""
+    """Decode a cursor; raises `ValidationFailed` unless `encode_cursor` made it."""
     try:
         key = int(_decode(cursor).removeprefix("after:"))
     except (binascii.Error, UnicodeError, ValueError):
@@ -223,7 +220,7 @@ def encode_cursor_of_time(at: datetime, key: int, direction: str) -> str:
 
 
 def decode_cursor_of_time(cursor: str, direction: str) -> tuple[datetime, int]:
-    """Read a cursor; raises `ValidationFailed` as `decode_cursor` does."""
+    """Decode a cursor; raises `ValidationFailed` as `decode_cursor` does."""
     try:
         instant, _, number = _decode(cursor).removeprefix(f"{direction}:").partition(".")
         at, key = _EPOCH + int(instant) * _MICROSECOND, int(number)
@@ -239,7 +236,7 @@ def _cursor_of_row(key: int) -> str:
 
 
 def _decode_cursor_of_row(cursor: str) -> int | None:
-    """The key in a cursor that names a row by it; None for every other cursor."""
+    """The key in a cursor that contains only a key; None for another cursor."""
     try:
         key = int(_decode(cursor).removeprefix(f"{_BEFORE_ROW}:"))
     except (binascii.Error, UnicodeError, ValueError):
@@ -261,7 +258,7 @@ def encode_cursor_of_text(text: str) -> str:
 
 
 def decode_cursor_of_text(cursor: str) -> str:
-    """Read a cursor; raises `ValidationFailed` as `decode_cursor` does."""
+    """Decode a cursor; raises `ValidationFailed` as `decode_cursor` does."""
     try:
         text = _decode(cursor).removeprefix("from:")
     except (binascii.Error, UnicodeError, ValueError):
@@ -272,7 +269,7 @@ def decode_cursor_of_text(cursor: str) -> str:
 
 
 def _first_text_after(prefix: str) -> str | None:
-    """The first text, by code points, after all that begin with `prefix`; None if there is none."""
+    """The first text by code points after all texts with this prefix; None if there is none."""
     head = prefix.rstrip(chr(sys.maxunicode))
     if not head:
         return None

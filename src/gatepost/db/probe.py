@@ -1,4 +1,4 @@
-"""Asks the database for a sign of life."""
+"""Checks whether the database answers, and how fast."""
 
 import asyncio
 import logging
@@ -24,16 +24,16 @@ _CONNECTIONS_QUERIES = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A database server's version, and how long it takes to answer."""
+    """A database server's version, and its response time."""
 
     version: str
     seconds: float
 
 
 async def is_reachable(engine: AsyncEngine, *, seconds: float) -> bool:
-    """Whether the database answers within this time, the wait for a pooled connection included.
+    """Whether the database answers within this time, including the wait for a connection.
 
-    Why not is told to the log, and only by the kind of error: its text may hold an address.
+    A failure is logged by its type only, because its message may contain an address.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -45,26 +45,26 @@ async def is_reachable(engine: AsyncEngine, *, seconds: float) -> bool:
 
 
 async def ask(engine: AsyncEngine) -> None:
-    """Ask for a sign of life, and raise what the driver raises where there is none."""
-    # It only reads, and so never waits for SQLite's one writer.
+    """Execute a query; raises the driver's error if the database does not answer."""
+    # A read-only transaction, which does not wait for SQLite's single writer.
     async with engine.execution_options(**{WRITES: False}).connect() as connection:
         await connection.execute(text("SELECT 1"))
 
 
 async def measure(engine: AsyncEngine) -> Measured:
-    """Ask for the version, and how long an answer takes on an open connection; raises as `ask`."""
+    """Read the version, and measure a round trip on an open connection; raises as `ask`."""
     query = text(_VERSION_QUERIES.get(engine.url.get_backend_name(), "SELECT version()"))
     async with engine.execution_options(**{WRITES: False}).connect() as connection:
         version = str(await connection.scalar(query))
         began = time.perf_counter()
         await connection.execute(text("SELECT 1"))
         seconds = time.perf_counter() - began
-    # What follows the number is the packager's.
+    # The text after the number is the packager's.
     return Measured(version.split(" ", maxsplit=1)[0], seconds)
 
 
 async def connections_allowed(engine: AsyncEngine) -> int | None:
-    """How many connections the server has for users like ours; None for a file, which has any."""
+    """The number of connections that the server allows ordinary users; None for SQLite."""
     query = _CONNECTIONS_QUERIES.get(engine.url.get_backend_name())
     if query is None:
         return None

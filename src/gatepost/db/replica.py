@@ -1,4 +1,4 @@
-"""The replica that lists may be read from, and whether it is worth asking."""
+"""The read replica, from which lists may be read."""
 
 import logging
 import time
@@ -13,13 +13,13 @@ from gatepost.db.diagnosis import explain_failure
 log = logging.getLogger(__name__)
 
 FAILURES = (DBAPIError, PoolTimeout, OSError)
-"""What an asking may fail with that the database itself may still answer."""
+"""Errors of the replica after which the primary is asked."""
 
 _PAUSE_SECONDS = 5.0
 
 
 class Replica:
-    """A pool of its own. After a failure it is left alone for a while, so that few wait for it."""
+    """A replica with its own pool. After a failure it is not used for some seconds."""
 
     def __init__(self, engine: AsyncEngine, database: Database) -> None:
         self.engine = engine
@@ -29,11 +29,11 @@ class Replica:
 
     @property
     def is_available(self) -> bool:
-        """Whether it has not just failed."""
+        """Whether the replica has not failed within the last seconds."""
         return time.monotonic() >= self._ask_again_at
 
     def has_failed(self, error: Exception) -> None:
-        """Count a failure, tell why, and ask no more for some seconds."""
+        """Count and log a failure, and stop using the replica for some seconds."""
         self.failures += 1
         self._ask_again_at = time.monotonic() + _PAUSE_SECONDS
         reason = explain_failure(error)

@@ -1,4 +1,4 @@
-"""One statement for the rows that many requests ask for at the same moment."""
+"""Coalesces the look-ups of concurrent requests into one statement."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,19 +9,19 @@ from gatepost.coalescing import Batcher, BatchIsLate
 log = logging.getLogger(__name__)
 
 MOST_ROWS = 256
-"""How many go together at most: what comes first in a statement waits for what comes last."""
+"""The most rows of one statement: the first row of a batch waits for the last."""
 
 PATIENCE = 0.25
-"""Seconds. While a statement has been under way for longer, no request waits for it."""
+"""Seconds after which new requests do not wait for a running statement."""
 
 Row = Sequence[Any]
-"""Its first value is its key, in what is asked and in what is answered."""
+"""A row of values, the first of which is the key, in requests and in answers."""
 
 Send = Callable[[Sequence[Row]], Awaitable[Sequence[Row]]]
 
 
 class RowBatcher:
-    """Collects the rows that one statement is to ask for, which `send` does.
+    """Collects the rows of concurrent requests, which `send` looks up in one statement.
 
     If `send` raises one of `failures`, every caller gets None; any other error, and `TimeoutError`,
     is raised to every caller.
@@ -35,10 +35,10 @@ class RowBatcher:
         )
 
     async def ask(self, row: Row) -> Row | None:
-        """The answer to this row.
+        """Return the answer to a row.
 
-        None where there is none, for a key that is in the same statement already, and while a
-        statement is slow: the caller then asks alone.
+        Returns None if there is none, if its key is in the batch already, or while a statement is
+        slow: the caller then sends a statement of its own.
         """
         return await self._batcher.ask(row)
 

@@ -1,4 +1,4 @@
-"""Writes that a unique key may refuse, each within a savepoint: what came before stays written."""
+"""Writes inside savepoints, so that a violated unique key does not undo the transaction."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 async def unless_taken(db: AsyncSession, write: Callable[[], Awaitable[object]]) -> bool:
-    """Write, and tell whether it is written: not if a key is taken, and then the transaction lives.
+    """Run `write` in a savepoint, and flush; False, with nothing written, if a key is taken.
 
-    All that `write` adds is flushed. Raises any other failure as it is: after a deadlock, which may
-    have rolled back the whole transaction, nothing may follow but `work.rollback_and_release`.
+    The transaction goes on in both cases. Raises any other error: after a deadlock, which may have
+    rolled back the whole transaction, call `work.rollback_and_release`.
     """
     try:
         async with db.begin_nested():
@@ -23,7 +23,7 @@ async def unless_taken(db: AsyncSession, write: Callable[[], Awaitable[object]])
 
 
 async def add_unless_taken(db: AsyncSession, row: object) -> bool:
-    """The same for one row."""
+    """Add one row, as `unless_taken`."""
 
     async def add() -> None:
         db.add(row)

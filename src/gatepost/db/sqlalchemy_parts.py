@@ -1,4 +1,4 @@
-"""What is private to SQLAlchemy, or differs between 2.0 and 2.1.
+"""Uses of SQLAlchemy's private parts, and differences between 2.0 and 2.1.
 
 `pyproject.toml` allows the minor versions that were tested with it.
 """
@@ -16,15 +16,15 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from gatepost.clock import seconds_since_epoch
 
 _TRUSTED_SECONDS = 1.0
-"""A ping is one round trip more, and most requests need few for all else that they ask."""
+"""Within this time of its last use a connection is not pinged, which saves a round trip."""
 
 _RETURNED_AT = "gatepost_returned_at"
 
 
 def wrap_errors_of_connecting(engine: Engine) -> None:
-    """Raise `OperationalError` where PostgreSQL or its driver refuses a connection.
+    """Raise `OperationalError` if PostgreSQL or its driver refuses a connection.
 
-    SQLAlchemy 2.0 lets the driver's own error through there; 2.1 wraps it, as both do elsewhere.
+    SQLAlchemy 2.0 raises the driver's own error there; 2.1 wraps it.
     """
 
     def connect(
@@ -42,11 +42,11 @@ def wrap_errors_of_connecting(engine: Engine) -> None:
 
 
 class MeasuredPool(AsyncAdaptedQueuePool):
-    """Counts the connections that were checked out, and the seconds that they were waited for.
+    """Counts the checkouts of connections and the seconds of waiting for them.
 
-    With pre-ping on, connections used within the last second are not pinged. Once a connection
-    turns out to be broken, every idle one is pinged again; once one has fallen silent, which takes
-    long to find out, every idle one is replaced.
+    With pre-ping on, connections used within the last second are not pinged. After a connection was
+    found broken, every idle one is pinged; after one timed out, every idle one is replaced, because
+    finding a silent connection takes long.
     """
 
     checkouts = 0
@@ -56,9 +56,9 @@ class MeasuredPool(AsyncAdaptedQueuePool):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
         super().__init__(*args, **options)
         self._broken_at = 0.0
-        event.listen(self, "invalidate", self._distrust)
+        event.listen(self, "invalidate", self._check_idle_connections)
 
-    def _distrust(self, _connection: object, _record: object, error: object) -> None:
+    def _check_idle_connections(self, _connection: object, _record: object, error: object) -> None:
         self._broken_at = time.monotonic()
         if isinstance(error, TimeoutError):
             self._invalidate_time = seconds_since_epoch()
@@ -75,7 +75,7 @@ class MeasuredPool(AsyncAdaptedQueuePool):
         self.checkouts += 1
         trusted_since = max(began - _TRUSTED_SECONDS, self._broken_at)
         if record.info.get(_RETURNED_AT, 0.0) > trusted_since:
-            record.fresh = True  # SQLAlchemy's word for what needs no ping
+            record.fresh = True  # SQLAlchemy's flag to skip the ping
         entry: ConnectionPoolEntry = record
         return entry
 

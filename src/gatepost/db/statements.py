@@ -1,4 +1,4 @@
-"""Rows to insert, conditions and batched statements, as a story hands them to its `Work`."""
+"""Rows to insert, conditions and batched statements, the arguments of `Work`'s methods."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -23,30 +23,30 @@ Values = Mapping[str, Any]
 
 
 class Row(NamedTuple):
-    """A row to insert, its values as Python has them."""
+    """A row to insert, with values of Python types."""
 
     table: Table
     values: Values
 
 
 class Clause(NamedTuple):
-    """An expression that is made once for the process, and the values of its parameters."""
+    """An expression, which is created once per process, and the values of its parameters."""
 
     expression: ColumnElement[bool]
     values: Values
 
 
 class Condition(NamedTuple):
-    """A query that finds one row, and locks it, while something holds; made once for the process.
+    """A query that selects and locks one row if a condition holds, and its parameters' values.
 
-    `values` are those of its parameters.
+    The query is created once per process.
     """
 
     query: Select[Any]
     values: Values
 
     def also(self, clause: Clause) -> "Condition":
-        """The condition that this and the clause hold."""
+        """The condition that both this and the clause hold."""
         return Condition(_narrowed(self.query, clause.expression), {**self.values, **clause.values})
 
 
@@ -59,8 +59,8 @@ class Batched:
     """A statement for one row of values, and its equivalent for the rows of many requests.
 
     `many` takes an array for each of `columns`. The first of these is the key: `many` returns it
-    first, and no row twice for one key. A request that `many` returns no row for is sent again as
-    `single`, so that `many` may leave out whatever would make it wait.
+    first, and at most one row for each key. A request for which `many` returns no row is sent again
+    as `single`, so that `many` may skip rows for which it would have to wait.
     """
 
     def __init__(self, single: Executable, many: Executable, columns: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ class Batched:
 
 
 def new_row(model: type[Any], values: Values) -> Row:
-    """A row to insert into a model's table."""
+    """Return a row to insert into a model's table."""
     return Row(model.__table__, values)
 
 
@@ -85,14 +85,14 @@ def rows_by_table(rows: Sequence[Row]) -> Iterator[tuple[Table, list[Row]]]:
 
 
 def columns_of(model: type[Any], row: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a NamedTuple's class
-    """The columns of a model's table that are named as the fields of a `NamedTuple`."""
+    """The columns of a model's table with the names of a `NamedTuple`'s fields."""
     return tuple(model.__table__.c[name] for name in row._fields)
 
 
 def lookup(model: type[Any], row: Any, key: str, *others: str) -> Batched:  # noqa: ANN401 - as above
-    """Select the row whose columns `key` and `others` have the given values.
+    """A statement that selects the row by its columns `key` and `others`.
 
-    `key` is unique and the row's first field.
+    `key` is unique and the first field of `row`.
     """
     columns = [model.__table__.c[name] for name in (key, *others)]
     asked = (

@@ -10,14 +10,14 @@ _KEYS_IN_A_QUERY = 500
 
 
 class TemporaryDiskMap:
-    """Texts by text, in a temporary file that only this process can open.
+    """A map of texts in a temporary file that only this process can open.
 
-    In memory where there is no place for such a file.
+    It is in memory if no temporary file can be created.
     """
 
     def __init__(self) -> None:
-        """Open it, empty; any thread may use it, one at a time."""
-        # SQLite makes the file once there is much to keep: too late to find that it cannot.
+        """Open an empty map, which any one thread at a time may use."""
+        # SQLite creates the file only when it has much data, and would fail then.
         place = "" if has_temporary_folder() else ":memory:"
         self._file = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
         self._file.execute("PRAGMA journal_mode = OFF")
@@ -36,11 +36,11 @@ class TemporaryDiskMap:
         self._file.close()
 
     def put(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Remember them; what is there already stays as it is."""
+        """Add the pairs whose keys are new; existing pairs stay."""
         self._file.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", pairs)
 
     def find(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Those of the keys that are there, with their values."""
+        """Return the existing keys of these, with their values."""
         found: dict[str, str] = {}
         for start in range(0, len(keys), _KEYS_IN_A_QUERY):
             some = keys[start : start + _KEYS_IN_A_QUERY]

@@ -1,4 +1,4 @@
-"""What stories and repositories need of a `Work`: the database and the time."""
+"""The interface of `Work` that services and repositories use: the database and the time."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -11,12 +11,12 @@ from gatepost.db.statements import Batched, Condition, Row, Values
 
 
 class UnitOfWork(Protocol):
-    """One transaction, the time, and what follows the commit; `Work` is one.
+    """One transaction, the time, and the actions after the commit; `Work` implements it.
 
-    A story asks for rows by `fetch_one` and `fetch_all`, writes rows by `insert` and `insert_all`,
-    and uses the session `db` for everything else. Outside a transaction the former go straight to
-    the driver where that is possible, and are committed at once; within one they are part of it.
-    So a write by one of them is the only write of its story.
+    A service reads rows by `fetch_one` and `fetch_all`, writes rows by `insert` and `insert_all`,
+    and uses the session `db` for everything else. Outside a transaction these methods go straight
+    to the driver if possible, and commit at once; within one they are part of it. So a service that
+    writes by one of them makes no other write.
     """
 
     @property
@@ -24,17 +24,17 @@ class UnitOfWork(Protocol):
 
     @property
     def db(self) -> AsyncSession:
-        """The session of the transaction, which its first query begins."""
+        """The session of the transaction, which begins with the first query."""
 
     @property
     def updates_return_rows(self) -> bool:
-        """Whether the database has `UPDATE ... RETURNING`; MariaDB has not."""
+        """Whether the database supports `UPDATE ... RETURNING`, which MariaDB does not."""
 
     async def fetch_one(self, statement: Executable | Batched, values: Values) -> Any:  # noqa: ANN401 - a row of any columns
-        """Return the first row of a statement that is made once for the process, or None.
+        """Return the first row of a statement, or None; create the statement once per process.
 
-        The statement selects columns, or updates a row and returns columns. It has to be harmless
-        when executed twice, which happens where the connection breaks.
+        The statement selects columns, or updates a row and returns columns. It must be idempotent:
+        it is executed again if the connection breaks.
         """
 
     async def fetch_all(self, statement: Executable, values: Values) -> Sequence[Any]:
@@ -48,21 +48,21 @@ class UnitOfWork(Protocol):
     ) -> bool:
         """Insert the rows, in their order, or none of them.
 
-        False if the condition does not hold or a unique key is taken. The row that the condition
-        finds is locked, on SQLite by there being one writer. Each row has a unique key, so that
-        inserting it twice, which is tried where the connection breaks, does no harm.
+        Returns False if the condition does not hold or a unique key is taken. The row that the
+        condition selects is locked (on SQLite there is a single writer). Each row must have a
+        unique key, so that inserting it again, which is tried if the connection breaks, is refused.
         """
 
     async def hold(self, condition: Condition) -> bool:
-        """Lock the row that the condition finds until the transaction ends.
+        """Lock the row that the condition selects until the transaction ends.
 
-        False if the condition does not hold.
+        Returns False if the condition does not hold.
         """
 
     def invalidate(self, user_id: int) -> None:
         """Invalidate every process's cached sessions of this user.
 
-        It happens after the commit, before the queued actions and before the answer is sent.
+        This happens after the commit, before the queued actions and before the response is sent.
         """
 
     def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:

@@ -244,9 +244,9 @@ def _why_no_email_column(
     content: Content, line: bytes, header: Sequence[str], form: CsvForm
 ) -> str:
     """The most helpful reason why the header line has no email column."""
-    told = describe_non_rows(content.beginning)
-    if told is not None:
-        return told
+    description = describe_non_rows(content.beginning)
+    if description is not None:
+        return description
     if content.beginning.lstrip()[:1] in {b"{", b"["}:
         return "is JSON, and not CSV as its name or --format says"
     reason = "cannot be read: its first line names no column email"

@@ -1,4 +1,4 @@
-"""The formats of files of rows, and which one a file's name stands for."""
+"""The formats of files of rows, and the format of a file by its name."""
 
 from enum import StrEnum
 
@@ -18,6 +18,6 @@ _BY_SUFFIX = {
 
 
 def format_of_name(name: str) -> Format | None:
-    """The format that a file's name stands for, compressed or not; None if it stands for none."""
+    """The format by the suffix of a file's name, also before `.gz`; None if it is unknown."""
     plain = name.lower().removesuffix(".gz")
     return next((_BY_SUFFIX[suffix] for suffix in _BY_SUFFIX if plain.endswith(suffix)), None)

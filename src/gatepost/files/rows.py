@@ -21,7 +21,7 @@ TOO_LONG = f"It has more than {LONGEST_ROW} bytes"
 
 
 class RowFault(StrEnum):
-    """Why a part of a file is not a row."""
+    """The reason why a part of a file is not a row."""
 
     UNREADABLE = "row_unreadable"
     TOO_LONG = "row_too_long"

@@ -18,7 +18,7 @@ _CLAIM = "claim"
 
 @cache
 def has_temporary_folder() -> bool:
-    """Whether there is a place for SQLite's temporary files, such as `TMPDIR`."""
+    """Whether a folder for temporary files, such as `TMPDIR`, is writable, as SQLite needs."""
     try:
         tempfile.gettempdir()
     except OSError:
@@ -28,7 +28,7 @@ def has_temporary_folder() -> bool:
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path | None]:
-    """A new folder, deleted when the block ends; None if no place is writable.
+    """A new folder, deleted when the block ends; None if none can be created.
 
     Also deletes folders of the same prefix whose processes were killed.
     """

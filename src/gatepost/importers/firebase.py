@@ -83,9 +83,9 @@ class Firebase(SourceSystem):
         self._config = _read_config(options, is_supported_hash)
 
     def kind_of_non_account(self, row: Row) -> str | None:
-        has_somebody = any(row.get(name) for name in ("email", "phoneNumber", "providerUserInfo"))
-        known = has_somebody or any(_provider_ids(row))
-        return None if known else "anonymous accounts"
+        has_identity = any(row.get(name) for name in ("email", "phoneNumber", "providerUserInfo"))
+        is_known = has_identity or any(_provider_ids(row))
+        return None if is_known else "anonymous accounts"
 
     def read(self, row: Row) -> ImportedUser:
         address = fields.email(row)

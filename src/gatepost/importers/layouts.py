@@ -15,7 +15,7 @@ from gatepost.files.rows import BrokenFile, ByteCounter, Row
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """Where the users are in a system's files.
+    """The place of the users in a system's files.
 
     A JSON document that is an array has them at `array_path`; one that is an object at
     `object_path`, or if that is None, one object per line. CSV has a header line, unless

@@ -1,4 +1,4 @@
-"""Where accounts are read from: a file, standard input, a folder, or a database's URL."""
+"""The location of accounts to import: a file, standard input, a folder, or a database's URL."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the operator says about the system that the users come from."""
+"""The operator's options for the system that users are imported from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class SourceOptions:
         return Role.MODERATOR if names & self.moderator_roles else Role.USER
 
     def __str__(self) -> str:
-        """All options as a text that differs if one of them does."""
+        """All options as text, for the identity of an import."""
         roles = sorted(self.admin_roles), sorted(self.moderator_roles), self.staff_role.value
         return repr(
             (self.system.value, self.table, roles, self.drops_unknown_hashes, self.hash_config)

@@ -1,4 +1,4 @@
-"""The way in: opens the accounts at a location, and identifies an import."""
+"""The entry point: opens the accounts at a location, and identifies an import."""
 
 import hashlib
 from collections.abc import Iterator

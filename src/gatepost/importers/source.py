@@ -42,7 +42,7 @@ class ImportSource:
 
     @property
     def skipped(self) -> Counter[str]:
-        """What was not imported so far, by its name in the plural."""
+        """The counts of data that was not imported so far, by its name in the plural."""
         return self._system.skipped
 
     @contextmanager
@@ -87,14 +87,14 @@ class ImportSource:
                 "is a database, and users of this system come from its export files only"
             )
         if self._options.table is not None:
-            table = table.called(self._options.table)
+            table = table.with_name(self._options.table)
         with open_table_rows(url, table, self.known_columns, self._bytes_read) as rows:
             yield self.only_accounts(rows)
 
     def read(self, row: Mapping[str, object]) -> ImportedUser:
         """The account of a row; raises `BadRow`."""
         row = self._with_canonical_names(row)
-        self._system.kind_of_non_account(row)  # raises `BadRow` if the row does not tell
+        self._system.kind_of_non_account(row)  # raises `BadRow` if that cannot be decided
         return self._system.read(row)
 
     def is_known_column(self, column: str) -> bool:

@@ -59,5 +59,5 @@ class Supabase(SourceSystem):
 
 
 def _is_past(row: Row, name: str) -> bool:
-    """Whether there is a time; infinity stands for never."""
+    """Whether there is a time; infinity means never."""
     return fields.deadline(row, name) not in {None, INFINITE_FUTURE}

@@ -36,7 +36,7 @@ class SourceSystem(ABC):
     email_columns: ClassVar[frozenset[str]] = frozenset({"email"})
     """Columns that may have the email address."""
     aliases: ClassVar[Mapping[str, str]] = {}
-    """Other spellings of columns, in lower case and without punctuation, and their names here."""
+    """Other spellings of columns, in lower case and without punctuation, with the known names."""
     has_every_column: ClassVar[bool] = True
     """Whether each row has all columns, also those without a value."""
 
@@ -48,7 +48,7 @@ class SourceSystem(ABC):
         self.is_supported_hash = is_supported_hash
         self.now = now
         self.skipped: Counter[str] = Counter()
-        """What was not imported so far, by its name in the plural."""
+        """The counts of data that was not imported so far, by its name in the plural."""
 
     @abstractmethod
     def read(self, row: Row) -> ImportedUser:
@@ -64,15 +64,15 @@ class SourceSystem(ABC):
         return row.keys()
 
     def kind_of_non_account(self, row: Row) -> str | None:
-        """What a row is that is not an account, in the plural; None for an account.
+        """The kind of a row that is not an account, in the plural; None for an account.
 
-        Raises `BadRow` if the row does not tell.
+        Raises `BadRow` if that cannot be decided.
         """
         del row
         return None
 
     def skip(self, what: str, count: int = 1) -> None:
-        """Count what is not imported."""
+        """Count data that is not imported."""
         if count:
             self.skipped[what] += count
 

@@ -11,8 +11,8 @@ from gatepost.db.replica import Replica
 from gatepost.db.sqlalchemy_parts import MeasuredPool
 from gatepost.observability.metrics import Metrics
 from gatepost.security.hash_pool import HashPool
-from gatepost.stores.announcements import Announcements
 from gatepost.stores.base import Store
+from gatepost.stores.invalidation import Invalidation
 from gatepost.stores.lockout import Lockout
 from gatepost.stores.rate_limit import RateLimits
 from gatepost.stores.session_cache import SessionCache
@@ -89,17 +89,15 @@ def watch_policies(
     metrics.watch(sample)
 
 
-def watch_sessions(
-    metrics: Metrics, cache: SessionCache[Any], announcements: Announcements
-) -> None:
-    """Sample the session cache and its announcements."""
+def watch_sessions(metrics: Metrics, cache: SessionCache[Any], invalidation: Invalidation) -> None:
+    """Sample the session cache and its invalidation."""
 
     def sample(to: Metrics) -> None:
         to.set("gatepost_session_cache_entries", len(cache))
         to.set("gatepost_session_cache_trusted", int(cache.is_trusted))
         to.set_total("gatepost_session_cache_hits_total", cache.hits)
         to.set_total("gatepost_session_cache_misses_total", cache.readings)
-        for step, count in announcements.figures.items():
+        for step, count in invalidation.figures.items():
             to.set_total("gatepost_session_announcements_total", count, step)
 
     metrics.watch(sample)

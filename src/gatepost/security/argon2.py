@@ -186,14 +186,14 @@ def load_native(folder: Path) -> Argon2:
         )
     build = Argon2("native", *_load(found[0]))
     try:
-        if not proves_itself(build):
+        if not makes_correct_hashes(build):
             raise Unusable("the native build computes wrong hashes: delete it")
     except AttributeError as error:
         raise Unusable("the native build is of another version: make it anew") from error
     return build
 
 
-def prove(folder: Path) -> Argon2:
+def verify_build(folder: Path) -> Argon2:
     """Record this processor's flags beside the build in `folder`, then load it (`load_native`).
 
     `scripts/native.sh` calls this in a separate process: an unknown instruction would kill it.
@@ -203,7 +203,7 @@ def prove(folder: Path) -> Argon2:
     return load_native(folder)
 
 
-def proves_itself(build: Argon2) -> bool:
+def makes_correct_hashes(build: Argon2) -> bool:
     """Whether the build makes the same hashes as the wheel, and verifies them."""
     salt, password = bytes(range(SALT_BYTES)), b"correct horse battery staple"
     costs = Cost(1, 64, 1), Cost(3, 256, 2)
@@ -247,6 +247,6 @@ def _load(path: Path) -> tuple[Any, Any]:
 
 if __name__ == "__main__":
     # With a folder, prove the build in it; without one, load the installed native build.
-    _build = prove(Path(sys.argv[1])) if len(sys.argv) > 1 else native()
+    _build = verify_build(Path(sys.argv[1])) if len(sys.argv) > 1 else native()
     _share = _build.seconds_a_hash() / wheel().seconds_a_hash()
     sys.stderr.write(f"It takes {_share:.0%} of the wheel's time for the same hashes.\n")

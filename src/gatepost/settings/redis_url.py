@@ -1,4 +1,4 @@
-"""Reads where Redis is: the URL of a server, or of the sentinels that know which one is."""
+"""Parses `REDIS_URL`: the URL of a server, or of the sentinels that name the primary."""
 
 import re
 from typing import NamedTuple
@@ -10,7 +10,7 @@ _SENTINEL = "+sentinel"
 _SENTINEL_PORT = 26379
 _QUERY = {"sentinel_username", "sentinel_password"}
 
-# Of each parameter that a connection takes: how its value is written.
+# The parameters of a connection, and the forms of their values.
 _NUMBER, _SECONDS, _TEXT = re.compile(r"\d+"), re.compile(r"\d+(\.\d+)?"), re.compile(r".+")
 _PARAMETERS = {
     **dict.fromkeys(("db", "health_check_interval", "max_connections"), _NUMBER),
@@ -25,8 +25,8 @@ _OF_TLS = {
 }
 
 
-class Watched(NamedTuple):
-    """A server that sentinels watch over, by the name that they have for it."""
+class SentinelUrl(NamedTuple):
+    """The sentinels, and the name under which they monitor a server."""
 
     sentinels: tuple[tuple[str, int], ...]
     service: str
@@ -39,12 +39,12 @@ class Watched(NamedTuple):
 
 
 def names_a_server(url: str) -> bool:
-    """Whether it can be used."""
+    """Whether the URL can be used."""
     try:
         parts = urlsplit(url)
         if parts.scheme.endswith(_SENTINEL):
             return _read(parts) is not None
-        _ = parts.port  # parsed when asked for
+        _ = parts.port  # parsed on access, which raises `ValueError`
     except ValueError:
         return False
     if not _takes_parameters(parts):
@@ -52,12 +52,12 @@ def names_a_server(url: str) -> bool:
     if parts.scheme == "unix":
         return bool(parts.path)
     if not re.fullmatch(r"/?\d*", parts.path):
-        return False  # the number of a database
+        return False  # the path is not the number of a database
     return parts.scheme in _NETWORK_SCHEMES and bool(parts.hostname)
 
 
 def _takes_parameters(parts: SplitResult) -> bool:
-    """Whether a connection takes all of them: the client looks only when it connects."""
+    """Whether a connection accepts all parameters, which the client checks only on connecting."""
     is_encrypted = parts.scheme in _ENCRYPTED_SCHEMES
     known = {**_PARAMETERS, **_OF_TLS} if is_encrypted else _PARAMETERS
     given = parse_qs(parts.query, keep_blank_values=True)
@@ -67,14 +67,14 @@ def _takes_parameters(parts: SplitResult) -> bool:
     )
 
 
-def read_watched(url: str) -> Watched | None:
-    """`redis+sentinel://:password@a:26379,b:26379/service/0`; None for any other kind of URL."""
+def read_sentinel_url(url: str) -> SentinelUrl | None:
+    """Parse `redis+sentinel://:password@a:26379,b:26379/service/0`; None for any other scheme."""
     parts = urlsplit(url)
     return _read(parts) if parts.scheme.endswith(_SENTINEL) else None
 
 
-def _read(parts: SplitResult) -> Watched | None:
-    """Raises `ValueError` for a number that is none."""
+def _read(parts: SplitResult) -> SentinelUrl | None:
+    """Parse the URL; None if it is invalid, `ValueError` for an invalid number."""
     scheme = parts.scheme.removesuffix(_SENTINEL)
     service, _, database = parts.path.removeprefix("/").partition("/")
     sentinels = tuple(
@@ -85,7 +85,7 @@ def _read(parts: SplitResult) -> Watched | None:
         return None
     if database and not database.isdecimal():
         return None
-    return Watched(
+    return SentinelUrl(
         sentinels,
         unquote(service),
         int(database or "0"),

@@ -1,4 +1,4 @@
-"""Which addresses count as one client."""
+"""Maps addresses to clients."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
@@ -6,12 +6,12 @@ from ipaddress import IPv4Address, ip_address, ip_network
 UNKNOWN = "unknown"
 
 _PREFIX_OF_ONE_CLIENT = 64
-"""A single customer has at least a /64, and can use any address in it (RFC 6177)."""
+"""A customer has at least a /64, and can use any address in it (RFC 6177)."""
 
 
 @lru_cache(maxsize=16384)
 def client_network(address: str | None) -> str:
-    """The address itself, or the /64 of an IPv6 address; all who have none are one client."""
+    """The address itself, or the /64 of an IPv6 address; all without an address are one client."""
     if address is None:
         return UNKNOWN
     try:

@@ -1,6 +1,6 @@
-"""The rules of the lockout: which attempts to prove a password may begin, and what failures do.
+"""The rules of the lockout: when an attempt to verify a password may begin, and when it locks.
 
-One entry per account holds its failures, in all and by client, and its attempts under way.
+One entry per account holds its failures, in total and by client, and its running attempts.
 """
 
 import json
@@ -10,14 +10,14 @@ from typing import Any, Literal, NamedTuple
 from gatepost.stores.entries import Entry, Transition, duration, milliseconds
 
 _MOST_CLIENTS = 256
-"""How many clients' failures are kept for one account: then the oldest are forgotten."""
+"""The number of clients whose failures are kept for one account; the oldest are dropped."""
 
 
 class AttemptRules(NamedTuple):
-    """After how many failures an account is locked: for one client, and for every client.
+    """The number of failures that locks an account for one client, and for all clients.
 
-    A failure counts, and a lock holds, for `lifetime`. An attempt that never ends, because its
-    process died, gives its place back after `patience`.
+    A failure counts, and a lock holds, for `lifetime`. The reservation of an attempt whose process
+    died expires after `patience`.
     """
 
     per_client: int
@@ -29,8 +29,8 @@ class AttemptRules(NamedTuple):
 class Attempt(NamedTuple):
     """Whether an attempt may begin.
 
-    `begun`: go on, then end it. `full`: others are under way whose failure would lock; ask again.
-    `locked`: not before `opens_in`.
+    `begun`: verify the password, then call `end_attempt`. `full`: as many attempts are running as
+    failures are left; try again soon. `locked`: try again after `opens_in`.
     """
 
     state: Literal["begun", "full", "locked"]
@@ -51,7 +51,8 @@ def begin_attempt(client: str, rules: AttemptRules) -> Transition[Attempt]:
             of_account[1] if of_account[0] >= rules.per_account else 0,
         )
         if opens_at:
-            # Kept as it was read: a clock that was set back shall not put it off at every look.
+            # Stored as corrected by `_read`: else a clock that was set back would extend the lock
+            # at each attempt.
             return _entry(record, now), Attempt("locked", duration(opens_at - now))
         busy = record["busy"]
         if (
@@ -69,10 +70,10 @@ def begin_attempt(client: str, rules: AttemptRules) -> Transition[Attempt]:
 def end_attempt(
     client: str, rules: AttemptRules, outcome: Outcome, *, begun: bool = True
 ) -> Transition[bool]:
-    """Give the reservation back, if it was `begun` here; answers whether this failure locked.
+    """Release the reservation, if it was `begun` in this store; answers whether it locked.
 
-    A failure counts for its client and for the account. A success forgets the failures of its
-    client and those of the account; other clients stay locked.
+    A failure counts for its client and for the account. A success clears the failures of its client
+    and of the account; other clients stay locked.
     """
 
     def transition(entry: Entry | None, now: int) -> tuple[Entry | None, bool]:
@@ -91,11 +92,11 @@ def end_attempt(
 
 
 def _read(entry: Entry | None, now: int, rules: AttemptRules) -> dict[str, Any]:
-    """The record: failures of the account and by client, each with its end; attempts under way."""
+    """The record: failures in total and by client, each with their expiry; running attempts."""
     if entry is None:
         return {"account": [0, 0], "clients": {}, "busy": {}, "busy_until": 0}
     record: dict[str, Any] = json.loads(entry.value)
-    # Where the clock was set back, no lock may last longer for it.
+    # A clock that was set back must not extend a lock.
     latest = now + milliseconds(rules.lifetime)
     failures = record["account"]
     record["account"] = [failures[0], min(failures[1], latest)] if failures[1] > now else [0, 0]
@@ -104,14 +105,14 @@ def _read(entry: Entry | None, now: int, rules: AttemptRules) -> dict[str, Any]:
         for name, (count, until) in record["clients"].items()
         if until > now
     }
-    # Clocks of processes differ slightly: only a time much later means that one was set back.
+    # The clocks of processes differ slightly: only a much later time means a clock was set back.
     if not now < record["busy_until"] <= now + 2 * milliseconds(rules.patience):
         record["busy"] = {}
     return record
 
 
 def _entry(record: dict[str, Any], now: int) -> Entry | None:
-    """The record as an entry, which is kept as long as any of it matters."""
+    """The record as an entry, which expires when all of its parts have."""
     ends = [record["account"][1], *(until for _, until in record["clients"].values())]
     if record["busy"]:
         ends.append(record["busy_until"])

@@ -1,4 +1,4 @@
-"""Short-lived shared state: two atomic primitives that every backend offers alike."""
+"""Short-lived shared state: two atomic primitives, the same in every backend."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class StoreUnavailable(Problem):
-    """The policies do without it; only what is about the store itself is refused."""
+    """The store cannot be reached. Rate limits and the lockout go on without it."""
 
     status = 503
     code = "store_unavailable"
@@ -24,26 +24,26 @@ class StoreUnavailable(Problem):
     remedy = "Try again; see that the server of `REDIS_URL` runs."
 
     def __init__(self, reason: str = "") -> None:
-        """Callers hear nothing of the reason: it ends a sentence that begins with the store."""
+        """`reason` continues a sentence that begins with the store; it is not sent to clients."""
         super().__init__(headers={"Retry-After": "2"})
         self.reason = reason
 
 
 class StoreUnfit(StoreUnavailable):
-    """It answers, but Gatepost cannot work with it, however long one waits."""
+    """The store answers, but Gatepost does not support it, such as a Redis Cluster."""
 
 
 class Store(Protocol):
-    """Keeps an entry per key until it expires. Everything raises `StoreUnavailable`.
+    """Keeps an entry per key until it expires. Every operation raises `StoreUnavailable`.
 
-    Keys are short texts of visible ASCII, at most 160 characters; values are bytes.
+    Keys are texts of visible ASCII of at most 160 characters; values are bytes.
     """
 
     @property
     def kind(self) -> Literal["memory", "redis", "database"]: ...
 
     async def update(self, key: str, transition: Transition[T]) -> T:
-        """Replace a key's entry by what `transition` makes of it, atomically; return its answer."""
+        """Replace a key's entry by the result of `transition`, atomically; return its answer."""
         ...
 
     async def count_in_window(
@@ -51,26 +51,26 @@ class Store(Protocol):
     ) -> Window:
         """Count an amount if it fits under `limit`, and count nothing if it does not.
 
-        Every request does this, so each backend does it in its quickest way.
+        Every request does this, so each backend implements it in its fastest way.
         """
         ...
 
     async def purge(self) -> int:
-        """Delete what has expired, some at a time; how much."""
+        """Delete a batch of expired entries; return how many."""
         ...
 
     async def ping(self) -> None:
-        """Raise `StoreUnavailable` unless it can be written to now."""
+        """Raise `StoreUnavailable` unless the store accepts a write now."""
         ...
 
     @property
     def is_available(self) -> bool:
-        """Whether it answered when last asked."""
+        """Whether the store answered the last command."""
         ...
 
     @property
     def figures(self) -> Mapping[str, int]:
-        """Figures for metrics: how much it holds, how often it did not answer."""
+        """Figures for metrics: the number of entries, the number of failures."""
         ...
 
     async def close(self) -> None: ...

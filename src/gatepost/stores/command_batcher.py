@@ -1,4 +1,4 @@
-"""Sends the commands of many tasks to a store in batches, and knows when the store is down."""
+"""Sends the commands of many tasks to a store in batches, and detects when the store is down."""
 
 import asyncio
 import logging
@@ -18,15 +18,15 @@ T = TypeVar("T")
 _LARGEST = 500
 _SLICES = 10
 _FIRST_RETRY, _LAST_RETRY = 0.1, 1.0
-"""Seconds between two looks at whether a store that was down is back."""
+"""Seconds between two probes of a store that is down."""
 
 
 class CommandBatcher(Generic[Command]):
-    """Sends commands to a store in batches, and knows when the store is down.
+    """Sends commands to a store in batches, and fails fast while the store is down.
 
-    Once a batch fails or takes longer than `patience` seconds, every command is refused at once,
-    with `StoreUnavailable`, until a look from the background has found the store well again: a
-    store that is down costs a time-out only to the commands that met it first.
+    After a batch fails or takes longer than `patience` seconds, every command is refused at once
+    with `StoreUnavailable`, until a background probe succeeds: only the first commands wait for a
+    time-out (a circuit breaker).
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CommandBatcher(Generic[Command]):
         self._explain = explain
         self._name = name
         self._perform = perform
-        self._probe = probe
+        self._probe_command = probe
         self._patience = patience
         self._expected: tuple[type[Exception], ...] = (*failures, TimeoutError)
         self._batcher: Batcher[Command, Any] = Batcher(
@@ -56,19 +56,19 @@ class CommandBatcher(Generic[Command]):
         return self._recovering is None
 
     async def run(self, command: Command) -> Any:  # noqa: ANN401 - each command has its own kind of answer
-        """What the store answers to this command; raises `StoreUnavailable`.
+        """Return the store's answer to a command; raises `StoreUnavailable`.
 
-        The caller holds no transaction: the store may be the same database.
+        The caller must not hold a transaction: the store may be the same database.
         """
         expect_no_transaction(self._name)
         if self._recovering is not None:
             raise StoreUnavailable
         return await self._batcher.ask(command)
 
-    async def look(self) -> None:
-        """Ask now, whether or not it is known to be down; raises `StoreUnavailable`."""
+    async def probe(self) -> None:
+        """Send the probe now, even if the store is known to be down; raises `StoreUnavailable`."""
         try:
-            await self._send([self._probe])
+            await self._send([self._probe_command])
         except self._expected as error:
             raise StoreUnavailable(self._explain(error)) from error
 
@@ -84,10 +84,10 @@ class CommandBatcher(Generic[Command]):
 
     def _refusal(self, error: Exception) -> Exception:
         if not isinstance(error, self._expected):
-            return error  # a fault of ours: only the tasks whose commands were sent see it
+            return error  # a bug of ours: raised only for the commands of this batch
         self.failures += 1
-        told = {"error": type(error).__name__, "reason": self._explain(error)}
-        log.warning("store.lost", extra={"store": self._name, **told})
+        cause = {"error": type(error).__name__, "reason": self._explain(error)}
+        log.warning("store.lost", extra={"store": self._name, **cause})
         self._recovering = asyncio.create_task(self._recover())
         self._batcher.abandon_waiting(StoreUnavailable())
         return StoreUnavailable()
@@ -97,7 +97,7 @@ class CommandBatcher(Generic[Command]):
         while True:
             await asyncio.sleep(wait)
             with suppress(StoreUnavailable):
-                await self.look()
+                await self.probe()
                 break
             wait = min(wait * 2, _LAST_RETRY)
         log.warning("store.found", extra={"store": self._name})
@@ -105,12 +105,12 @@ class CommandBatcher(Generic[Command]):
 
 
 class BatchedStore(Generic[Command]):
-    """The state of a store whose every command goes through a `CommandBatcher`."""
+    """A store that sends all its commands through a `CommandBatcher`."""
 
     _commands: CommandBatcher[Command]
 
     async def ping(self) -> None:
-        await self._commands.look()
+        await self._commands.probe()
 
     @property
     def is_available(self) -> bool:
@@ -127,7 +127,7 @@ class BatchedStore(Generic[Command]):
 async def wait_patiently(
     answer: Awaitable[T], seconds: float, failures: tuple[type[Exception], ...]
 ) -> T:
-    """Wait for an answer for so long at most; raises `TimeoutError`, or the failure it ended in.
+    """Wait at most `seconds` for an answer; raises `TimeoutError`, or the exception of `answer`.
 
     Waits in ten short slices, so that a busy event loop reads an answer that has arrived before it
     times out.
@@ -141,6 +141,6 @@ async def wait_patiently(
         raise TimeoutError
     finally:
         asking.cancel()
-        # Also one that has just failed: asyncio logs an exception that is never retrieved.
+        # Await it even if it has just failed: asyncio logs exceptions that are never retrieved.
         with suppress(asyncio.CancelledError, *failures):
             await asking

@@ -1,4 +1,4 @@
-"""The store of a service of several processes without a Redis: a table in its database."""
+"""The store for several processes without a Redis: a table in the database."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,15 +42,15 @@ class Command(NamedTuple):
 
 
 class DatabaseStore(BatchedStore[Command]):
-    """A batch of commands is one short transaction, which holds the rows of its keys.
+    """Runs a batch of commands in one short transaction, which locks the rows of its keys.
 
-    A caller may not hold a transaction meanwhile: SQLite has room for one writer.
+    A caller must not hold a transaction meanwhile: SQLite has a single writer.
     """
 
     kind: Literal["database"] = "database"
 
     def __init__(self, engine: AsyncEngine, clock: Clock, *, patience: float = 5.0) -> None:
-        """A command waits at most `patience` seconds for its answer: others may be writing."""
+        """A command waits at most `patience` seconds for its answer."""
         self._engine = engine
         self._clock = clock
         self._commands = CommandBatcher(
@@ -79,7 +79,7 @@ class DatabaseStore(BatchedStore[Command]):
             ids = list(await connection.scalars(expired.limit(_PURGED_AT_ONCE)))
             if ids:
                 await connection.execute(
-                    # Once more: what was renewed since it was read stays.
+                    # Checked again: an entry may have been renewed since it was read.
                     delete(StoredEntry).where(
                         StoredEntry.id.in_(ids), StoredEntry.expires_at <= self._now()
                     )
@@ -94,7 +94,7 @@ class DatabaseStore(BatchedStore[Command]):
             try:
                 return await self._try(commands)
             except DBAPIError:
-                # Two processes may deadlock; the database then fails one, which tries again.
+                # If two processes deadlock, the database aborts one, which tries again.
                 if not left:
                     raise
                 await asyncio.sleep(0)
@@ -128,7 +128,7 @@ def _apply(
 
 
 async def _select(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, Entry]:
-    """The rows of these keys, in the order of the keys, locked until the transaction ends."""
+    """Select the rows of these keys, and lock them in the order of the keys."""
     rows = await connection.execute(
         select(StoredEntry.key, StoredEntry.value, StoredEntry.expires_at)
         .where(StoredEntry.key.in_(sorted(keys)))
@@ -139,7 +139,7 @@ async def _select(connection: AsyncConnection, keys: Iterable[str]) -> dict[str,
 
 
 async def _insert_missing(connection: AsyncConnection, keys: Sequence[str]) -> None:
-    """Insert rows that have expired already, unless another process inserts them first."""
+    """Insert rows that have expired already, to lock them; skip keys that exist by now."""
     rows = [{"key": key, "value": b"", "expires_at": 0} for key in keys]
     match connection.dialect.name:
         case "postgresql":

@@ -1,4 +1,4 @@
-"""Names the failures of a Redis for people, by the cause that it gave and without a secret."""
+"""Explains the failures of a Redis to operators, without secrets."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ CLUSTER = "it is a Redis Cluster, which Gatepost does not work with: use one Red
 _LACKS_A_RIGHT = r"NOPERM|[Nn]o permissions|can't access|can't run this command"
 _LACKS_A_COMMAND = "unknown command"
 
-# How the server, or the client on its behalf, begins to say it.
+# By the words of an error of the server or of its client.
 _BY_WORDS = (
     (r"WRONGPASS|invalid username-password|invalid password", "it refuses the user or password"),
     (
@@ -46,10 +46,10 @@ _BY_WORDS = (
     (r"Protocol Error|unknown 'HELLO'|NOPROTO", "it does not speak Redis's protocol"),
 )
 
-# The client gives these a type, and leaves out the word that they began with.
+# The client raises these as types of their own, without the server's error code.
 _BY_KIND: tuple[tuple[type[BaseException], str], ...] = (
     (ClusterError, CLUSTER),
-    (AskError, CLUSTER),  # MOVED is one, too
+    (AskError, CLUSTER),  # also the base class of the error for MOVED
     (BusyLoadingError, "it is still loading its data"),
     (ReadOnlyError, "it may only be read: it is a replica"),
     (MasterDownError, "it is a replica that has lost its primary"),
@@ -62,32 +62,32 @@ _BY_TYPE: dict[type[BaseException], str] = {
     socket.gaierror: "its host's name leads nowhere",
     FileNotFoundError: "there is no such socket, or no such file of certificates",
     PermissionError: "its socket, or a file of certificates, may not be opened",
-    # A Redis without TLS waits for the end of what it takes for a command.
+    # A Redis without TLS takes the handshake for a command, and waits for its end.
     TimeoutError: (
         "it does not answer in time (REDIS_TIMEOUT_MILLISECONDS); if the URL demands TLS, its port "
         "may offer none"
     ),
 }
 
-# Of these the server's own words name the right, the command or the channel.
-_TELLING = re.compile(f"{_LACKS_A_RIGHT}|{_LACKS_A_COMMAND}")
-_MOST_WORDS = 160
+# Errors whose own text names the missing right, command or channel, and is shown too.
+_SHOWN = re.compile(f"{_LACKS_A_RIGHT}|{_LACKS_A_COMMAND}")
+_MOST_CHARACTERS = 160
 
-# A server that lacks the command repeats its arguments: the password, where it was to log in.
+# The error for an unknown command repeats its arguments, such as the password of AUTH.
 _ARGUMENTS = re.compile(r",? with args beginning with.*")
 
 
 def explain_redis_failure(error: BaseException) -> str:
-    """Why Redis did not do as it was asked, as the end of a sentence that begins with it."""
+    """Why a command failed, as the end of a sentence that begins with Redis."""
     chain = list(_chain(error))
-    for look in (_by_tls, _by_answer, _by_type, _by_closing):
-        if known := next(filter(None, map(look, chain)), None):
+    for explain in (_by_tls, _by_answer, _by_type, _by_closing):
+        if known := next(filter(None, map(explain, chain)), None):
             return known
     return f"it answers with {type(error).__name__}"
 
 
 def is_of_a_cluster(error: BaseException) -> bool:
-    """Whether it says that it is one node of several, of which each has some of the keys."""
+    """Whether the error comes from a node of a Redis Cluster."""
     return any(_by_answer(each) == CLUSTER for each in _chain(error))
 
 
@@ -111,8 +111,8 @@ def _by_answer(error: BaseException) -> str | None:
     words = " ".join(str(error).split())
     for pattern, known in _BY_WORDS:
         if re.search(pattern, words):
-            telling = _ARGUMENTS.sub("", words)[:_MOST_WORDS]
-            return f"{known} ({telling})" if _TELLING.search(words) else known
+            shown = _ARGUMENTS.sub("", words)[:_MOST_CHARACTERS]
+            return f"{known} ({shown})" if _SHOWN.search(words) else known
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a store keeps for a key, and the plainest things to do with it."""
+"""The entry that a store keeps for a key, and the basic transitions of one."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,17 +8,18 @@ T = TypeVar("T")
 
 
 class Entry(NamedTuple):
-    """`expires_at` is in milliseconds of Unix time."""
+    """A value, and its expiry in milliseconds of Unix time."""
 
     value: bytes
     expires_at: int
 
 
 Transition = Callable[[Entry | None, int], tuple[Entry | None, T]]
-"""Returns the entry to keep, None for none, and an answer.
+"""A function from an entry to the entry to keep and an answer.
 
-It takes the entry that is there, None if none is or it has expired, and the time in milliseconds
-of Unix time. It is a pure function: a store may run it again, on a newer entry.
+It takes the current entry, None if there is none or it has expired, and the time in milliseconds of
+Unix time; it returns None instead of an entry to delete it. It must be pure: a store may run it
+again, on a newer entry.
 """
 
 
@@ -31,12 +32,12 @@ def duration(milliseconds: int) -> timedelta:
 
 
 def read(entry: Entry | None, _now: int) -> tuple[Entry | None, bytes | None]:
-    """Answer the value, and keep it."""
+    """Answer the value, and keep the entry."""
     return entry, entry.value if entry else None
 
 
 def take(entry: Entry | None, _now: int) -> tuple[None, bytes | None]:
-    """Answer the value, and delete it: of any number at once, one gets it."""
+    """Answer the value, and delete the entry: of concurrent callers, one gets it."""
     return None, entry.value if entry else None
 
 
@@ -45,7 +46,7 @@ def delete(_entry: Entry | None, _now: int) -> tuple[None, None]:
 
 
 def put(value: bytes, lifetime: timedelta) -> Transition[None]:
-    """Keep this value for so long, whatever was there."""
+    """Replace the entry by this value, which expires after `lifetime`."""
 
     def transition(_entry: Entry | None, now: int) -> tuple[Entry, None]:
         return Entry(value, now + milliseconds(lifetime)), None

@@ -1,9 +1,9 @@
-"""Which store a service has: Redis if there is one, else the database if shared, else memory.
+"""Selects the store: Redis if configured, else the database for several processes, else memory.
 
-Whether it is shared is said by `WORKERS`; where nobody says so, a server that may have started
-several processes is taken to have done so.
+`WORKERS` is the number of processes; if it is not set, a server that can start several is assumed
+to have done so.
 
-What speaks to Redis is loaded where there is one: it takes long, and everybody would wait for it.
+The modules for Redis are imported only if it is configured, because importing them takes long.
 """
 
 import multiprocessing
@@ -17,15 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.clock import Clock, SystemClock
 from gatepost.settings import CoreSettings, DatabaseSettings
-from gatepost.stores.announcements import Announcements, LocalInvalidation
 from gatepost.stores.base import Store
 from gatepost.stores.database import DatabaseStore
+from gatepost.stores.invalidation import Invalidation, LocalInvalidation
 from gatepost.stores.memory import MemoryStore
 from gatepost.stores.naming import name_of_service
 from gatepost.stores.session_cache import SessionCache
 
 _FORKING_SERVERS = frozenset({"gunicorn.arbiter", "uwsgi"})
-"""Modules that are loaded in the processes of such a server, and in no other."""
+"""Modules that are loaded in the worker processes of these servers only."""
 
 _NAMES = {
     "redis": "Redis",
@@ -35,14 +35,14 @@ _NAMES = {
 
 
 def choose_store(settings: CoreSettings) -> Literal["memory", "database", "redis"]:
-    """What `STORE`, `REDIS_URL` and `WORKERS` say, and who started this process."""
+    """Select by `STORE`, `REDIS_URL`, `WORKERS` and the server that started this process."""
     chosen = settings.stores.chosen_store
     is_left_to_us = settings.stores.store == "auto" and chosen == "memory"
     return "database" if is_left_to_us and not is_single_process(settings) else chosen
 
 
 def open_store(settings: CoreSettings, engine: AsyncEngine, clock: Clock | None = None) -> Store:
-    """Open what `choose_store` says; connects when first used."""
+    """Open the store that `choose_store` selects; it connects on first use."""
     match choose_store(settings):
         case "redis":
             from gatepost.stores.redis import RedisStore
@@ -59,26 +59,26 @@ def open_store(settings: CoreSettings, engine: AsyncEngine, clock: Clock | None 
 def open_database_store(
     settings: DatabaseSettings, engine: AsyncEngine, clock: Clock | None = None
 ) -> DatabaseStore:
-    """Open the database as a store, which is waited for as long as for a connection."""
+    """Open the database as a store; its time-out is that of a pooled connection."""
     patience = settings.database_pool_timeout_seconds
     return DatabaseStore(engine, clock or SystemClock(), patience=patience)
 
 
-def open_announcements(
+def open_invalidation(
     settings: CoreSettings, cache: SessionCache[Any], clock: Clock
-) -> Announcements:
-    """Open the service's channel where there is a Redis; else there is nobody to tell."""
+) -> Invalidation:
+    """Open the channel over Redis if one is configured, else a local one."""
     if settings.stores.redis_url is None:
         return LocalInvalidation(cache)
-    from gatepost.stores.redis_announcements import RedisAnnouncements
+    from gatepost.stores.redis_invalidation import RedisInvalidation
 
-    # Redis's numbered databases share their channels: the name has to be the service's own.
+    # Redis's numbered databases share their channels, so the name has to be unique to the service.
     channel = f"{name_of_service(settings)}:sessions"
-    return RedisAnnouncements(settings.stores.redis_url, channel, cache, clock)
+    return RedisInvalidation(settings.stores.redis_url, channel, cache, clock)
 
 
 def describe_store(settings: CoreSettings) -> str:
-    """Where limits and locks are kept, why, and what would be better, in a sentence or two."""
+    """The store of limits and locks, the reason and better settings, in a sentence or two."""
     chosen = choose_store(settings)
     kept = f"Limits and locks are kept in {_NAMES[chosen]}"
     if chosen == "database" and settings.stores.workers > 1:
@@ -100,16 +100,16 @@ def describe_store(settings: CoreSettings) -> str:
 
 
 def is_single_process(settings: CoreSettings) -> bool:
-    """Whether no other process serves: said outright, or nobody is there to have started one."""
-    is_said = "workers" in settings.given
-    return settings.stores.workers == 1 and (is_said or not is_supervised())
+    """Whether this is the only serving process: by `WORKERS=1`, or because no server started it."""
+    is_given = "workers" in settings.given
+    return settings.stores.workers == 1 and (is_given or not is_supervised())
 
 
 def is_supervised() -> bool:
     """Whether a server such as gunicorn or uvicorn started this process, maybe one of several.
 
-    uvicorn, hypercorn and granian start theirs by `multiprocessing`; gunicorn, uWSGI and others
-    fork. Who started several machines, containers or units cannot be known.
+    uvicorn, hypercorn and granian start workers by `multiprocessing`; gunicorn, uWSGI and others
+    fork. Processes on other machines or in other containers cannot be detected.
     """
     return (
         not _FORKING_SERVERS.isdisjoint(sys.modules)
@@ -119,7 +119,7 @@ def is_supervised() -> bool:
 
 
 def _is_forked() -> bool:
-    """Whether the parent runs the same command, as Linux tells: this process is a copy of it."""
+    """Whether the parent process runs the same command, on Linux: then this is a fork of it."""
     with suppress(OSError):
         own = Path("/proc/self/cmdline").read_bytes()
         return own == Path(f"/proc/{os.getppid()}/cmdline").read_bytes()
@@ -127,7 +127,7 @@ def _is_forked() -> bool:
 
 
 def describe_session_cache(settings: CoreSettings) -> str:
-    """For how long a process goes by what it remembers of sessions, and why, in a sentence."""
+    """For how long a process caches sessions, and why, in a sentence."""
     seconds = settings.sessions.session_cache_seconds
     if seconds == 0:
         return "Sessions are read from the database each time, as SESSION_CACHE_SECONDS says."

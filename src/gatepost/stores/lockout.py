@@ -18,15 +18,15 @@ from gatepost.stores.base import Store, StoreUnavailable
 from gatepost.stores.entries import delete, put, take
 
 PATIENCE = timedelta(seconds=30)
-"""After so long the attempts of a process that died no longer count."""
+"""The time after which the running attempts of a process that died are released."""
 
 LONGEST_WAIT_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.1
-"""How soon to look for a place that an attempt in another process may have given back."""
+"""The interval of retries while attempts in other processes may end."""
 
 
 class LoginLocked(Problem):
-    """The same for the right password and for an account that there is not."""
+    """The account is locked. The answer is the same for the right password and for no account."""
 
     status = 429
     code = "login_locked"
@@ -50,17 +50,17 @@ class LoginLocked(Problem):
 
 @dataclass(slots=True)
 class LoginAttempt:
-    """An attempt under way. The caller sets `succeeded`; an attempt left at None does not count."""
+    """A running attempt. The caller sets `succeeded`; while that is None, it does not count."""
 
     succeeded: bool | None = None
     locked: bool = False
-    """Once it has ended: whether its failure was the one that locked."""
+    """Set at the end: whether this failure locked the account."""
 
 
 class Lockout:
-    """Lets as many attempts begin at once as failures are left, so that no race gets more.
+    """Allows as many concurrent attempts as failures are left, so that races gain nothing.
 
-    Failures are kept in this process too: they count while Redis is down.
+    Failures are also kept in this process, and count while Redis is down.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class Lockout:
         key: bytes,
         unlock_notices: Store | None = None,
     ) -> None:
-        """`store` is shared; `local_store` is this process's own, and may be the same.
+        """`store` is the service's; `local_store` is in this process, and may be the same object.
 
-        In `unlock_notices` another process says which account it unlocked, if no store is shared.
+        If no store is shared, other processes write their unlocks to `unlock_notices`.
         """
         self._store = store
         self._local_store = local_store
@@ -88,24 +88,24 @@ class Lockout:
     async def attempt(self, account: str, address: str | None) -> AsyncIterator[LoginAttempt]:
         """Reserve a failure while a password is verified; raises `LoginLocked` or `ServerBusy`.
 
-        Raises `StoreUnavailable` where the store is the database, and that does not answer.
+        Raises `StoreUnavailable` if the store is the database, and it does not answer.
 
-        `account` is a name of its own for each account, and for each login that has none. The
-        caller holds no transaction. An attempt that ends by an exception does not count.
+        `account` is a unique name of the account, or of a login name that has no account. The
+        caller must not hold a transaction. An attempt that ends by an exception does not count.
         """
         key, client = self._key_of(account), self._digest(client_network(address))[:16]
         store = await self._begin(key, client)
-        judged = LoginAttempt()
+        attempt = LoginAttempt()
         outcome: Outcome = "given_up"
         try:
-            yield judged
-            if judged.succeeded is not None:
-                outcome = "succeeded" if judged.succeeded else "failed"
+            yield attempt
+            if attempt.succeeded is not None:
+                outcome = "succeeded" if attempt.succeeded else "failed"
         finally:
-            judged.locked = await self._end(key, client, store, outcome)
+            attempt.locked = await self._end(key, client, store, outcome)
 
     async def unlock(self, account: str) -> None:
-        """Forget every failure of an account; raises `StoreUnavailable`."""
+        """Clear the failures of an account; raises `StoreUnavailable`."""
         key = self._key_of(account)
         await self._local_store.update(key, delete)
         if self._store is not self._local_store:
@@ -116,19 +116,19 @@ class Lockout:
         await self.unlock(account)
         if self._unlock_notices is not None:
             key = self._key_of(account)
-            # A serving process may keep the failures there, though this one would not.
+            # A serving process may have chosen this store for its failures.
             await self._unlock_notices.update(key, delete)
             await self._unlock_notices.update(_notice(key), put(b"", self._rules.lifetime))
 
     async def purge(self) -> int:
-        """Delete what has expired in the stores that only the lockout uses; how much."""
+        """Delete expired entries of the stores that only the lockout uses; return how many."""
         purged = await self._local_store.purge() if self._local_store is not self._store else 0
         return purged + (
             await self._unlock_notices.purge() if self._unlock_notices is not None else 0
         )
 
     async def close(self) -> None:
-        """Close what only the lockout uses; the shared store is the caller's."""
+        """Close the store that only the lockout uses; the caller closes the shared one."""
         if self._unlock_notices is not None:
             await self._unlock_notices.close()
 
@@ -156,7 +156,7 @@ class Lockout:
             return self._store, await self._store.update(key, begin)
         except StoreUnavailable:
             if self._store.kind == "database":
-                raise  # without it no login succeeds anyway
+                raise  # a login needs the database anyway
             self.unshared["begin"] += 1
             return self._local_store, await self._local_store.update(key, begin)
 
@@ -168,13 +168,13 @@ class Lockout:
                 locked |= await store.update(key, end)
             except StoreUnavailable:
                 self.unshared["end"] += 1
-        # Every waiting attempt tries again; one that comes later waits for the next to end.
+        # Wakes every waiting attempt; later ones wait for the next end.
         self._ended.set()
         self._ended = asyncio.Event()
         return locked
 
     async def _was_unlocked(self, key: str) -> bool:
-        """Whether another process says that it unlocked the account; each notice is read once."""
+        """Whether another process unlocked the account; takes its notice."""
         if self._unlock_notices is None:
             return False
         with suppress(StoreUnavailable):
@@ -187,10 +187,10 @@ class Lockout:
         return f"lockout:{self._digest(account)}"
 
     def _digest(self, text: str) -> str:
-        """Keyed: a reader of the store learns neither who tried to log in nor from where."""
+        """A keyed digest, so that the store reveals neither accounts nor addresses."""
         return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 
 def _notice(key: str) -> str:
-    """The key of the notice that what is kept under `key` was unlocked by another process."""
+    """The key of the notice that another process unlocked the account under `key`."""
     return f"unlocked:{key}"

@@ -1,4 +1,4 @@
-"""The store of a service that is one process: its own memory."""
+"""The store for a single process: its memory."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from gatepost.stores.windows import Window, WindowState
 T = TypeVar("T")
 
 MOST_ENTRIES = 200_000
-"""Past it the entries go that were touched longest ago: an attacker's addresses are endless."""
+"""Beyond this number the least recently used are dropped: an attacker has endless addresses."""
 
 _SWEPT_AT_ONCE = 10_000
 
 _LONGEST = 2 * 24 * 3600 * 1000
-"""Milliseconds after which no window counts any more: none is longer than a day."""
+"""Milliseconds after which a window is expired: none is longer than a day, and two count."""
 
 
 class MemoryStore:
-    """Nothing here awaits, so every primitive is atomic among the tasks of one event loop."""
+    """No method awaits, so each is atomic among the tasks of one event loop."""
 
     kind: Literal["memory"] = "memory"
     is_available = True
@@ -51,7 +51,7 @@ class MemoryStore:
     async def count_in_window(
         self, key: str, limit: int, length: timedelta, amount: int = 1
     ) -> Window:
-        # Every request comes through here: the window is kept as it is, and no bytes are made.
+        # On the path of every request: the window is stored as an object, not as bytes.
         before, now = self._windows.get(key), self._now()
         after, window = windows.count(before, now, limit, milliseconds(length), amount)
         self._windows[key] = after
@@ -71,7 +71,7 @@ class MemoryStore:
         return len(dead[:_SWEPT_AT_ONCE]) + len(past[:_SWEPT_AT_ONCE])
 
     async def ping(self) -> None:
-        """It is always there."""
+        """Do nothing: memory is always available."""
 
     @property
     def figures(self) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""What a service is called where others may be too: how its keys and channels begin."""
+"""The prefix of the service's keys and channels on a Redis that others may share."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -10,10 +10,10 @@ from gatepost.settings import CoreSettings
 
 
 def name_of_service(settings: CoreSettings) -> str:
-    """`REDIS_PREFIX`, or a name that only processes with this secret and database have.
+    """`REDIS_PREFIX`, or a name derived from the secret and the database.
 
-    The database counts by its name and not by its host, which processes of one service may know
-    under different ones: an address, an alias, a pooler.
+    Only the name of the database enters it, not the host: processes of one service may use
+    different hosts for it, such as an address, an alias or a pooler.
     """
     if settings.stores.redis_prefix is not None:
         return settings.stores.redis_prefix.rstrip(":")
@@ -22,7 +22,7 @@ def name_of_service(settings: CoreSettings) -> str:
 
 
 def _name_of_database(url: URL) -> tuple[str, ...]:
-    """Its kind and name, whatever the way to it: an SQLite file's path, a PostgreSQL's schema."""
+    """Kind and name, with the path of an SQLite file and the schema of PostgreSQL."""
     kind, name = url.get_backend_name(), url.database or ""
     if kind == "sqlite":
         return kind, str(Path(name).resolve())

@@ -1,4 +1,4 @@
-"""How many requests a client may make: sliding windows over whichever store there is."""
+"""Limits the requests of a client by sliding windows."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from gatepost.stores.base import Store, StoreUnavailable
 
 
 class Spent(NamedTuple):
-    """What is left of a limit after an amount was spent, or was refused.
+    """The state of a limit after an amount was spent or refused.
 
-    `policy` is the same as an item of the field `RateLimit-Policy`. `resets_in_seconds` is rounded
-    up, and 1 at least: a client that waits so long does not come too early.
+    `policy` is the limit as an item of the header `RateLimit-Policy`. `resets_in_seconds` is
+    rounded up and at least 1, so that a client that waits so long does not come too early.
     """
 
     name: str
@@ -25,12 +25,12 @@ class Spent(NamedTuple):
 
     @property
     def state(self) -> str:
-        """What is left as an item of the field `RateLimit`."""
+        """The state as an item of the header `RateLimit`."""
         return f'"{self.name}";r={self.remaining};t={self.resets_in_seconds}'
 
 
 class RateLimits:
-    """Counts each client against each limit. Where the store is down, it lets pass and says so."""
+    """Counts each client against each limit; while the store is down, nothing is limited."""
 
     def __init__(self, store: Store, quotas: Mapping[str, Quota]) -> None:
         self._store = store
@@ -40,9 +40,9 @@ class RateLimits:
         self.unchecked: Counter[str] = Counter()
 
     async def spend(self, name: str, address: str | None, amount: int = 1) -> Spent | None:
-        """Spend an amount of the limit of this name; None if the store could not count it.
+        """Spend an amount of the limit `name`; None if the store is unavailable.
 
-        What does not fit spends nothing.
+        An amount that does not fit is refused as a whole.
         """
         quota = self._quotas[name]
         key = f"rate:{name}:{client_network(address)}"

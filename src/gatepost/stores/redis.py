@@ -1,4 +1,4 @@
-"""The store of a service of many processes: a server that speaks Redis's protocol."""
+"""The store for many processes: a server with Redis's protocol."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -11,19 +11,19 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from gatepost.clock import Clock
-from gatepost.settings.redis_url import read_watched
+from gatepost.settings.redis_url import read_sentinel_url
 from gatepost.stores.base import StoreUnavailable, StoreUnfit
 from gatepost.stores.command_batcher import BatchedStore, CommandBatcher, wait_patiently
 from gatepost.stores.diagnosis import CLUSTER, explain_redis_failure, is_of_a_cluster
 from gatepost.stores.entries import Entry, Transition, milliseconds
 from gatepost.stores.redis_parts import connection_options
-from gatepost.stores.sentinels import open_watched
+from gatepost.stores.sentinels import open_sentinel_client
 from gatepost.stores.windows import Window
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.25
-"""The longest that anybody waits for an answer, unless told otherwise."""
+"""The default time-out of a command."""
 
 _FAILURES = (RedisError, OSError, TimeoutError)
 _SCRIPT = Path(__file__).with_name("store.lua")
@@ -33,14 +33,14 @@ Arguments = tuple[str | bytes | int, ...]
 
 
 class Update(NamedTuple):
-    """A transition of the entry of a key."""
+    """Run a transition on a key's entry."""
 
     key: str
     transition: Transition[Any]
 
 
 class Call(NamedTuple):
-    """A run of the script: its key, its operation and what that takes."""
+    """Run an operation of the script on a key, with its arguments."""
 
     key: str
     operation: str
@@ -48,13 +48,14 @@ class Call(NamedTuple):
 
 
 class RedisStore(BatchedStore[Update | Call]):
-    """Windows are counted by one run of one script, and so atomically.
+    """Counts windows by a script, which runs atomically.
 
-    A transition is computed here: the entry is read, and put only if it is still the same; else the
-    transition is run again on the newer one. All of one batch cost one more round trip.
+    Transitions run in this process: the entry is read, and replaced only if it is still the same
+    (compare and swap); else the transition runs again on the newer one. That takes one more round
+    trip for a whole batch.
 
-    By default the server's own clock counts, so that processes whose clocks differ agree; a
-    `clock` takes its place.
+    The time is the server's, so that processes with different clocks agree, unless `clock` is
+    given.
     """
 
     kind: Literal["redis"] = "redis"
@@ -67,9 +68,9 @@ class RedisStore(BatchedStore[Update | Call]):
         *,
         patience: float = TIMEOUT_SECONDS,
     ) -> None:
-        """Connect when first used; a command waits at most `patience` seconds for its answer.
+        """Connect on first use; a command waits at most `patience` seconds for its answer.
 
-        Every key begins with `prefix`: others may use the same server.
+        Every key begins with `prefix`, because others may use the same server.
         """
         self._prefix = prefix
         self._clock = clock
@@ -100,11 +101,11 @@ class RedisStore(BatchedStore[Update | Call]):
         return Window(bool(allowed), used, resets_in_ms)
 
     async def purge(self) -> int:
-        """Redis cleans up by itself."""
+        """Do nothing: Redis deletes expired keys itself."""
         return 0
 
     async def ping(self) -> None:
-        """Also look that it is no node of a cluster, which may take some keys and refuse others."""
+        """Also raise `StoreUnfit` for a node of a cluster, which accepts only some keys."""
         try:
             await super().ping()
             hello = self.client.execute_command("HELLO")  # type: ignore[no-untyped-call] # it has no types
@@ -140,7 +141,7 @@ class RedisStore(BatchedStore[Update | Call]):
     async def _update(
         self, updates: Mapping[str, Sequence[Update]], states: dict[str, Any]
     ) -> Mapping[str, Iterator[Any]]:
-        """Run the transitions of each key until its entry was the same when it was put."""
+        """Run the transitions of each key, again for those whose entry changed meanwhile."""
         answers: dict[str, Iterator[Any]] = {}
         while states:
             puts = []
@@ -154,17 +155,17 @@ class RedisStore(BatchedStore[Update | Call]):
         return answers
 
     async def _call(self, calls: Sequence[Call]) -> Sequence[Any]:
-        """Make all calls in one round trip; a server that has been restarted is sent the script."""
+        """Make all calls in one round trip; loads the script if the server has lost it."""
         if not self._digest:
             self._digest = await self.client.script_load(self._script)
         replies = await self._send(calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            # None of them has run: a script is known from a batch's beginning or not at all.
+            # None of the calls has run: the script is known to a whole batch or to no call of it.
             self._digest = await self.client.script_load(self._script)
             replies = await self._send(calls)
         for reply in replies:
             if isinstance(reply, ReadOnlyError):
-                # A primary that was demoted keeps its connections: another has its address now.
+                # A demoted primary keeps its connections open: connect to the new primary.
                 await self.client.connection_pool.disconnect()
             if isinstance(reply, Exception):
                 raise reply
@@ -184,7 +185,7 @@ class RedisStore(BatchedStore[Update | Call]):
 def _run_transitions(
     updates: Sequence[Update], state: Sequence[Any]
 ) -> tuple[Entry | None, Entry | None, Sequence[Any]]:
-    """The entry that the script's `read` replied, the one after all of them, and their answers."""
+    """The entry in the reply of `read`, the entry after all transitions, and their answers."""
     now, *entry = state
     before = after = Entry(*entry) if entry else None
     answers = []
@@ -207,18 +208,18 @@ def _marked(entry: Entry | None) -> bytes:
 def open_client(
     url: str, *, patience: float = TIMEOUT_SECONDS, protocol: Literal[2, 3] = 3
 ) -> Redis:
-    """A client that connects when first used, and never waits longer than a moment."""
+    """A client that connects on first use, with short time-outs."""
     options: dict[str, Any] = {
         "protocol": protocol,
-        # A bound behind `CommandBatcher`'s, which alone tells a silent server from a busy loop.
+        # Longer than the time-out of `CommandBatcher`, which tolerates a busy event loop.
         "socket_timeout": 10 * patience,
         "socket_connect_timeout": 10 * patience,
-        # Once: a connection that the server has closed meanwhile is opened again.
+        # One retry, for a connection that the server has closed.
         "retry": Retry(NoBackoff(), 1),
         **connection_options(),
     }
-    if (watched := read_watched(url)) is not None:
-        return open_watched(watched, patience, options)
+    if (sentinel_url := read_sentinel_url(url)) is not None:
+        return open_sentinel_client(sentinel_url, patience, options)
     for scheme, known in _OTHER_SCHEMES.items():
         if url.startswith(scheme):
             url = known + url.removeprefix(scheme)

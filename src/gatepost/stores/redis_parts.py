@@ -1,4 +1,4 @@
-"""The parts of redis-py that not every supported version has."""
+"""Uses of redis-py that differ between its supported versions."""
 
 import importlib
 import inspect
@@ -8,9 +8,10 @@ from redis.asyncio.connection import AbstractConnection
 
 
 def connection_options() -> dict[str, Any]:
-    """Options for every connection: no maintenance notifications, where redis-py has them.
+    """Options for every connection: no maintenance notifications, if redis-py supports them.
 
-    They are for Redis Enterprise, and cost each new connection a command that others do not know.
+    They are a feature of Redis Enterprise, and send a command on each new connection that other
+    servers do not know.
     """
     known = inspect.signature(AbstractConnection.__init__).parameters
     if "maint_notifications_config" not in known:

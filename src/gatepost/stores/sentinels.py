@@ -1,4 +1,4 @@
-"""A Redis that sentinels watch over: which server it is, they say at each new connection."""
+"""Connects to a Redis behind sentinels, which name the primary for each new connection."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,22 +8,25 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
-from gatepost.settings.redis_url import Watched
+from gatepost.settings.redis_url import SentinelUrl
 from gatepost.stores.redis_parts import connection_options
 
 
 class _Pool(SentinelConnectionPool):
-    """Keeps no connection to the sentinels, who are asked seldom."""
+    """A pool that keeps no connections to the sentinels, which are rarely asked."""
 
     def __init__(
-        self, watched: Watched, ask: Mapping[str, Any], options: Mapping[str, Any]
+        self, sentinel_url: SentinelUrl, ask: Mapping[str, Any], options: Mapping[str, Any]
     ) -> None:
-        super().__init__(watched.service, None, **options)  # type: ignore[no-untyped-call] # it has no types
-        self._sentinels = watched.sentinels
+        super().__init__(sentinel_url.service, None, **options)  # type: ignore[no-untyped-call] # it has no types
+        self._sentinels = sentinel_url.sentinels
         self._ask = ask
 
     async def get_master_address(self) -> tuple[str, int]:
-        """Whom the first sentinel that answers names; who was connected to another lets go."""
+        """The primary's address by the first sentinel that answers.
+
+        If it has changed, idle connections to the former primary are closed.
+        """
         sentinels = Sentinel(self._sentinels, sentinel_kwargs=self._ask)  # type: ignore[no-untyped-call] # as above
         try:
             address: tuple[str, int] = await sentinels.discover_master(self.service_name)
@@ -36,26 +39,28 @@ class _Pool(SentinelConnectionPool):
         return address
 
 
-def open_watched(watched: Watched, patience: float, options: Mapping[str, Any]) -> Redis:
-    """A client of the primary; `options` are those of a connection to it.
+def open_sentinel_client(
+    sentinel_url: SentinelUrl, patience: float, options: Mapping[str, Any]
+) -> Redis:
+    """A client of the primary; `options` are those of its connections.
 
-    All sentinels together may take so many seconds as anybody waits for Redis, so that the last one
-    is asked though the others are gone.
+    The time-out of each sentinel is a part of `patience`, so that the last one is still asked in
+    time if the others are down.
     """
     of_server = {
-        "db": watched.database,
-        "username": watched.username,
-        "password": watched.password,
-        "ssl": watched.is_encrypted,
+        "db": sentinel_url.database,
+        "username": sentinel_url.username,
+        "password": sentinel_url.password,
+        "ssl": sentinel_url.is_encrypted,
     }
-    seconds = patience / (len(watched.sentinels) + 1)
+    seconds = patience / (len(sentinel_url.sentinels) + 1)
     ask = {
-        "username": watched.sentinel_username,
-        "password": watched.sentinel_password,
-        "ssl": watched.is_encrypted,
+        "username": sentinel_url.sentinel_username,
+        "password": sentinel_url.sentinel_password,
+        "ssl": sentinel_url.is_encrypted,
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
         "retry": Retry(NoBackoff(), 0),
         **connection_options(),
     }
-    return Redis.from_pool(_Pool(watched, ask, {**options, **of_server}))
+    return Redis.from_pool(_Pool(sentinel_url, ask, {**options, **of_server}))

@@ -10,11 +10,11 @@ from typing import Generic, NamedTuple, TypeVar
 from gatepost.clock import Clock
 
 _FRESH_SHARE = 0.8
-"""The share of its time for which an entry is fresh. After it one request reads again, while the
-others are served the old entry: else all would read at once, where one session is busy."""
+"""The share of its lifetime for which an entry is fresh. Afterwards one request reads again, and
+the others get the old entry: else all requests of a busy session would read at once."""
 
 _SWEPT = 2
-"""The number of aged entries removed for each one added, so that none stays for ever."""
+"""The number of expired entries removed for each one added."""
 
 
 class ReadVersion(NamedTuple):
@@ -26,9 +26,9 @@ class ReadVersion(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class CacheEntry:
-    """What was read of one credential's caller, under the `key` of the credential.
+    """The cached caller of one credential, by the credential's `key`: for a session, its id.
 
-    A session's is its id. Subclasses add fields.
+    Subclasses add fields.
     """
 
     key: Hashable
@@ -42,7 +42,7 @@ S = TypeVar("S", bound=CacheEntry)
 
 
 class SessionCache(Generic[S]):
-    """A bounded cache of sessions; no method waits for anything.
+    """A bounded cache of sessions; no method blocks.
 
     Invalidation is by user: `invalidate` also drops reads in flight, so that a row read before a
     logout committed is not cached after it. It costs the same however many sessions the user has,
@@ -71,9 +71,9 @@ class SessionCache(Generic[S]):
         return self._clock.monotonic() < self.lease_expires_at and self._seconds > 0
 
     def find(self, key: Hashable, now: datetime) -> S | None:
-        """The entry, if it is valid; None says to read the database.
+        """Return the entry if it is valid, else None: read the database.
 
-        Shortly before it ages one caller gets None and reads again; the others still get it.
+        Shortly before it expires one caller gets None and reads again; the others still get it.
         """
         entry = self._entries.get(key)
         at = self._clock.monotonic()
@@ -93,7 +93,7 @@ class SessionCache(Generic[S]):
         return self._version()
 
     def keep(self, entry: S) -> None:
-        """Cache an entry, unless its user was invalidated since it was begun to be read."""
+        """Cache an entry, unless its user was invalidated since the read began."""
         if not self._is_good(entry, self._clock.monotonic()):
             return
         self._entries.pop(entry.key, None)

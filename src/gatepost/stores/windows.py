@@ -1,7 +1,7 @@
-"""Sliding windows: how much was counted lately, in two numbers for each client.
+"""Sliding windows, which count requests by two numbers for each client.
 
-Times and durations are whole milliseconds, so that nothing is lost to rounding. `store.lua` counts
-in the same way within Redis; the contract tests hold both to it.
+Times and durations are whole milliseconds, to avoid rounding. `store.lua` implements the same in
+Redis; contract tests compare the two.
 """
 
 from datetime import timedelta
@@ -11,10 +11,10 @@ from gatepost.stores.entries import Entry, Transition, milliseconds
 
 
 class Window(NamedTuple):
-    """Whether an amount fitted into a sliding window, and how full the window is now.
+    """Whether an amount fitted into a sliding window, and the amount used now.
 
-    `resets_in_ms` is how long until such an amount fits, where none does now; else until the window
-    turns.
+    `resets_in_ms` is the time until the same amount fits, if it does not now; else the time until
+    the next window begins.
     """
 
     allowed: bool
@@ -23,7 +23,7 @@ class Window(NamedTuple):
 
 
 class WindowState(NamedTuple):
-    """A window: its start, its own count and that of the one before."""
+    """A window: its start, its count, and the count of the window before."""
 
     start: int
     current: int
@@ -47,11 +47,11 @@ def count(
 ) -> tuple[WindowState, Window]:
     """Count an amount in a window of `window_ms` milliseconds, if it fits.
 
-    A window begins with its first request; what the one before held counts for the share of it
-    that a window ending now still covers.
+    A window begins with its first request. The count of the window before is weighted by the share
+    of it that a window ending now overlaps.
     """
     start, current, previous = _rolled_over(before, now, window_ms)
-    # The first millisecond has begun: a full window is past its peak as soon as it has turned.
+    # Counted from 1, so that the weight of a full window decreases at once when the next begins.
     elapsed = now - start + 1
     used = current
     if previous and elapsed < window_ms:
@@ -67,7 +67,7 @@ def count(
 
 
 def _rolled_over(before: WindowState | None, now: int, window_ms: int) -> tuple[int, int, int]:
-    """The window that `now` falls into: its start, its own count and that of the one before."""
+    """The window of `now`: its start, its count, and the count of the window before."""
     if before is None:
         return now, 0, 0
     start, current, previous = before
@@ -82,7 +82,7 @@ def _rolled_over(before: WindowState | None, now: int, window_ms: int) -> tuple[
 
 
 def _wait(room: int, current: int, previous: int, elapsed: int, window_ms: int) -> int:
-    """How long until no more than `room` is used, if nothing else is counted meanwhile."""
+    """The time until at most `room` is used, if nothing else is counted."""
     if room < 0:
         return window_ms  # it will never fit
     if current <= room:
@@ -91,5 +91,5 @@ def _wait(room: int, current: int, previous: int, elapsed: int, window_ms: int) 
 
 
 def _age(room: int, count: int, window_ms: int) -> int:
-    """How far into its successor a window with this count weighs no more than `room`."""
+    """The time into the next window at which a window with this count weighs at most `room`."""
     return window_ms * (count - room - 1) // count + 1 if count > room else 1

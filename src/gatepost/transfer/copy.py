@@ -20,7 +20,7 @@ OnProgress: TypeAlias = Callable[[str, int, int], None]
 
 
 class TransferRefused(Exception):  # noqa: N818 - it says what happened
-    """Nothing was copied; the message tells the operator why, and what to do."""
+    """Nothing was copied; the message has the reason and the remedy for the operator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["wheel", "native"])
 def build(request: pytest.FixtureRequest, folder: Path) -> Argon2:
-    return argon2.wheel() if request.param == "wheel" else argon2.prove(folder)
+    return argon2.wheel() if request.param == "wheel" else argon2.verify_build(folder)
 
 
 @pytest.mark.parametrize("hashed", PUBLISHED)
@@ -65,7 +65,7 @@ def test_a_cost_that_cannot_be_is_refused(build: Argon2) -> None:
 
 
 def test_a_build_for_another_processor_is_not_even_loaded(folder: Path) -> None:
-    argon2.prove(folder)
+    argon2.verify_build(folder)
     with (folder / argon2.FEATURES_FILE).open("a") as features:
         features.write("avx1024\n")
 
@@ -88,8 +88,8 @@ def test_a_build_that_cannot_be_loaded_is_not_used(folder: Path) -> None:
 
 def test_a_build_that_computes_something_else_is_not_used() -> None:
     wheel = argon2.wheel()
-    assert argon2.proves_itself(wheel)
-    assert not argon2.proves_itself(Argon2("native", wheel.ffi, _OfVersion10(wheel.lib)))
+    assert argon2.makes_correct_hashes(wheel)
+    assert not argon2.makes_correct_hashes(Argon2("native", wheel.ffi, _OfVersion10(wheel.lib)))
 
 
 class _OfVersion10:
@@ -118,12 +118,12 @@ class TestChoosing:
         assert "never proved" in argon2.why_not_native()
 
     def test_a_build_can_be_demanded(self, folder: Path) -> None:
-        argon2.prove(folder)
+        argon2.verify_build(folder)
         assert argon2.choose("native").name == "native"
         assert argon2.choose("argon2-cffi").name == "argon2-cffi"
 
     def test_the_fastest_is_one_of_those_that_can_be_used(self, folder: Path) -> None:
-        argon2.prove(folder)
+        argon2.verify_build(folder)
         assert argon2.choose("auto").name in {"native", "argon2-cffi"}
 
     def test_a_build_that_is_demanded_and_not_there_is_a_mistake_in_the_settings(

@@ -63,11 +63,11 @@ class Phpass:
                 _stretch(digest, sent, parts["salt"].encode(), rounds)[: len(parts["digest"])],
                 parts["digest"],
             )
-            for sent in _as_hashed(password, parts["kind"])
+            for sent in _candidates(password, parts["kind"])
         )
 
 
-def _as_hashed(password: bytes, kind: str) -> Iterator[bytes]:
+def _candidates(password: bytes, kind: str) -> Iterator[bytes]:
     """The byte strings that the system may have hashed, before and after its own cleaning."""
     yield password
     changed = password

@@ -44,7 +44,7 @@ class _Kind:
     digits: int
 
 
-def _turning(size: int, *turn: int) -> Iterator[tuple[int, ...]]:
+def _byte_groups(size: int, *turn: int) -> Iterator[tuple[int, ...]]:
     """Groups of three indexes, one from each third of the digest; `turn` permutes the thirds."""
     group: tuple[int, ...] = (0, size, 2 * size)
     for _ in range(size):
@@ -53,8 +53,8 @@ def _turning(size: int, *turn: int) -> Iterator[tuple[int, ...]]:
 
 
 _KINDS = {
-    "5": _Kind(_sha256, (*_turning(10, 2, 0, 1), (31, 30)), 43),
-    "6": _Kind(_sha512, (*_turning(21, 1, 2, 0), (63,)), 86),
+    "5": _Kind(_sha256, (*_byte_groups(10, 2, 0, 1), (31, 30)), 43),
+    "6": _Kind(_sha512, (*_byte_groups(21, 1, 2, 0), (63,)), 86),
 }
 
 

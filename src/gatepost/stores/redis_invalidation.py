@@ -1,14 +1,14 @@
-"""Announcements over Redis's publish and subscribe, and when they can be relied upon.
+"""Invalidates cached sessions in all processes over Redis's publish and subscribe.
 
-A process trusts what it remembers while it hears the channel: a ping that it sent on the very
-connection of its subscription, not longer than `LEASE_SECONDS` ago, was answered. Whatever was
-published before that answer has come before it. A connection that ends, and a lease that lapses,
-leave nothing remembered; after either the channel has to be heard for `PROBATION_SECONDS` before
-anything is remembered again, within which every process that could not publish has published.
+A process uses its cache only while it holds a lease: a ping sent on the connection of its
+subscription within the last `LEASE_SECONDS` was answered, so that all messages published before the
+answer have arrived. When the connection ends or the lease expires, the process clears its cache; a
+new lease begins after `PROBATION_SECONDS` of answered pings, within which every process has
+published the messages that it could not publish before.
 
-Who publishes waits for Redis to have taken it. Where Redis does not, they wait until no lease can
-be running any more: so once a logout is answered, no process takes the token, Redis or not. What
-could not be published is published when Redis is back.
+`invalidate` waits until Redis has accepted the message. If Redis fails, it waits until all leases
+have expired. So once a logout is answered, no process accepts the token, with Redis or without.
+Messages that could not be published are published when Redis is back.
 """
 
 import asyncio
@@ -37,29 +37,29 @@ PING_SECONDS = 0.25
 LEASE_SECONDS = 1.0
 PROBATION_SECONDS = 1.0
 _SILENCE_SECONDS = 5.0
-"""How long a connection on which no ping is answered is kept."""
+"""The time after which a connection without an answered ping is closed."""
 
 _MARGIN_SECONDS = 0.1
-"""Longer than any two processes measure the same lease differently."""
+"""More than the difference with which two processes measure a lease."""
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.05, 0.25
-"""Seconds between two tries, which grow: shorter than a probation, whatever a try takes."""
+"""Seconds between two tries, which grow; they are shorter than a probation."""
 
-_EVERYBODY = b"*"
+_ALL_USERS = b"*"
 _MOST_USERS = 10_000
-"""Of so many it is cheaper to say: everybody."""
+"""Beyond this number of users one message invalidates all."""
 
 _FAILURES = (RedisError, OSError, TimeoutError)
 
 
-class RedisAnnouncements:
-    """One process's end of the channel. It connects when it is first used."""
+class RedisInvalidation:
+    """One process's end of the channel; it connects on first use."""
 
     def __init__(self, url: str, channel: str, cache: SessionCache[Any], clock: Clock) -> None:
         self._channel = channel
         self._cache = cache
         self._clock = clock
-        self._client = open_client(url, protocol=2)  # in which a subscriber's ping is told apart
+        self._client = open_client(url, protocol=2)  # with a distinct reply to PING
         self._unsent: set[int] = set()
         self._batcher: Batcher[None, bool] = Batcher(self._send, on_failure=self._note_failure)
         self._retrying: asyncio.Task[None] | None = None
@@ -73,13 +73,13 @@ class RedisAnnouncements:
     def figures(self) -> Mapping[str, int]:
         return self._counts
 
-    async def announce(self, user_ids: Collection[int]) -> None:
-        """Forget what is remembered of these users, here and everywhere.
+    async def invalidate(self, user_ids: Collection[int]) -> None:
+        """Invalidate the cached sessions of these users in every process.
 
-        Returns once every other process refuses to go by it, or will have before it can next hear
-        of anything; that takes `LEASE_SECONDS` at most where Redis has just failed.
+        Returns when Redis has accepted the message, or when every lease has expired, which takes
+        little more than `LEASE_SECONDS` after Redis fails.
         """
-        expect_no_transaction("an announcement")
+        expect_no_transaction("an invalidation")
         self._cache.invalidate(user_ids)
         self._unsent.update(user_ids)
         if self._down_since is None and await self._batcher.ask(None):
@@ -87,25 +87,25 @@ class RedisAnnouncements:
         if self._down_since is not None:
             await self._outwait_leases(self._down_since)
 
-    async def keep_listening(self) -> None:
-        """Hear what others announce, and let the cache be trusted meanwhile; until cancelled."""
+    async def run_listener(self) -> None:
+        """Receive invalidations, and renew the cache's lease meanwhile, until cancelled."""
         pause = _FIRST_PAUSE
         while True:
             began_lost = self._is_lost
             try:
                 await self._listen()
-            except Exception as error:  # noqa: BLE001 - whatever it is, nothing is heard
-                self._tell_lost(error)
+            except Exception as error:  # noqa: BLE001 - after any error, nothing is received
+                self._log_lost(error)
             finally:
-                self._distrust()
+                self._end_lease()
             if self._down_since is None:
-                # Redis may be gone: then the next announcement shall know since when.
+                # Publish, to note the time if Redis is down.
                 await self._batcher.ask(None)
             pause = min(2 * pause, _LAST_PAUSE) if began_lost else _FIRST_PAUSE
             await asyncio.sleep(pause)
 
-    async def why_unheard(self) -> str | None:
-        """Why Redis takes no announcement now, as `explain_redis_failure`; None where it does."""
+    async def explain_unavailability(self) -> str | None:
+        """Why Redis accepts no message now, by `explain_redis_failure`; None if it does."""
         try:
             await self._publish(())
         except _FAILURES as error:
@@ -128,7 +128,7 @@ class RedisAnnouncements:
                     await self._is_up.wait()
 
     async def _send(self, asked: Sequence[None]) -> Sequence[bool]:
-        """Publish all users that are to be announced by now."""
+        """Publish all users that wait to be invalidated."""
         users, self._unsent = self._unsent, set()
         try:
             await self._publish(users)
@@ -148,7 +148,7 @@ class RedisAnnouncements:
         return False
 
     async def _retry(self) -> None:
-        """Publish again and again, until nothing is left to be published."""
+        """Publish until a message is accepted and no users are left."""
         pause = _FIRST_PAUSE
         is_published = False
         while self._unsent or not is_published:
@@ -164,17 +164,17 @@ class RedisAnnouncements:
         await wait_patiently(publishing, TIMEOUT_SECONDS, _FAILURES)
 
     async def _listen(self) -> None:
-        """Subscribe, then hear: raises when the connection ends, or falls silent."""
+        """Subscribe and receive; raises when the connection ends or falls silent."""
         pool = self._client.connection_pool
         connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call] # it has no types
         try:
             await connection.connect()  # type: ignore[no-untyped-call] # as above
             await connection.send_command("SUBSCRIBE", self._channel)
-            await self._hear(connection)
+            await self._receive(connection)
         finally:
             await connection.disconnect(nowait=True)
 
-    async def _hear(self, connection: AbstractConnection) -> None:
+    async def _receive(self, connection: AbstractConnection) -> None:
         lease = _Lease(self._cache, self._clock)
         ping_at = answered_at = _loop_time()
         while True:
@@ -192,7 +192,7 @@ class RedisAnnouncements:
                 case [b"pong", bytes(ping)]:
                     answered_at = _loop_time()
                     lease.renew(ping)
-                    self._tell_found()
+                    self._log_found()
                 case None | [b"subscribe", *_]:
                     pass
                 case _:
@@ -200,24 +200,24 @@ class RedisAnnouncements:
 
     def _take(self, message: bytes) -> None:
         self._counts["received"] += bool(message)
-        if message == _EVERYBODY:
+        if message == _ALL_USERS:
             self._cache.clear()
         elif message:
             try:
                 self._cache.invalidate([int(word) for word in message.split(b",")])
-            except ValueError:  # not of ours: who can write here may make us forget, no more
+            except ValueError:  # a foreign message; clearing the cache is the safe reaction
                 self._cache.clear()
 
-    def _distrust(self) -> None:
+    def _end_lease(self) -> None:
         self._cache.lease_expires_at = -math.inf
         self._cache.clear()
 
-    def _tell_found(self) -> None:
+    def _log_found(self) -> None:
         if self._is_lost:
             log.warning("announcements.found")
         self._is_lost = False
 
-    def _tell_lost(self, error: Exception) -> None:
+    def _log_lost(self, error: Exception) -> None:
         if not self._is_lost:
             reason = explain_redis_failure(error)
             log.warning(
@@ -227,7 +227,7 @@ class RedisAnnouncements:
 
 
 class _Lease:
-    """What answered pings are worth to the cache."""
+    """Renews the cache's lease by answered pings."""
 
     def __init__(self, cache: SessionCache[Any], clock: Clock) -> None:
         self._cache = cache
@@ -243,10 +243,10 @@ class _Lease:
         return ping
 
     def renew(self, ping: bytes) -> None:
-        """The answer came: until so long after the question nothing can have been missed."""
+        """Extend the lease to `LEASE_SECONDS` after the answered ping was sent."""
         sent_at = self._sent.pop(ping)
         now = self._clock.monotonic()
-        if now >= self._ends_at:  # it had lapsed: who published meanwhile may not have waited
+        if now >= self._ends_at:  # it had expired: messages may have been missed
             self._heard_since = now
         self._ends_at = sent_at + LEASE_SECONDS
         if now - self._heard_since < PROBATION_SECONDS:
@@ -257,12 +257,12 @@ class _Lease:
 
 
 def _message(users: Collection[int]) -> bytes:
-    return _EVERYBODY if len(users) > _MOST_USERS else b",".join(b"%d" % each for each in users)
+    return _ALL_USERS if len(users) > _MOST_USERS else b",".join(b"%d" % each for each in users)
 
 
 def _end_if_cancelled() -> None:
-    """Raise what Python 3.11 may have swallowed: `wait_for`, by which the client sends, takes no
-    notice of a cancellation that comes just as it ends."""
+    """Raise a `CancelledError` that Python 3.11 may have lost: `wait_for`, which the client uses to
+    send, drops a cancellation that arrives just as it ends."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

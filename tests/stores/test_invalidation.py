@@ -10,7 +10,7 @@ import pytest
 import redis.asyncio
 
 from gatepost.clock import SystemClock
-from gatepost.stores.redis_announcements import RedisAnnouncements
+from gatepost.stores.redis_invalidation import RedisInvalidation
 from gatepost.stores.session_cache import CacheEntry, SessionCache
 from tests.support import patience
 from tests.support.redis_process import OwnRedis
@@ -26,7 +26,7 @@ class End:
     """A process's memory, and its end of the channel."""
 
     cache: SessionCache[CacheEntry]
-    announcements: RedisAnnouncements
+    invalidation: RedisInvalidation
 
     async def remembers(self, session_id: int, user_id: int) -> None:
         """Wait until it may remember this session, and does."""
@@ -61,15 +61,15 @@ async def until(so: Callable[[], bool]) -> None:
 async def open_end(url: str, channel: str = CHANNEL) -> AsyncIterator[End]:
     clock = SystemClock()
     cache: SessionCache[CacheEntry] = SessionCache(clock, seconds=SECONDS, size=1000)
-    announcements = RedisAnnouncements(url, channel, cache, clock)
-    listening = asyncio.create_task(announcements.keep_listening())
+    invalidation = RedisInvalidation(url, channel, cache, clock)
+    listening = asyncio.create_task(invalidation.run_listener())
     try:
-        yield End(cache, announcements)
+        yield End(cache, invalidation)
     finally:
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening
-        await announcements.close()
+        await invalidation.close()
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ async def test_it_ends_though_a_cancellation_comes_just_as_a_ping_is_sent(
 
     monkeypatch.setattr("redis.asyncio.connection.asyncio.wait_for", wait_for)
     cache: SessionCache[CacheEntry] = SessionCache(SystemClock(), seconds=SECONDS, size=1000)
-    announcements = RedisAnnouncements(own_redis.url, CHANNEL, cache, SystemClock())
-    listening = asyncio.create_task(announcements.keep_listening())
+    invalidation = RedisInvalidation(own_redis.url, CHANNEL, cache, SystemClock())
+    listening = asyncio.create_task(invalidation.run_listener())
     await until(lambda: cache.is_trusted)
     is_armed = True
     async with asyncio.timeout(patience.SECONDS):
@@ -127,20 +127,20 @@ async def test_it_ends_though_a_cancellation_comes_just_as_a_ping_is_sent(
     listening.cancel()
     assert done
     assert not cache.is_trusted
-    await announcements.close()
+    await invalidation.close()
 
 
 async def test_one_tells_all_of_one_user(here: End, there: End) -> None:
     for end in (here, there):
         await end.remembers(1, user_id=1)
         await end.remembers(2, user_id=1)
-    await here.announcements.announce([1])
+    await here.invalidation.invalidate([1])
     assert not here.knows(1), "without any waiting"
     await there.forgets(1)
     assert not there.knows(2)
-    assert here.announcements.figures["published"] == 1
+    assert here.invalidation.figures["published"] == 1
     # Not to be told: a process that got no turn for a second forgets for that alone.
-    await until(lambda: there.announcements.figures["received"] > 0)
+    await until(lambda: there.invalidation.figures["received"] > 0)
 
 
 async def test_many_who_tell_at_once_share_messages(here: End, there: End) -> None:
@@ -148,15 +148,15 @@ async def test_many_who_tell_at_once_share_messages(here: End, there: End) -> No
         await there.remembers(number, user_id=number)
     async with asyncio.TaskGroup() as tasks:
         for number in range(500):
-            tasks.create_task(here.announcements.announce([number]))
+            tasks.create_task(here.invalidation.invalidate([number]))
     for number in range(500):
         await there.forgets(number)
-    assert here.announcements.figures["published"] < 10
+    assert here.invalidation.figures["published"] < 10
 
 
 async def test_very_many_users_are_told_as_everybody(here: End, there: End) -> None:
     await there.remembers(1, user_id=20_000_000)
-    await here.announcements.announce(range(20_000))
+    await here.invalidation.invalidate(range(20_000))
     await there.forgets(1)
 
 
@@ -164,12 +164,12 @@ async def test_another_services_channel_is_another_channel(own_redis: OwnRedis, 
     async with open_end(own_redis.url, "gatepost:another") as stranger:
         await here.is_trusted()
         await stranger.is_trusted()
-        await stranger.announcements.announce([1])
-        await here.announcements.announce([1])
-        await until(lambda: here.announcements.figures["received"] > 0)
-        await until(lambda: stranger.announcements.figures["received"] > 0)
-    assert here.announcements.figures["received"] == 1
-    assert stranger.announcements.figures["received"] == 1
+        await stranger.invalidation.invalidate([1])
+        await here.invalidation.invalidate([1])
+        await until(lambda: here.invalidation.figures["received"] > 0)
+        await until(lambda: stranger.invalidation.figures["received"] > 0)
+    assert here.invalidation.figures["received"] == 1
+    assert stranger.invalidation.figures["received"] == 1
 
 
 @pytest.mark.parametrize("message", [b"nonsense", b"1,2,", b"-", b"\xff", b"1;2", b"*"])
@@ -189,7 +189,7 @@ async def test_a_redis_that_is_killed_is_trusted_by_nobody(
     for end in (here, there):
         await end.remembers(1, user_id=1)
     own_redis.stop()
-    await here.announcements.announce([1])
+    await here.invalidation.invalidate([1])
     assert not here.knows(1)
     assert not there.knows(1), "whoever was told that it is done can rely on it"
     own_redis.start()
@@ -204,7 +204,7 @@ async def test_a_redis_that_is_frozen_is_waited_out(
     for end in (here, there):
         await end.remembers(1, user_id=1)
     own_redis.freeze()
-    await here.announcements.announce([1])
+    await here.invalidation.invalidate([1])
     assert not there.knows(1)
     own_redis.thaw()
     for end in (here, there):
@@ -219,15 +219,15 @@ async def test_a_long_outage_costs_each_announcement_nothing(
     own_redis.stop()
     async with asyncio.timeout(patience.HANGING_SECONDS):
         for number in range(1000):
-            await here.announcements.announce([number])
+            await here.invalidation.invalidate([number])
 
 
 async def test_what_could_not_be_told_is_told_later(own_redis: OwnRedis, here: End) -> None:
     own_redis.stop()
-    await here.announcements.announce([1])
-    assert here.announcements.figures["published"] == 0
+    await here.invalidation.invalidate([1])
+    assert here.invalidation.figures["published"] == 0
     own_redis.start()
-    await until(lambda: here.announcements.figures["published"] == 1)
+    await until(lambda: here.invalidation.figures["published"] == 1)
 
 
 async def test_a_subscription_that_is_cut_is_taken_up_again(
@@ -240,7 +240,7 @@ async def test_a_subscription_that_is_cut_is_taken_up_again(
     for end in (here, there):
         await end.forgets(1)
         await end.remembers(1, user_id=1)
-    await here.announcements.announce([1])
+    await here.invalidation.invalidate([1])
     await there.forgets(1)
 
 
@@ -248,5 +248,5 @@ async def test_a_redis_that_is_not_there_keeps_nobody(tmp_path: object) -> None:
     async with open_end(f"unix://{tmp_path}/nowhere") as end:
         async with asyncio.timeout(patience.HANGING_SECONDS):
             for number in range(100):
-                await end.announcements.announce([number])
+                await end.invalidation.invalidate([number])
         assert not end.cache.is_trusted
