@@ -25,7 +25,7 @@ def test_every_event_that_a_hook_can_hear_is_named() -> None:
 
 
 def test_every_table_is_named() -> None:
-    assert set(metadata.tables) | {VERSION_TABLE} <= names_in("databases.md", "What is where")
+    assert set(metadata.tables) | {VERSION_TABLE} <= names_in("databases.md", "Tables")
 
 
 def test_every_command_is_named() -> None:
