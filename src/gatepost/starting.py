@@ -29,7 +29,7 @@ from gatepost.migrations.revisions import (
     is_known,
 )
 from gatepost.runtime import Runtime
-from gatepost.stores.base import StoreUnavailable, StoreUnfit
+from gatepost.stores.base import StoreUnavailable, StoreUnsupported
 from gatepost.work import Origin, begin_work
 
 log = logging.getLogger(__name__)
@@ -266,7 +266,7 @@ async def _check_redis(runtime: Runtime) -> None:
         return
     try:
         await runtime.store.ping()
-    except StoreUnfit as error:
+    except StoreUnsupported as error:
         raise StartError(f"Redis cannot be used: {error.reason}.") from error
     except StoreUnavailable as error:
         log.warning("store.unavailable", extra={"store": "Redis", "reason": error.reason})

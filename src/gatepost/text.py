@@ -48,7 +48,7 @@ class PlainText:
             core_schema.str_schema(max_length=self.max_length, min_length=self.min_length or None),
         )
 
-    def leaves(self, texts: Sequence[str]) -> bool:
+    def keeps_unchanged(self, texts: Sequence[str]) -> bool:
         """Whether a quick check shows that `clean` would return every text unchanged."""
         lengths = {*map(len, texts)} or {self.min_length}
         is_within_limits = self.min_length <= min(lengths) and max(lengths) <= self.max_length

@@ -41,7 +41,7 @@ async def insert_rows(
     return await unless_taken(db, write)
 
 
-def one_of(
+def has_any_of(
     db: AsyncSession, column: InstrumentedAttribute[Any], values: Sequence[str]
 ) -> ColumnElement[bool]:
     """The condition that the column has one of hundreds of values, which its index finds.

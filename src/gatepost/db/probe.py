@@ -23,7 +23,7 @@ _CONNECTIONS_QUERIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ServerInfo:
     """A database server's version, and its response time."""
 
     version: str
@@ -51,7 +51,7 @@ async def ask(engine: AsyncEngine) -> None:
         await connection.execute(text("SELECT 1"))
 
 
-async def measure(engine: AsyncEngine) -> Measured:
+async def measure(engine: AsyncEngine) -> ServerInfo:
     """Read the version, and measure a round trip on an open connection; raises as `ask`."""
     query = text(_VERSION_QUERIES.get(engine.url.get_backend_name(), "SELECT version()"))
     async with engine.execution_options(**{WRITES: False}).connect() as connection:
@@ -60,7 +60,7 @@ async def measure(engine: AsyncEngine) -> Measured:
         await connection.execute(text("SELECT 1"))
         seconds = time.perf_counter() - began
     # The text after the number is the packager's.
-    return Measured(version.split(" ", maxsplit=1)[0], seconds)
+    return ServerInfo(version.split(" ", maxsplit=1)[0], seconds)
 
 
 async def connections_allowed(engine: AsyncEngine) -> int | None:

@@ -170,10 +170,10 @@ class _Cursor:
             if token in _SIGNS:
                 raise BrokenFile(_NO_JSON)
             return token
-        whole = _SHALLOW.match(self._text, self._at)
-        if whole is not None:
-            self._at = whole.end()
-            return whole[0]
+        found = _SHALLOW.match(self._text, self._at)
+        if found is not None:
+            self._at = found.end()
+            return found[0]
         return self._deep_value()
 
     def _deep_value(self) -> bytes:

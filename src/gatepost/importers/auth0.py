@@ -100,8 +100,8 @@ def _of_custom(custom: Row) -> str:
     )
 
 
-def _bytes_of(said: Row) -> bytes:
-    encoding, value = said.get("encoding", _UTF8), said["value"]
+def _bytes_of(part: Row) -> bytes:
+    encoding, value = part.get("encoding", _UTF8), part["value"]
     if encoding == "hex":
         return bytes.fromhex(value)
     if encoding == "base64":

@@ -155,10 +155,10 @@ def _read_config(options: SourceOptions, is_supported_hash: Callable[[str], bool
         raise BrokenFile(f"cannot be read without its hash parameters: {_NEEDED}")
     try:
         with options.hash_config.open(encoding="utf-8") as file:
-            said = dict(_PARAMETER.findall(file.read(_LONGEST_CONFIG)))
-        key = texts.any_base64(said["base64_signer_key"])
-        separator = texts.any_base64(said.get("base64_salt_separator", ""))
-        rounds, mem_cost = int(said["rounds"]), int(said["mem_cost"])
+            parameters = dict(_PARAMETER.findall(file.read(_LONGEST_CONFIG)))
+        key = texts.any_base64(parameters["base64_signer_key"])
+        separator = texts.any_base64(parameters.get("base64_salt_separator", ""))
+        rounds, mem_cost = int(parameters["rounds"]), int(parameters["mem_cost"])
     except (OSError, KeyError, ValueError):
         raise BrokenFile(f"has no hash parameters in that file: {_NEEDED}") from None
     config = _HashConfig(firebase.key_id(key), len(key), separator, rounds, mem_cost)

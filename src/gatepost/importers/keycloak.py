@@ -67,26 +67,26 @@ def _stored_form(credential: Row) -> str | None:
     if not credential:
         return None
     if "hashedSaltedValue" in credential:
-        said, secret = credential, {**credential, "value": credential["hashedSaltedValue"]}
+        data, secret = credential, {**credential, "value": credential["hashedSaltedValue"]}
     else:
-        said = fields.members(credential, "credentialData")
+        data = fields.members(credential, "credentialData")
         secret = dict(fields.members(credential, "secretData"))
-    algorithm, value = said["algorithm"], secret["value"]
+    algorithm, value = data["algorithm"], secret["value"]
     if value.startswith(
         "$"
     ):  # extensions with other hashes, such as bcrypt, write them in their own form
         return to_phc(value)
     salt, derived = texts.base64(secret["salt"]), texts.base64(value)
     if algorithm in _PBKDF2:
-        return pbkdf2.stored(_PBKDF2[algorithm], int(said["hashIterations"]), salt, derived)
+        return pbkdf2.stored(_PBKDF2[algorithm], int(data["hashIterations"]), salt, derived)
     if algorithm != "argon2":
         raise ValueError("an algorithm that is not supported")
-    more = {name: values[0] for name, values in said["additionalParameters"].items()}
+    more = {name: values[0] for name, values in data["additionalParameters"].items()}
     return argon2.stored(
         kind=more["type"],
         version=more["version"],
         cost=argon2.Argon2Cost(
-            int(more["memory"]), int(said["hashIterations"]), int(more["parallelism"])
+            int(more["memory"]), int(data["hashIterations"]), int(more["parallelism"])
         ),
         salt=salt,
         tag=derived,

@@ -112,7 +112,7 @@ class Argon2:
             raise ValueError("a cost that Argon2 does not have")
         return str(ffi.string(encoded).decode("ascii"))
 
-    def seconds_a_hash(self) -> float:
+    def measure_seconds_per_hash(self) -> float:
         """Measure a small hash in CPU time, which other load on the machine does not change."""
         cost, salt = Cost(1, _TRIAL_KIB, 1), bytes(SALT_BYTES)
 
@@ -143,7 +143,7 @@ def fastest() -> Argon2:
         builds = (native(), wheel())
     except Unusable:
         return wheel()
-    return min(builds, key=Argon2.seconds_a_hash)
+    return min(builds, key=Argon2.measure_seconds_per_hash)
 
 
 def choose(wanted: Literal["auto"] | Name) -> Argon2:
@@ -248,5 +248,5 @@ def _load(path: Path) -> tuple[Any, Any]:
 if __name__ == "__main__":
     # With a folder, prove the build in it; without one, load the installed native build.
     _build = verify_build(Path(sys.argv[1])) if len(sys.argv) > 1 else native()
-    _share = _build.seconds_a_hash() / wheel().seconds_a_hash()
+    _share = _build.measure_seconds_per_hash() / wheel().measure_seconds_per_hash()
     sys.stderr.write(f"It takes {_share:.0%} of the wheel's time for the same hashes.\n")

@@ -107,7 +107,7 @@ def _unmet_by_guessing(password: str, identities: Iterable[str | None]) -> Itera
         yield _Unmet(
             "password_too_common", "Choose another: this is one of those that attackers try first."
         )
-    if any(_close(folded, word) for word in _guessable_words(identities)):
+    if any(_is_similar(folded, word) for word in _guessable_words(identities)):
         yield _Unmet(
             "password_too_similar",
             "Choose one that is less like your email address, your name or the service's name.",
@@ -140,7 +140,7 @@ def _long_words(name: str) -> Iterator[str]:
     return (word for word in re.split(r"[\W_]+", name) if len(word) >= _SHORTEST_WORD)
 
 
-def _close(password: str, word: str) -> bool:
+def _is_similar(password: str, word: str) -> bool:
     """Return whether password and word are similar: a ratio of at least 0.8 (`difflib`).
 
     Unlike a substring test, the ratio allows a short word inside a longer password: with

@@ -71,7 +71,7 @@ _BCRYPT_HASH = re.compile(rf"\$2[aby]\$(\d\d)\${bcrypt_text.SALT_AND_DIGEST}", r
 _BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 # Hashed instead of a password that cannot match, so that refusing it takes the same time.
-_STAND_IN = b"a password that nobody has"
+_DUMMY_PASSWORD = b"a password of no account"
 
 
 class UnusablePassword(Problem):
@@ -197,11 +197,11 @@ class Passwords:
             "bcrypt": _Bcrypt(settings),
         }
         self._schemes: tuple[Scheme, ...] = (*algorithms.values(), *_legacy_schemes(settings))
-        self._today = algorithms[settings.password_hasher]
+        self._configured = algorithms[settings.password_hasher]
         self._pool = pool
         self.argon2_backend = self._argon2.build.name
         # Random, not computed: verifying against it takes as long, and starting takes no time.
-        self._dummy_hash = self._today.dummy_hash()
+        self._dummy_hash = self._configured.dummy_hash()
 
     async def hash(self, password: str) -> str:
         """Return a hash of the NFC form of `password` (SP 800-63B 3.1.1.2), as configured.
@@ -232,22 +232,22 @@ class Passwords:
 
     def can_hash(self, password: str) -> bool:
         """Return whether `hash` accepts it instead of raising `UnusablePassword`."""
-        return _encode(password, self._today) is not None
+        return _encode(password, self._configured) is not None
 
     def _hash(self, password: str) -> str:
-        usable = _encode(password, self._today)
+        usable = _encode(password, self._configured)
         if usable is None:
             raise UnusablePassword
-        return self._today.hash(usable)
+        return self._configured.hash(usable)
 
     def _verify(self, password: str, hashed: str | None) -> Verification:
         scheme = None if hashed is None else self._scheme_of(hashed)
-        usable = _encode(password, scheme or self._today)
+        usable = _encode(password, scheme or self._configured)
         if hashed is None or scheme is None:
             return self._refuse()
-        current = scheme is self._today and self._today.is_current(hashed)
+        current = scheme is self._configured and self._configured.is_current(hashed)
         try:
-            same = scheme.verify(_STAND_IN if usable is None else usable, hashed)
+            same = scheme.verify(_DUMMY_PASSWORD if usable is None else usable, hashed)
             if usable is not None and not (same or current):
                 same = _matches_as_typed(password, usable, scheme, hashed)
         except ValueError:
@@ -257,7 +257,7 @@ class Passwords:
         return Verification(matches=True, needs_rehash=not current)
 
     def _refuse(self) -> Verification:
-        self._today.verify(_STAND_IN, self._dummy_hash)
+        self._configured.verify(_DUMMY_PASSWORD, self._dummy_hash)
         return _NO_MATCH
 
     def _scheme_of(self, hashed: str) -> Scheme | None:

@@ -29,7 +29,7 @@ class StoreUnavailable(Problem):
         self.reason = reason
 
 
-class StoreUnfit(StoreUnavailable):
+class StoreUnsupported(StoreUnavailable):
     """The store answers, but Gatepost does not support it, such as a Redis Cluster."""
 
 

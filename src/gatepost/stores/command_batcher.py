@@ -80,7 +80,7 @@ class CommandBatcher(Generic[Command]):
         await self._batcher.close(StoreUnavailable())
 
     async def _send(self, commands: Sequence[Command]) -> Sequence[Any]:
-        return await wait_patiently(self._perform(commands), self._patience, self._expected)
+        return await wait_with_timeout(self._perform(commands), self._patience, self._expected)
 
     def _refusal(self, error: Exception) -> Exception:
         if not isinstance(error, self._expected):
@@ -124,7 +124,7 @@ class BatchedStore(Generic[Command]):
         await self._commands.close()
 
 
-async def wait_patiently(
+async def wait_with_timeout(
     answer: Awaitable[T], seconds: float, failures: tuple[type[Exception], ...]
 ) -> T:
     """Wait at most `seconds` for an answer; raises `TimeoutError`, or the exception of `answer`.

@@ -80,7 +80,7 @@ _ARGUMENTS = re.compile(r",? with args beginning with.*")
 def explain_redis_failure(error: BaseException) -> str:
     """Why a command failed, as the end of a sentence that begins with Redis."""
     chain = list(_chain(error))
-    for explain in (_by_tls, _by_answer, _by_type, _by_closing):
+    for explain in (_by_tls, _by_answer, _by_type, _by_closed_connection):
         if known := next(filter(None, map(explain, chain)), None):
             return known
     return f"it answers with {type(error).__name__}"
@@ -95,7 +95,7 @@ def _by_tls(error: BaseException) -> str | None:
     return explain_tls_failure(error) if isinstance(error, ssl.SSLError) else None
 
 
-def _by_closing(error: BaseException) -> str | None:
+def _by_closed_connection(error: BaseException) -> str | None:
     if re.search("closed|reset", str(error), re.IGNORECASE):
         return (
             "it closes the connection: its port may want TLS or a client's certificate, or be of "

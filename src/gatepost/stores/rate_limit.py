@@ -9,7 +9,7 @@ from gatepost.stores.addresses import client_network
 from gatepost.stores.base import Store, StoreUnavailable
 
 
-class Spent(NamedTuple):
+class LimitState(NamedTuple):
     """The state of a limit after an amount was spent or refused.
 
     `policy` is the limit as an item of the header `RateLimit-Policy`. `resets_in_seconds` is
@@ -39,7 +39,7 @@ class RateLimits:
         self.refused: Counter[str] = Counter()
         self.unchecked: Counter[str] = Counter()
 
-    async def spend(self, name: str, address: str | None, amount: int = 1) -> Spent | None:
+    async def spend(self, name: str, address: str | None, amount: int = 1) -> LimitState | None:
         """Spend an amount of the limit `name`; None if the store is unavailable.
 
         An amount that does not fit is refused as a whole.
@@ -55,7 +55,7 @@ class RateLimits:
             self.refused[name] += 1
         remaining = max(quota.amount - window.used, 0)
         seconds = max(-(-window.resets_in_ms // 1000), 1)
-        return Spent(name, quota, self._policies[name], window.allowed, remaining, seconds)
+        return LimitState(name, quota, self._policies[name], window.allowed, remaining, seconds)
 
 
 def _policy(name: str, quota: Quota) -> str:

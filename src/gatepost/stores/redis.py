@@ -12,8 +12,8 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from gatepost.clock import Clock
 from gatepost.settings.redis_url import read_sentinel_url
-from gatepost.stores.base import StoreUnavailable, StoreUnfit
-from gatepost.stores.command_batcher import BatchedStore, CommandBatcher, wait_patiently
+from gatepost.stores.base import StoreUnavailable, StoreUnsupported
+from gatepost.stores.command_batcher import BatchedStore, CommandBatcher, wait_with_timeout
 from gatepost.stores.diagnosis import CLUSTER, explain_redis_failure, is_of_a_cluster
 from gatepost.stores.entries import Entry, Transition, milliseconds
 from gatepost.stores.redis_parts import connection_options
@@ -105,19 +105,19 @@ class RedisStore(BatchedStore[Update | Call]):
         return 0
 
     async def ping(self) -> None:
-        """Also raise `StoreUnfit` for a node of a cluster, which accepts only some keys."""
+        """Also raise `StoreUnsupported` for a node of a cluster, which accepts only some keys."""
         try:
             await super().ping()
             hello = self.client.execute_command("HELLO")  # type: ignore[no-untyped-call] # it has no types
-            answer = await wait_patiently(hello, self._patience, _FAILURES)
+            answer = await wait_with_timeout(hello, self._patience, _FAILURES)
         except StoreUnavailable as error:
             if error.__cause__ is not None and is_of_a_cluster(error.__cause__):
-                raise StoreUnfit(error.reason) from error
+                raise StoreUnsupported(error.reason) from error
             raise
         except _FAILURES as error:
             raise StoreUnavailable(explain_redis_failure(error)) from error
         if answer.get(b"mode") == b"cluster":
-            raise StoreUnfit(CLUSTER)
+            raise StoreUnsupported(CLUSTER)
 
     async def close(self) -> None:
         await super().close()

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from gatepost.clock import Clock
 from gatepost.coalescing import Batcher
 from gatepost.holding import expect_no_transaction
-from gatepost.stores.command_batcher import wait_patiently
+from gatepost.stores.command_batcher import wait_with_timeout
 from gatepost.stores.diagnosis import explain_redis_failure
 from gatepost.stores.redis import TIMEOUT_SECONDS, open_client
 from gatepost.stores.session_cache import SessionCache
@@ -85,7 +85,7 @@ class RedisInvalidation:
         if self._down_since is None and await self._batcher.ask(None):
             return
         if self._down_since is not None:
-            await self._outwait_leases(self._down_since)
+            await self._wait_until_leases_expire(self._down_since)
 
     async def run_listener(self) -> None:
         """Receive invalidations, and renew the cache's lease meanwhile, until cancelled."""
@@ -120,7 +120,7 @@ class RedisInvalidation:
         await self._batcher.close(answer=False)
         await self._client.aclose()
 
-    async def _outwait_leases(self, down_since: float) -> None:
+    async def _wait_until_leases_expire(self, down_since: float) -> None:
         left = down_since + LEASE_SECONDS + _MARGIN_SECONDS - _loop_time()
         if left > 0:
             with suppress(TimeoutError):
@@ -161,7 +161,7 @@ class RedisInvalidation:
 
     async def _publish(self, users: Collection[int]) -> None:
         publishing = self._client.publish(self._channel, _message(users))
-        await wait_patiently(publishing, TIMEOUT_SECONDS, _FAILURES)
+        await wait_with_timeout(publishing, TIMEOUT_SECONDS, _FAILURES)
 
     async def _listen(self) -> None:
         """Subscribe and receive; raises when the connection ends or falls silent."""

@@ -1,35 +1,35 @@
--- The primitives as Redis runs them, each atomic.
--- KEYS[1]; ARGV: the operation, the time in ms (0: this server's own), then the operation's own.
+-- The store's primitives in Redis, each atomic.
+-- KEYS[1]; ARGV: the operation, the time in ms (0: the server's), then the operation's arguments.
 local key, operation, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
 if now == 0 then
   local time = redis.call('TIME')
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- The entry's own time decides; Redis's only cleans up behind it.
+-- Entries expire by their own time; Redis's expiry, which is later, only frees the memory.
 local SPARE = 60000
 
 local stored = redis.call('HMGET', key, 'value', 'until')
 local value, expires_at = stored[1], tonumber(stored[2])
 if value and expires_at <= now then value = false end
 
-local function whole(number) return string.format('%.0f', number) end
+local function integer(number) return string.format('%.0f', number) end
 
 local function keep(new, until_ms)
-  redis.call('HSET', key, 'value', new, 'until', whole(until_ms))
-  redis.call('PEXPIRE', key, whole(math.max(until_ms - now, 0) + SPARE))
+  redis.call('HSET', key, 'value', new, 'until', integer(until_ms))
+  redis.call('PEXPIRE', key, integer(math.max(until_ms - now, 0) + SPARE))
 end
 
 local operations = {}
 
--- The entry that is there, if any, and the time.
+-- Returns the time and the entry, if there is one.
 function operations.read()
   if value then return {now, value, expires_at} end
   return {now}
 end
 
--- 'old' and 'new' are '+' and a value, or '-' for none. Replies nothing where it is done, and else
--- what 'read' does: the entry is another one by now.
+-- 'old' and 'new' are '+' and a value, or '-' for none. Replies nothing on success, and else as
+-- 'read', because the entry has changed.
 function operations.compare_and_put(old, new, until_ms)
   if old ~= (value and '+' .. value or '-') then return operations.read() end
   if new == '-' then
@@ -40,7 +40,7 @@ function operations.compare_and_put(old, new, until_ms)
   return {}
 end
 
--- The same as windows.py, in one round trip.
+-- The same algorithm as windows.py, in one round trip.
 local function rolled_over(length)
   if not value then return now, 0, 0 end
   local start, current, previous = string.match(value, '^(%S+) (%S+) (%S+)$')
@@ -72,7 +72,7 @@ function operations.count_in_window(limit, length, amount)
   if allowed then
     current, used = current + amount, used + amount
   end
-  keep(whole(start) .. ' ' .. whole(current) .. ' ' .. whole(previous), start + 2 * length)
+  keep(integer(start) .. ' ' .. integer(current) .. ' ' .. integer(previous), start + 2 * length)
   if allowed and used < limit then
     return {1, used, length - elapsed + 1}
   end

@@ -6,7 +6,7 @@ from fastapi import Depends, Request, params
 from starlette.types import Scope
 
 from gatepost.errors import Problem
-from gatepost.stores.rate_limit import Spent
+from gatepost.stores.rate_limit import LimitState
 from gatepost.web.client_address import client_address
 from gatepost.web.runtimes import runtime_of
 
@@ -25,7 +25,7 @@ class RateLimited(Problem):
         "`RATE_LIMIT_...` settings."
     )
 
-    def __init__(self, spent: Spent) -> None:
+    def __init__(self, spent: LimitState) -> None:
         super().__init__(headers={"Retry-After": str(spent.resets_in_seconds)})
 
 
@@ -44,9 +44,9 @@ async def spend(scope: Scope, name: str, amount: int = 1) -> None:
         raise RateLimited(spent)
 
 
-def spent_by(scope: Scope) -> Sequence[Spent]:
+def spent_by(scope: Scope) -> Sequence[LimitState]:
     """The limits that this request has spent so far."""
-    spent: Sequence[Spent] = scope.get(_KEPT_AS, ())
+    spent: Sequence[LimitState] = scope.get(_KEPT_AS, ())
     return spent
 
 
@@ -66,7 +66,7 @@ def limited(name: str) -> params.Depends:
     return dependency
 
 
-def limit_fields(spent: Sequence[Spent]) -> list[tuple[bytes, bytes]]:
+def limit_fields(spent: Sequence[LimitState]) -> list[tuple[bytes, bytes]]:
     """The header fields about an answer's limits, the general one first.
 
     `RateLimit` and `RateLimit-Policy` are structured fields (draft-ietf-httpapi-ratelimit-headers,

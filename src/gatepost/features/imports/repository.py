@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.db.bulk import insert_rows, one_of
+from gatepost.db.bulk import has_any_of, insert_rows
 from gatepost.db.counts import rows_changed
 from gatepost.db.savepoints import add_unless_taken
 from gatepost.features.accounts.models import User
@@ -40,11 +40,11 @@ async def find_existing(db: AsyncSession, rows: Sequence[NewUserRow]) -> Existin
     existing = ExistingAccounts({}, {})
     for keys in _chunks([row.username_key for row in rows if row.username_key is not None]):
         query = select(User.username_key, User.email_key)
-        for name, key in await db.execute(query.where(one_of(db, User.username_key, keys))):
+        for name, key in await db.execute(query.where(has_any_of(db, User.username_key, keys))):
             existing.usernames[str(name)] = key
     columns = [getattr(User, name) for name in ComparableFields._fields]
     for keys in _chunks([row.email_key for row in rows]):
-        accounts = select(User.email_key, *columns).where(one_of(db, User.email_key, keys))
+        accounts = select(User.email_key, *columns).where(has_any_of(db, User.email_key, keys))
         for key, *fields in await db.execute(accounts):
             existing.by_email[key] = ComparableFields(*fields)
     return existing

@@ -205,7 +205,7 @@ def _full_names(texts: Sequence[str | None], bad: BadRows) -> Sequence[str | Non
     def read(text: str | None) -> str | None:
         return None if text is None else _full_name(text)
 
-    is_plain = FULL_NAME.leaves([text for text in texts if text is not None])
+    is_plain = FULL_NAME.keeps_unchanged([text for text in texts if text is not None])
     return texts if is_plain else convert_each(read, texts, bad, None)
 
 

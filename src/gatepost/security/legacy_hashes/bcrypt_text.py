@@ -33,8 +33,9 @@ def normal(text: str) -> str:
     if pieces is None:
         return text
     before, salt, between, digest = pieces.groups()
-    return f"{before}{_masked(salt, _SALT_BITS)}{between}{_masked(digest, _DIGEST_BITS)}"
+    salt, digest = _clear_unused_bits(salt, _SALT_BITS), _clear_unused_bits(digest, _DIGEST_BITS)
+    return f"{before}{salt}{between}{digest}"
 
 
-def _masked(digits: str, bits: int) -> str:
+def _clear_unused_bits(digits: str, bits: int) -> str:
     return digits[:-1] + _ALPHABET[_ALPHABET.index(digits[-1]) & bits]

@@ -99,7 +99,7 @@ def _phc_scrypt(text: str) -> str:
 
 
 def _p5k2(text: str) -> str:
-    """`$p5k2$iterations$salt$digest` over SHA-1, of two libraries, told apart by digest length.
+    """`$p5k2$iterations$salt$digest` over SHA-1, of Cryptacular or of Litzenberger's PBKDF2.
 
     The iterations are hexadecimal. Cryptacular's salt and digest are in base64url. Litzenberger's
     salt is the whole text before the digest, in which 400 iterations are omitted.

@@ -83,10 +83,10 @@ def _stretch(digest: _Digest, password: bytes, salt: bytes, rounds: int) -> str:
     state = digest(salt + password)
     for _ in range(rounds):
         state = digest(state + password)
-    return _written(state)
+    return _encode64(state)
 
 
-def _written(data: bytes) -> str:
+def _encode64(data: bytes) -> str:
     """Encode six bits per character, the lowest bits first."""
     bits, count = int.from_bytes(data, "little"), -(-len(data) * 8 // 6)
     return "".join(_ALPHABET[bits >> 6 * index & 63] for index in range(count))

@@ -75,7 +75,7 @@ class ShaCrypt:
             raise ValueError("not a SHA-crypt hash")
         kind, rounds = _KINDS[parts["kind"]], int(parts["rounds"] or _USUAL_ROUNDS)
         digest = _stretch(kind.hash, password, parts["salt"].encode(), rounds)
-        return hmac.compare_digest(_written(digest, kind.groups), parts["digest"])
+        return hmac.compare_digest(_encode64(digest, kind.groups), parts["digest"])
 
 
 def _stretch(hash_: _Hash, password: bytes, salt: bytes, rounds: int) -> bytes:
@@ -85,9 +85,9 @@ def _stretch(hash_: _Hash, password: bytes, salt: bytes, rounds: int) -> bytes:
     s = _repeated(hash_(salt * (16 + start[0])), len(salt))
     # The bytes around the previous digest depend on the round's number modulo 2, 3 and 7 only.
     turns = [_around(number, p, s) for number in range(2 * 3 * 7)]
-    whole, rest = divmod(rounds, len(turns))
+    repetitions, rest = divmod(rounds, len(turns))
     digest = start
-    for _ in range(whole):
+    for _ in range(repetitions):
         for before, after in turns:
             digest = hash_(before + digest + after)
     for before, after in turns[:rest]:
@@ -114,7 +114,7 @@ def _around(number: int, p: bytes, s: bytes) -> tuple[bytes, bytes]:
     return (p + middle, b"") if number % 2 else (b"", middle + p)
 
 
-def _written(digest: bytes, groups: tuple[tuple[int, ...], ...]) -> str:
+def _encode64(digest: bytes, groups: tuple[tuple[int, ...], ...]) -> str:
     """Encode six bits per character, the lowest bits first."""
     text = ""
     for group in groups:
