@@ -1,4 +1,4 @@
-"""What the audit log records of accounts."""
+"""The audit events of accounts."""
 
 from gatepost.events import Event, Outcome
 

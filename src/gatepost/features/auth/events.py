@@ -1,4 +1,4 @@
-"""What the audit log records of logins."""
+"""The audit events of logins."""
 
 from gatepost.events import Event, Outcome
 

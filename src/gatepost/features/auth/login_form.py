@@ -61,7 +61,7 @@ async def _read_form(request: Request, model: type[Credentials]) -> dict[str, ob
         if grant_type != "password":
             raise _invalid("grant_type", "The grant type of this form is `password`.", "grant_type")
         # A program's grant, such as the documentation's, is answered in the body: a cookie would
-        # outlive it, and log in whoever sits before that browser.
+        # outlive it, and log in the next user of that browser.
         if "transport" in model.model_fields:
             known.setdefault("transport", "bearer")
     return known

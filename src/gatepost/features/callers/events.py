@@ -1,4 +1,4 @@
-"""What the audit log records of callers."""
+"""The audit events of callers."""
 
 from gatepost.events import Event, Outcome
 

@@ -1,4 +1,4 @@
-"""What the audit log records of imports and exports."""
+"""The audit events of imports and exports."""
 
 from gatepost.events import Event
 

@@ -1,4 +1,4 @@
-"""What an import is given, how far it has come, and its result."""
+"""The job, the progress and the result of an import."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the audit log records of sessions."""
+"""The audit events of sessions."""
 
 from gatepost.events import Event, Outcome
 

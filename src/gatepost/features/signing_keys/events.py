@@ -1,4 +1,4 @@
-"""What the audit log records of signing keys."""
+"""The audit events of signing keys."""
 
 from gatepost.events import Event
 
