@@ -43,11 +43,11 @@ async def purge_all(runtime: Runtime) -> dict[str, int]:
     return {name: await _repeat(purge, runtime, origin) for name, purge in purges().items()}
 
 
-async def run_purger(runtime: Runtime, every: timedelta = INTERVAL) -> None:
+async def run_purger(runtime: Runtime, interval: timedelta = INTERVAL) -> None:
     """Purge about once per interval until the process stops; failures are logged and retried."""
     # Random intervals, so that processes that started together do not purge together.
     apart = secrets.SystemRandom()
-    while await runtime.wait_or_stop(every.total_seconds() * apart.uniform(0.5, 1.5)):
+    while await runtime.wait_or_stop(interval.total_seconds() * apart.uniform(0.5, 1.5)):
         try:
             purged = await purge_all(runtime)
         except Exception:

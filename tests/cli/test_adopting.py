@@ -230,10 +230,10 @@ def test_what_cannot_be_taken_over_is_told(
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--table", "people"], "--table goes with --from only"),
-        (["--admin-role", "boss"], "--admin-role goes with --from only"),
-        (["--drop-unknown-hashes"], "--drop-unknown-hashes goes with --from only"),
-        (["--from", "django", "--format", "csv"], "--format goes without --from"),
+        (["--table", "people"], "--table can only be used with --from"),
+        (["--admin-role", "boss"], "--admin-role can only be used with --from"),
+        (["--drop-unknown-hashes"], "--drop-unknown-hashes can only be used with --from"),
+        (["--from", "django", "--format", "csv"], "--format cannot be used with --from"),
     ],
 )
 def test_what_would_be_passed_over_in_silence_is_misuse(

@@ -519,7 +519,7 @@ def test_rejects_are_their_owners_alone_and_no_secret_is_printed(
     assert kept.stat().st_mode & 0o777 == 0o600
     assert secret in kept.read_text()
     said = gatepost.run("import-users", file, "--rejects", "elsewhere.jsonl").stderr
-    assert "secrets included" in said
+    assert "with their secrets" in said
 
 
 def test_rejects_of_another_import_are_not_written_over(gatepost: Gatepost, tmp_path: Path) -> None:
@@ -539,7 +539,7 @@ def test_rejects_are_not_written_over_the_file_itself_or_what_is_there(
     file = write_rows(path, [{"email": "nobody"}])
     before = path.read_bytes()
     gatepost.run("import-users", file)
-    assert "over the file itself" in gatepost.refused(
+    assert "overwrite the file itself" in gatepost.refused(
         "import-users", file, "--rejects", "users.jsonl", *words, status=2
     )
     assert path.read_bytes() == before
@@ -588,7 +588,7 @@ def test_a_database_that_fails_is_told_and_what_to_do_then(
         other.execute("BEGIN IMMEDIATE")
         said = impatient.refused("import-users", file)
     assert "The database failed: another program keeps the file locked." in said
-    assert "Run it again with the same file to go on." in said
+    assert "Run the command again with the same file to resume." in said
     assert imported(gatepost, file)["made"] == 1
 
 
@@ -600,10 +600,10 @@ def test_the_report_is_for_people(gatepost: Gatepost, tmp_path: Path) -> None:
     assert "Nothing was written. 3 rows" in rehearsed.stdout
     assert "row 3: email: This is not an email address." in rehearsed.stderr
     done = gatepost.run("import-users", file)
-    assert re.search(r"already there +1  the same", done.stdout)
+    assert re.search(r"already there +1  accounts that are the same", done.stdout)
     assert re.search(r"field_invalid +1  a value", done.stdout)
     assert "were ignored: phone." in done.stderr
-    assert "nothing was left to do" in gatepost.run("import-users", file).stdout
+    assert "was already imported on" in gatepost.run("import-users", file).stdout
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "csv.gz"])
@@ -675,7 +675,7 @@ def test_an_export_is_its_owners_alone_and_holds_no_hash_unless_asked(
     assert "argon2" not in file.read_text()
     assert "argon2" not in gatepost.done("export-users")
     before = file.read_bytes()
-    assert "is there already" in gatepost.refused("export-users", str(file), status=2)
+    assert "exists already" in gatepost.refused("export-users", str(file), status=2)
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.csv"]
 

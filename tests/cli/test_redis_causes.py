@@ -152,7 +152,7 @@ def test_announcements_that_are_not_taken(gatepost: Gatepost, redis: OwnRedis) -
         client.execute_command("ACL SETUSER ada on >s3cret ~* +@all resetchannels")
     url = with_credentials(redis, "ada:s3cret")
     said = " ".join(gatepost.having(REDIS_URL=url).run("check").output.split())
-    assert "Redis takes no announcements: its user lacks a right (" in said, said
+    assert "Redis pub/sub does not work: its user lacks a right (" in said, said
 
 
 @pytest.mark.parametrize("quote", ["'", "`"])

@@ -202,7 +202,7 @@ def test_dev_sets_everything_up_once_and_then_changes_nothing(bare: Gatepost) ->
         process.wait_for("gatepost users set-password admin@example.com")
         assert ask(port, "POST", "/api/v1/auth/login", form)[0] == 200
         _, printed = process.terminate()
-    assert "shown this once" not in printed
+    assert "shown only once" not in printed
     assert env_file.read_text() == written
     assert len(bare.json("users", "list")) == 1
 

@@ -53,8 +53,8 @@ def test_who_serves_alone_is_told_that_a_change_by_command_takes_a_moment(
 ) -> None:
     gatepost.done("create-admin", "ada@example.com", "--password-stdin", typed=f"{PASSWORD}\n")
     gatepost.done("create-admin", EVE, "--password-stdin", typed=f"{PASSWORD}\n")
-    assert "notices within 5 s" in gatepost.run("users", *words).stderr
+    assert "applies this within 5 s" in gatepost.run("users", *words).stderr
     gatepost.done("users", "enable", EVE)
     for heard in ({"REDIS_URL": redis_url}, {"WORKERS": "2"}, {"SESSION_CACHE_SECONDS": "0"}):
         gatepost.done("users", "enable", EVE)
-        assert "notices within" not in gatepost.having(**heard).run("users", *words).stderr
+        assert "applies this within" not in gatepost.having(**heard).run("users", *words).stderr

@@ -45,7 +45,7 @@ def test_a_missing_secret_is_one_mistake(bare: Gatepost) -> None:
 
 
 def test_migrating_needs_no_secret(bare: Gatepost) -> None:
-    assert "Made the schema" in bare.done("migrate")
+    assert "Created the schema" in bare.done("migrate")
 
 
 def test_migrating_tells_mistakes_about_the_database(bare: Gatepost) -> None:

@@ -152,7 +152,7 @@ def test_a_weak_password_is_refused_with_every_rule(gatepost: Gatepost) -> None:
     "words", [("create-admin", "eve@example.com"), ("users", "set-password", "1")]
 )
 def test_without_a_terminal_nobody_is_asked(gatepost: Gatepost, words: tuple[str, ...]) -> None:
-    assert "add --password-stdin" in gatepost.refused(*words, status=2)
+    assert "with --password-stdin" in gatepost.refused(*words, status=2)
     done = gatepost.run_process(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert "There is no terminal" in done.stderr
@@ -161,7 +161,7 @@ def test_without_a_terminal_nobody_is_asked(gatepost: Gatepost, words: tuple[str
 @pytest.mark.usefixtures("ada")
 def test_an_empty_standard_input_is_no_password(gatepost: Gatepost) -> None:
     words = ("users", "set-password", "1", "--password-stdin")
-    assert "holds no password" in gatepost.refused(*words, status=2, typed="")
+    assert "has no password" in gatepost.refused(*words, status=2, typed="")
 
 
 @pytest.mark.usefixtures("ada")
@@ -170,7 +170,7 @@ def test_a_generated_password_is_all_of_standard_output(gatepost: Gatepost) -> N
     result = strict.run("users", "set-password", "1", "--generate")
     assert result.exit_code == 0
     assert len(result.stdout.strip()) >= 40
-    assert "shown this once" in result.stderr
+    assert "shown only once" in result.stderr
     assert strict.json("users", "set-password", "1", "--generate")["password"]
 
 
@@ -184,7 +184,7 @@ def test_a_password_comes_from_one_place(gatepost: Gatepost) -> None:
 def test_an_empty_list_is_empty_json_and_a_sentence(gatepost: Gatepost) -> None:
     assert gatepost.json("users", "list", "--role", "user") == []
     result = gatepost.run("users", "list", "--role", "user")
-    assert (result.stdout, result.stderr) == ("", "There is no such user.\n")
+    assert (result.stdout, result.stderr) == ("", "No user matches.\n")
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def converse(gatepost: Gatepost, script: Path, person: int, program: int) -> str
     os.close(program)
     shown = ""
     # The space after the colon is written once what is typed is no longer shown.
-    for question in ("New password of ada@example.com: ", "Once more: "):
+    for question in ("New password of ada@example.com: ", "Repeat it: "):
         shown += read_until(person, question)
         os.write(person, f"{PASSWORD}\n".encode())
     shown += read_until(person, "sessions have ended")

@@ -1,4 +1,4 @@
-"""The command line: a module a noun, which is loaded when its command is called."""
+"""The command line: one module for each noun, which is loaded when its command is called."""
 
 import gc
 
@@ -6,9 +6,9 @@ from gatepost.cli.commands import app
 
 
 def main() -> None:
-    """Run the command that the arguments name, and exit with its status: 0, 1 or 2."""
+    """Run the command in the arguments, and exit with its status: 0, 1 or 2."""
     try:
         app()
     finally:
-        # The process ends: the garbage collector need not search its objects once more.
+        # The process ends: a last garbage collection would only take time.
         gc.freeze()

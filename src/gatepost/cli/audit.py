@@ -29,7 +29,7 @@ app = typer.Typer(
     name="audit",
     no_args_is_help=True,
     add_completion=False,
-    help="Who did what, and whether the log is as written.",
+    help="Read and verify the audit log.",
 )
 
 _ANCHOR = re.compile(r"([1-9][0-9]{0,18}):([0-9a-f]{64})")
@@ -48,16 +48,16 @@ def verify(
     anchor: Annotated[
         str | None,
         typer.Option(
-            metavar="POSITION:HASH", help="An earlier head, which has to be in the log still."
+            metavar="POSITION:HASH", help="An earlier head, which must still be in the log."
         ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Check that no event was altered, deleted, inserted or moved. Changes nothing.
 
-    Prints the head of the log. Keep it where the database's writers cannot reach: given back as
-    --anchor, it proves that nothing up to there was cut off. Exit status: 0 intact, 1 tampered
-    with, 2 sealed under another SECRET_KEY.
+    Prints the head of the log. Keep it where nobody who can write to the database can change it:
+    given as --anchor later, it proves that no events up to there were deleted. Exit status:
+    0 intact, 1 tampered with, 2 sealed with another SECRET_KEY.
 
     \b
     Examples:
@@ -83,7 +83,10 @@ def verify(
 @app.command("list")
 def list_events(
     user: Annotated[
-        str | None, typer.Option(metavar="USER", help="Whom it concerns: id, address or username.")
+        str | None,
+        typer.Option(
+            metavar="USER", help="Only events about this user: id, email address or username."
+        ),
     ] = None,
     event: Annotated[
         str | None,
@@ -91,10 +94,13 @@ def list_events(
     ] = None,
     outcome: Annotated[Outcome | None, typer.Option(help="Only this outcome.")] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From then on; UTC, if no zone is given.")
+        str | None,
+        typer.Option(metavar="TIME", help="Only events from this time on; UTC without a zone."),
     ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only events before this time.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The most events to list.")] = 50,
     json: Json = False,
 ) -> None:
     """List events, the newest first.
@@ -132,7 +138,7 @@ def list_events(
         ],
     )
     if is_more:
-        note(f"There are more: these are the last {limit}. --limit N shows the last N.")
+        note(f"There are more: these are the newest {limit}. --limit N shows the newest N.")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The command that checks everything the service needs, one line each."""
+"""The command that checks everything the service needs, and prints a line for each check."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ from gatepost.work import begin_work
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was checked, and the result; a `warning` is for what may go wrong later."""
+    """The result of a check; a `warning` is about a possible later failure."""
 
     name: str
     ok: bool
@@ -49,7 +49,7 @@ def check(json: Json = False) -> None:
     """
     settings = read_settings(Settings)
     with reporting_problems():
-        findings = asyncio.run(_look(settings))
+        findings = asyncio.run(_run_checks(settings))
     ok = all(finding.ok for finding in findings)
     if json:
         print_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})
@@ -59,28 +59,28 @@ def check(json: Json = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _look(settings: Settings) -> list[Finding]:
-    looks: dict[str, Callable[[Runtime], Awaitable[str | Finding]]] = {
-        "passwords": _look_at_passwords,
-        "database": _look_at_database,
-        "schema": _look_at_schema,
-        "tokens": _look_at_tokens,
-        "store": _look_at_store,
-        "sessions": _look_at_sessions,
-        "replica": _look_at_replica,
-        "connections": _look_at_connections,
+async def _run_checks(settings: Settings) -> list[Finding]:
+    checks: dict[str, Callable[[Runtime], Awaitable[str | Finding]]] = {
+        "passwords": _check_passwords,
+        "database": _check_database,
+        "schema": _check_schema,
+        "tokens": _check_tokens,
+        "store": _check_store,
+        "sessions": _check_sessions,
+        "replica": _check_replica,
+        "connections": _check_connections,
     }
     findings = [Finding("settings", ok=True, detail=_sum_up(settings))]
     async with start_runtime(settings) as runtime:
-        for name, look in looks.items():
+        for name, run_check in checks.items():
             try:
-                found = await look(runtime)
+                found = await run_check(runtime)
                 findings.append(
                     Finding(name, ok=True, detail=found) if isinstance(found, str) else found
                 )
             except (StartError, Problem) as error:
                 findings.append(Finding(name, ok=False, detail=str(error)))
-                break  # each needs the one before it
+                break  # each check needs the one before
     return findings
 
 
@@ -88,10 +88,10 @@ def _sum_up(settings: Settings) -> str:
     given = len(settings.given)
     rest = len(Settings.fields()) - given
     debug = ", DEBUG is on" if settings.service.debug else ""
-    return f"{given} given, {rest} at their defaults{debug}"
+    return f"{given} set, {rest} at their defaults{debug}"
 
 
-async def _look_at_passwords(runtime: Runtime) -> str:
+async def _check_passwords(runtime: Runtime) -> str:
     began = time.perf_counter()
     await runtime.passwords.hash("a password to measure with")
     milliseconds = (time.perf_counter() - began) * 1000
@@ -125,18 +125,18 @@ def _hasher(runtime: Runtime) -> str:
             return f"Argon2id by {backend}, {memory:.3g} MiB, {passes}, {lanes}"
 
 
-async def _look_at_database(runtime: Runtime) -> str:
+async def _check_database(runtime: Runtime) -> str:
     await reach_existing_database(runtime.engine)
     measured = await measure(runtime.engine)
     name = describe_database(runtime.engine.url).removeprefix("the ")
     return f"{name}, version {measured.version}, {measured.seconds * 1000:.1f} ms away"
 
 
-async def _look_at_schema(runtime: Runtime) -> str:
+async def _check_schema(runtime: Runtime) -> str:
     return f"at head (revision {await check_schema(runtime.engine)})"
 
 
-async def _look_at_tokens(runtime: Runtime) -> str:
+async def _check_tokens(runtime: Runtime) -> str:
     settings = runtime.settings
     lifetimes = (
         f"access {_count(settings.tokens.access_token_expire_minutes, 'minute')}, "
@@ -147,11 +147,11 @@ async def _look_at_tokens(runtime: Runtime) -> str:
     async with begin_work(runtime, new_origin(), writes=False) as work:
         keys = await signing_keys.list_keys(work)
     signing = next((key.kid for key in keys if _signs(key, settings)), None)
-    which = f"key {signing} signs" if signing else "the first key pair is made at start"
+    which = f"key {signing} signs" if signing else "the first key pair is created at start"
     return f"{settings.tokens.algorithm}, {which}, {lifetimes}"
 
 
-async def _look_at_store(runtime: Runtime) -> str:
+async def _check_store(runtime: Runtime) -> str:
     try:
         await runtime.store.ping()
     except StoreUnavailable as error:
@@ -163,37 +163,37 @@ async def _look_at_store(runtime: Runtime) -> str:
     return describe_store(runtime.settings).removesuffix(".")
 
 
-async def _look_at_sessions(runtime: Runtime) -> str | Finding:
+async def _check_sessions(runtime: Runtime) -> str | Finding:
     reason = await runtime.invalidation.explain_unavailability()
     if reason is None:
         return describe_session_cache(runtime.settings).removesuffix(".")
     return Finding(
         "sessions",
         ok=True,
-        detail=f"Redis takes no announcements: {reason}. So each request reads its session from "
+        detail=f"Redis pub/sub does not work: {reason}. So each request reads its session from "
         "the database. Check REDIS_URL, and that its user may use the channels "
         f"{name_of_service(runtime.settings)}:*",
         warning=True,
     )
 
 
-async def _look_at_replica(runtime: Runtime) -> str | Finding:
-    """The service works without a replica, so one that is away is a warning."""
+async def _check_replica(runtime: Runtime) -> str | Finding:
+    """A failing replica is only a warning: the service works without it."""
     replica = runtime.replica
     if replica is None:
-        return "none: lists are read from the database itself"
+        return "none: lists are read from the primary database"
     name = describe_database(replica.engine.url).removeprefix("the ")
     try:
         measured = await measure(replica.engine)
         await check_schema(replica.engine)
     except (*FAILURES, StartError) as error:
         reason = str(error) if isinstance(error, StartError) else explain_failure(error)
-        detail = f"{name}: {reason}; lists are read from the database itself"
+        detail = f"{name}: {reason}; lists are read from the primary database"
         return Finding("replica", ok=True, detail=detail, warning=True)
     return f"{name}, {measured.seconds * 1000:.1f} ms away, at head"
 
 
-async def _look_at_connections(runtime: Runtime) -> str | Finding:
+async def _check_connections(runtime: Runtime) -> str | Finding:
     """Whether the database allows as many connections as all processes may open."""
     settings = runtime.settings
     wanted = settings.stores.workers * settings.database.database_pool_size

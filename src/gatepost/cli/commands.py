@@ -20,7 +20,7 @@ COMMANDS = (
     LazyCommand(
         "serve",
         SERVE,
-        "Serve, from the environment alone, until told to stop.",
+        "Serve until stopped. All settings come from the environment.",
         "gatepost.cli.serve:serve",
     ),
     LazyCommand(
@@ -44,7 +44,7 @@ COMMANDS = (
     LazyCommand(
         "purge",
         OPERATE,
-        "Delete what has had its day: sessions that are long over, keys that no token needs.",
+        "Delete expired rows, such as ended sessions and retired signing keys.",
         "gatepost.cli.database:purge",
     ),
     LazyCommand(
@@ -62,19 +62,19 @@ COMMANDS = (
     LazyCommand(
         "audit",
         OPERATE,
-        "Who did what, and whether the log is as written.",
+        "Read and verify the audit log.",
         "gatepost.cli.audit:app",
     ),
     LazyCommand(
         "create-admin",
         USERS,
-        "Make an admin. The password is asked for, unseen.",
+        "Create an admin. Asks for the password without showing it.",
         "gatepost.cli.users:create_admin",
     ),
     LazyCommand(
         "import-users",
         USERS,
-        "Make accounts of a file's rows: JSON Lines or CSV, also gzipped.",
+        "Import accounts from a file: JSON Lines or CSV, also gzipped.",
         "gatepost.cli.import_users:import_users",
     ),
     LazyCommand(
@@ -86,7 +86,7 @@ COMMANDS = (
     LazyCommand(
         "users",
         USERS,
-        "See users, and change what they may do.",
+        "List, create, disable and change users.",
         "gatepost.cli.users:app",
     ),
     LazyCommand(
@@ -108,7 +108,7 @@ app = typer.Typer(
 
 
 def _listed() -> None:
-    """Stands for a command until its module is loaded."""
+    """A placeholder for a command until its module is loaded."""
 
 
 for _each in COMMANDS:
@@ -128,15 +128,18 @@ def _print_version(wanted: bool) -> None:
 )
 def gatepost(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Authentication for Python teams: accounts, logins, sessions and tokens as one service.
 
-    To look at it here and now:
+    To try it on this machine:
     $ gatepost dev
 
-    To run it for others:
+    To run it in production:
     $ export SECRET_KEY=$(gatepost generate-secret)
     $ export DATABASE_URL=postgresql://gatepost:password@db/gatepost
     $ gatepost check

@@ -20,8 +20,8 @@ from gatepost.starting import reach_database, schema_revision
 def migrate(json: Json = False) -> None:
     """Bring the database's schema up to date. Needs DATABASE_URL and nothing else.
 
-    Any number of processes may do so at once: one does it, the others wait.
-    The service does it by itself when it starts, unless MIGRATE_ON_START=false.
+    Several processes may run it at once: one migrates, the others wait. The
+    service also migrates when it starts, unless MIGRATE_ON_START=false.
 
     Examples:
     $ gatepost migrate
@@ -35,15 +35,15 @@ def migrate(json: Json = False) -> None:
     elif before == after:
         say(f"The schema is up to date (revision {after}).")
     elif before is None:
-        say(f"Made the schema (revision {after}).")
+        say(f"Created the schema (revision {after}).")
     else:
-        say(f"Brought the schema from revision {before} to {after}.")
+        say(f"Migrated the schema from revision {before} to {after}.")
 
 
 def purge(json: Json = False) -> None:
-    """Delete what has had its day: sessions that are long over, keys that no token needs.
+    """Delete expired rows, such as ended sessions and retired signing keys.
 
-    The service does it by itself about once an hour.
+    The service also does this by itself, about once an hour.
 
     Examples:
     $ gatepost purge

@@ -1,4 +1,4 @@
-"""The command that sets up what is missing, shows it, and serves for a developer."""
+"""The command that sets up a development service, and serves it with reload."""
 
 import asyncio
 import os
@@ -35,15 +35,15 @@ ENV_FILE = Path(".env")
 FIRST_ADMIN = "admin@example.com"
 
 _ENV = """\
-# Written by `gatepost dev`. It holds a secret: keep it to yourself, and out of version control.
+# Written by `gatepost dev`. It contains a secret: do not commit it to version control.
 
-# The secret from which all keys come. Change it, and everybody is logged out.
+# The secret from which all keys are derived. If it changes, all users are logged out.
 SECRET_KEY={secret}
 
-# Where the database is.
+# The database.
 DATABASE_URL=sqlite:///./gatepost.db
 
-# Send cookies over http too, which only this machine may do: remove it before others come.
+# Send cookies over plain HTTP too, for this machine only. Remove this line in production.
 COOKIE_SECURE=false
 """
 
@@ -52,7 +52,7 @@ _WIDEST = 78
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """An admin; the password is known only if it has just been made."""
+    """An admin; the password is known only if the admin has just been created."""
 
     email: str
     password: str | None
@@ -61,15 +61,14 @@ class Admin:
 def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Set up what is missing and serve, reloading on change. For this machine only.
 
-    Writes .env with a fresh secret if there is none, makes the database file
-    and its tables, and an admin if there is none. What is there already stays
-    as it is.
+    Writes .env with a new secret, creates the database file, its tables and
+    an admin, each only if it is missing. Whatever exists is not changed.
 
     Examples:
     $ gatepost dev
     $ gatepost dev --port 8080
     """
-    os.umask(0o077)  # the database's file, too, is nobody else's to read
+    os.umask(0o077)  # only the owner may read .env and the database file
     is_new = write_env_file(ENV_FILE)
     settings = read_settings(Settings)
     configure_logging(settings.observability, settings.secret_texts)
@@ -79,21 +78,21 @@ def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
         address = address_of(listener)
         with reporting_problems():
             admin = asyncio.run(_set_up(settings))
-        _show(settings, address, admin, "just written" if is_new else "as it was")
+        _show(settings, address, admin, "just written" if is_new else "not changed")
         if "public_url" not in settings.given:
-            # For the process that serves: pages are asked from where they are.
+            # For the process that serves, whose address depends on --host and --port.
             os.environ["PUBLIC_URL"] = address
         if "shutdown_delay_seconds" not in settings.given:
-            os.environ["SHUTDOWN_DELAY_SECONDS"] = "0"  # a change of the code waits for nobody
+            os.environ["SHUTDOWN_DELAY_SECONDS"] = "0"  # reload at once
         if "workers" not in settings.given:
-            os.environ["WORKERS"] = "1"  # it has a supervisor, which starts no second one
+            os.environ["WORKERS"] = "1"  # the reloader is a supervisor, but of one process
         run_reloading(listener, settings)
 
 
 def write_env_file(path: Path) -> bool:
-    """Write settings with a fresh secret, for the owner's eyes; False if there is a file.
+    """Write settings with a new secret, readable by the owner alone; False if the file exists.
 
-    Whole or not at all, and never over another one.
+    The file is written atomically, and an existing file is never overwritten.
     """
     if path.exists():
         return False
@@ -110,7 +109,7 @@ def write_env_file(path: Path) -> bool:
     else:
         return True
     finally:
-        with suppress(OSError):  # where nothing can be written, nothing is there
+        with suppress(OSError):  # there is no draft if it could not be written
             draft.unlink()
 
 
@@ -123,7 +122,7 @@ async def _set_up(settings: Settings) -> Admin | None:
 
 
 async def _first_admin(runtime: Runtime) -> Admin | None:
-    """Return an existing admin, or make one."""
+    """Return an existing admin, or create one."""
     password = make_password(runtime.settings.passwords.password_min_length)
     async with begin_work(runtime, new_origin()) as work:
         if await passwords.create_first_admin(work, FIRST_ADMIN, password):
@@ -163,12 +162,12 @@ def _show(settings: Settings, address: str, admin: Admin | None, env_file: str) 
 
 def _password_or_advice(admin: Admin) -> Text:
     if admin.password is None:
-        return Text(f"as it was; gatepost users set-password {admin.email} sets another", "dim")
-    return Text.assemble((admin.password, "bold green"), "   shown this once: write it down")
+        return Text(f"not changed; to set one: gatepost users set-password {admin.email}", "dim")
+    return Text.assemble((admin.password, "bold green"), "   shown only once: write it down")
 
 
 def _example(settings: Settings, address: str, admin: Admin | None) -> str:
-    """A command to paste: a login if we know how, else a look at the service's health."""
+    """A command to paste: a login if the password is known, else a health check."""
     if admin is None or admin.password is None:
         return f"  curl {address}/health\n"
     return (

@@ -36,17 +36,17 @@ def export_users(
     ] = "-",
     file_format: FileFormat = None,
     with_password_hashes: Annotated[
-        bool, typer.Option("--with-password-hashes", help="Write the hashes of passwords too.")
+        bool, typer.Option("--with-password-hashes", help="Also write the password hashes.")
     ] = False,
     exact: Annotated[
-        bool, typer.Option("--exact", help="In CSV, mark no cell that a spreadsheet would run.")
+        bool, typer.Option("--exact", help="In CSV, do not escape cells that look like formulas.")
     ] = False,
     role: Annotated[Role | None, typer.Option(help="Only users with this role.")] = None,
     active: Annotated[
         bool | None, typer.Option("--active/--disabled", help="Only active or disabled users.")
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Tell in JSON what was written, if to a file.")
+        bool, typer.Option("--json", help="Print a JSON summary, if written to a file.")
     ] = False,
 ) -> None:
     """Write accounts to a file that only you can read: JSON Lines or CSV, also gzipped.
@@ -91,7 +91,7 @@ def _report(name: str, written: int, query: ExportQuery, json: bool) -> None:
     accounts = "1 account" if written == 1 else f"{written:,} accounts"
     say(f"Wrote {accounts} to {name}, which only you can read.")
     if query.with_hashes:
-        note("It holds the hashes of passwords: whoever has it can try out passwords unseen.")
+        note("It contains password hashes, which can be attacked offline: keep it safe.")
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             yield file
         return
     if Path(name).exists():
-        fail(f"{name} is there already: nothing is written over.", status=MISUSED)
+        fail(f"{name} exists already, and is not overwritten.", status=MISUSED)
     try:
         with new_private_file(Path(name)) as file:
             yield file
@@ -116,7 +116,7 @@ def _standard_output() -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # The reader has closed the pipe; the interpreter would report it once more at its end.
+        # The reader has closed the pipe; the interpreter would report that again when it exits.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         leave(REFUSED)

@@ -8,7 +8,8 @@ from gatepost.cli.output import MISUSED, fail
 from gatepost.files.formats import Format, format_of_name
 
 FileFormat = Annotated[
-    Format | None, typer.Option("--format", help="If the name does not tell: jsonl or csv.")
+    Format | None,
+    typer.Option("--format", help="The format, if the name has no known extension."),
 ]
 
 STANDARD = "-"
@@ -19,5 +20,5 @@ def choose_format(name: str, given: Format | None) -> Format:
     """The given format, else that of the name; JSON Lines for `-`. Exits 2 if there is none."""
     found = given or (Format.JSONL if name == STANDARD else format_of_name(name))
     if found is None:
-        fail(f"The name {name} tells no format: add --format jsonl or csv.", status=MISUSED)
+        fail(f"{name} has no known extension: add --format jsonl or csv.", status=MISUSED)
     return found

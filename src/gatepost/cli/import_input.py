@@ -17,7 +17,7 @@ from gatepost.importers.reading import ReadAs
 
 @dataclass(frozen=True, slots=True)
 class ImportInput:
-    """Where the accounts are, and what the command line says about the format or the system."""
+    """The location of the accounts, and the format or system given on the command line."""
 
     location: str
     given_format: Format | None
@@ -35,11 +35,11 @@ class ImportInput:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is opened here: another system may have a table or a folder."""
+        """Whether it is a file; another system may have a folder or a database."""
         return self.system is None or is_file(self.location)
 
     def read_as(self) -> ReadAs:
-        """The system, or else the format; exit 2 if the name does not tell the format."""
+        """The system, or else the format; exit 2 if the format is unknown."""
         return self.system or choose_format(self.location, self.given_format)
 
 

@@ -16,21 +16,21 @@ _SHOWN_COLUMNS = 10
 _LONGEST_COLUMN = 40
 
 _REMARKS: Mapping[str, str] = {
-    Reason.ROW_UNREADABLE: "no row of this format, behind a wrong quote, or not in UTF-8",
-    Reason.ROW_TOO_LONG: "longer than any row may be",
-    Reason.FIELD_MISSING: "without an address",
-    Reason.FIELD_INVALID: "a value that registration would refuse too",
-    Reason.HASH_UNSUPPORTED: "a password hash that nothing can be compared with",
+    Reason.ROW_UNREADABLE: "malformed, after an unclosed quote, or not in UTF-8",
+    Reason.ROW_TOO_LONG: "longer than the limit",
+    Reason.FIELD_MISSING: "no email address",
+    Reason.FIELD_INVALID: "a value that registration would refuse",
+    Reason.HASH_UNSUPPORTED: "a password hash that cannot be verified",
     Reason.PASSWORD_WEAK: "a password that does not meet the policy",
-    Reason.ROLE_NOT_ALLOWED: "admins, without --allow-admins",
-    Reason.EMAIL_TAKEN: "the address of another account",
+    Reason.ROLE_NOT_ALLOWED: "an admin, without --allow-admins",
+    Reason.EMAIL_TAKEN: "the email address of another account",
     Reason.USERNAME_TAKEN: "the username of another account",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The result of an import, and what it ignored and skipped."""
+    """The outcome of an import, the columns it ignored and the entries it skipped."""
 
     outcome: ImportOutcome
     ignored: IgnoredColumns
@@ -39,7 +39,7 @@ class ImportResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An import, and all that is reported of it; `source` is for people, `file` for programs."""
+    """Everything that is reported about an import; `source` is for people, `file` for programs."""
 
     source: str
     file: str
@@ -64,20 +64,20 @@ def print_report(report: Report, refused: Sequence[RefusedRow]) -> None:
     say(_headline(report))
     print_counts(list(_counts(progress, report.is_dry_run)))
     if refused:
-        note("The first that would be refused:")
+        note("The first rows that would be refused:")
         for each in refused:
             place = f"{each.field}: " if each.field else ""
             note(f"  row {each.number:,}: {place}{each.detail}.")
     if ignored := _columns(report.result.ignored):
         others = " and others" if _has_more_columns(report.result.ignored) else ""
-        note(f"Columns without a meaning here were ignored: {', '.join(ignored)}{others}.")
-    if left := report.result.skipped:
-        said = ", ".join(f"{what} ({count:,})" for what, count in sorted(left.items()))
-        note(f"Not taken over: {said}.")
+        note(f"Unknown columns were ignored: {', '.join(ignored)}{others}.")
+    if skipped := report.result.skipped:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in sorted(skipped.items()))
+        note(f"Not imported: {listed}.")
     if report.rejects:
         note(
-            f"The refused rows are in {report.rejects}, as they came, secrets included:",
-            "only you can read it. Delete it when you are done.",
+            f"The refused rows are in {report.rejects}, unchanged, with their secrets. Only you",
+            "can read it; delete it when you are done.",
         )
 
 
@@ -87,8 +87,8 @@ def _headline(report: Report) -> str:
         return f"Nothing was written. {progress.row_count:,} rows of {report.source}:"
     if outcome.finished_at is not None:
         return (
-            f"{report.source} was imported on {outcome.finished_at:%Y-%m-%d at %H:%M} UTC, and "
-            "nothing was left to do. --restart begins again. It came to this:"
+            f"{report.source} was already imported on {outcome.finished_at:%Y-%m-%d at %H:%M} UTC "
+            "(--restart imports it again). The result was:"
         )
     done = progress.row_count - outcome.resumed_after
     speed = f"{done:,} rows in {report.seconds:.1f} s"
@@ -102,7 +102,7 @@ def _counts(progress: ImportProgress, is_dry_run: bool) -> Iterator[tuple[str, i
     would = "would be " if is_dry_run else ""
     yield f"{would}made", progress.made, "accounts"
     if progress.already_there:
-        yield "already there", progress.already_there, "the same, and left as they are"
+        yield "already there", progress.already_there, "accounts that are the same; not changed"
     if progress.refused:
         yield f"{would}refused", progress.refused_count, ""
         for reason, count in sorted(progress.refused.items(), key=lambda each: (-each[1], each[0])):
@@ -133,12 +133,12 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def print_broken(report: Report) -> None:
-    """Print for people how far a file was read that breaks off, and exit 1."""
+    """Print for people how many rows of a truncated file were read, and exit 1."""
     progress, would = report.outcome.progress, "would be " if report.is_dry_run else ""
-    counts = ", ".join(f"{count:,} {would}{what}" for what, count in _parts(progress))
-    lines = [f"Its first {progress.row_count:,} rows were read: {counts}. What follows was not."]
+    counts = ", ".join(f"{count:,} {would}{name}" for name, count in _parts(progress))
+    lines = [f"Its first {progress.row_count:,} rows were read: {counts}. The rest was not read."]
     if report.rejects:
-        lines.append(f"The refused rows are in {report.rejects}, secrets included.")
+        lines.append(f"The refused rows are in {report.rejects}, with their secrets.")
     fail(f"{report.source} {report.outcome.broken}.", *lines)
 
 
@@ -149,7 +149,7 @@ def _parts(progress: ImportProgress) -> Iterator[tuple[str, int]]:
 
 
 def _columns(ignored: IgnoredColumns) -> list[str]:
-    """The names of ignored columns, shortened: a file may have any."""
+    """The names of ignored columns, the first few and shortened: a file may have any number."""
     names = sorted({name[:_LONGEST_COLUMN] for name in ignored.counts if name.isprintable()})
     return names[:_SHOWN_COLUMNS]
 

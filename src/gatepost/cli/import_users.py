@@ -48,7 +48,7 @@ from gatepost.work import Origin
 FROM = "From another system (docs/migrating.md)"
 
 _SWITCH_INTERVAL = 0.0005
-_AGAIN = "Run it again with the same file to go on."
+_AGAIN = "Run the command again with the same file to resume."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +80,22 @@ def import_users(
     ],
     file_format: FileFormat = None,
     system: Annotated[
-        SystemName | None, typer.Option("--from", help="The system that it comes from.")
+        SystemName | None, typer.Option("--from", help="The system that the users come from.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
     ] = False,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where refused rows go; by default FILE.rejects.jsonl.")
+        Path | None, typer.Option(help="The file for refused rows; default FILE.rejects.jsonl.")
     ] = None,
     allow_admins: Annotated[
-        bool, typer.Option("--allow-admins", help="Let rows make admins.")
+        bool, typer.Option("--allow-admins", help="Allow rows to create admins.")
     ] = False,
     check_passwords: Annotated[
         bool, typer.Option("--check-passwords", help="Refuse plain passwords that are too weak.")
     ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin again at the first row.")
+        bool, typer.Option("--restart", help="Start again at the first row.")
     ] = False,
     json: Json = False,
     table: Annotated[
@@ -111,7 +111,7 @@ def import_users(
         typer.Option(help="A role there that is moderator here.", rich_help_panel=FROM),
     ] = ["moderator"],  # noqa: B006 - typer copies it
     staff_role: Annotated[
-        Role, typer.Option(help="What Django's staff are here.", rich_help_panel=FROM)
+        Role, typer.Option(help="The role of Django's staff users.", rich_help_panel=FROM)
     ] = Role.USER,
     hash_config: Annotated[
         Path | None,
@@ -121,15 +121,15 @@ def import_users(
         bool,
         typer.Option(
             "--drop-unknown-hashes",
-            help="Take users without a password whose hash cannot be verified.",
+            help="Import users whose hash cannot be verified, without a password.",
             rich_help_panel=FROM,
         ),
     ] = False,
 ) -> None:
-    """Make accounts of a file's rows: JSON Lines or CSV, also gzipped.
+    """Import accounts from a file: JSON Lines or CSV, also gzipped.
 
-    Accounts that are there already stay as they are.
-    Stopped or killed, it goes on where it was: run it again with the same file.
+    Existing accounts are not changed. If the import is interrupted, run it
+    again with the same file to resume.
 
     Exit status: 0 all rows are accounts, 1 some are refused, 2 called wrongly.
 
@@ -165,12 +165,12 @@ def _check_from(
 ) -> None:
     """Exit 2 if an option was given that would be ignored."""
     if system is not None and file_format is not None:
-        fail("--format goes without --from: the file itself tells.", status=MISUSED)
+        fail("--format cannot be used with --from, which knows its formats.", status=MISUSED)
     for option in context.command.params:
-        said_by = context.get_parameter_source(option.name or "")
-        is_said = said_by is not None and said_by.name == "COMMANDLINE"
-        if system is None and is_said and getattr(option, "rich_help_panel", None) == FROM:
-            fail(f"{option.opts[0]} goes with --from only.", status=MISUSED)
+        source = context.get_parameter_source(option.name or "")
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if system is None and is_given and getattr(option, "rich_help_panel", None) == FROM:
+            fail(f"{option.opts[0]} can only be used with --from.", status=MISUSED)
 
 
 def _import(
@@ -183,7 +183,7 @@ def _import(
         and Path(source.location).exists()
         and kept.path.samefile(source.location)
     ):
-        fail("The rejects would be written over the file itself.", status=MISUSED)
+        fail("The rejects would overwrite the file itself.", status=MISUSED)
     refused: list[RefusedRow] = []
     began = time.monotonic()
     with open_input(source) as file, _reporting_errors(source):
@@ -316,15 +316,15 @@ def _showing_progress(
         task = progress.add_task("Reading", total=size)
 
         def show(done: ImportProgress) -> None:
-            said = f"{done.made:,} made, {done.refused_count:,} refused"
+            counts = f"{done.made:,} made, {done.refused_count:,} refused"
             position = None if file is None or size is None else file.tell()
-            progress.update(task, description=escape(said), completed=position)
+            progress.update(task, description=escape(counts), completed=position)
 
         yield show
 
 
 def _size(file: BinaryIO | None) -> int | None:
-    """The size in bytes; None for a pipe, and where there is no file."""
+    """The size in bytes; None for a pipe, or if there is no file."""
     if file is None or not file.seekable():
         return None
     position = file.tell()

@@ -43,7 +43,7 @@ def list_keys(json: Json = False) -> None:
         return
     if keys:
         print_table(
-            ("key id", "algorithm", "state", "made", "ends"),
+            ("key id", "algorithm", "state", "created", "ends"),
             [
                 (
                     key["kid"],
@@ -60,7 +60,7 @@ def list_keys(json: Json = False) -> None:
     if algorithm.startswith("HS"):
         note(f"There are no key pairs: {algorithm} signs tokens with SECRET_KEY.")
     else:
-        note(f"There are no key pairs yet: the service makes the first {algorithm} one.")
+        note(f"There are no key pairs yet: the service creates the first {algorithm} key.")
 
 
 @app.command()
@@ -68,15 +68,15 @@ def rotate(
     overlap: Annotated[
         int,
         typer.Option(
-            metavar="HOURS", min=2, max=720, help="How long tokens of the present key stay good."
+            metavar="HOURS", min=2, max=720, help="How long the present key's tokens stay valid."
         ),
     ] = 24,
     json: Json = False,
 ) -> None:
-    """Sign with a new key pair from now on. Nobody is logged out.
+    """Sign tokens with a new key pair. Users stay logged in.
 
-    The other key pairs go on verifying tokens for --overlap hours, then they
-    end. Running processes take up the new key within a minute.
+    The other key pairs still verify tokens for --overlap hours. Running
+    processes use the new key within a minute.
 
     Examples:
     $ gatepost keys rotate
@@ -98,7 +98,7 @@ def rotate(
     else:
         say(
             f"Tokens are signed with the new {algorithm} key {key['kid']} within a minute.",
-            f"Those of the former key stay good for {overlap} hours.",
+            f"Tokens of the previous key stay valid for {overlap} hours.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Commands whose modules are imported when they are called, so that help and starts are quick."""
+"""Commands whose modules are imported when they are called, so that the help appears quickly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typer.main import get_command
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """A command, or a group of them, as the list of all commands shows it."""
+    """A command, or a group of commands, as an entry of the list of all commands."""
 
     name: str
     panel: str

@@ -1,4 +1,4 @@
-"""Finds the users that are named at the command line, and lists the first rows of many."""
+"""Finds users named on the command line, and reads the first rows of a paged list."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

@@ -31,23 +31,23 @@ from gatepost.transfer.copy import (
 def move(
     to: Annotated[
         str,
-        typer.Option(metavar="URL", help="Where to: an empty database.", envvar="MOVE_TO_URL"),
+        typer.Option(metavar="URL", help="The target: an empty database.", envvar="MOVE_TO_URL"),
     ],
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="URL", help="From where, if not from DATABASE_URL."),
+        typer.Option("--from", metavar="URL", help="The source, if not DATABASE_URL."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check both and count; write nothing.")
+        bool, typer.Option("--dry-run", help="Check both databases and count rows; write nothing.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Move everything to another database, of the same or of another kind.
 
-    Stop the service first: what is written meanwhile would be lost, so the
-    move refuses then. It makes the schema, copies all rows with their ids, and
-    commits once every table was compared. Killed, it leaves nothing behind.
-    Sessions live on, under the same SECRET_KEY.
+    Stop the service first: the move refuses to run if rows are written
+    meanwhile. It creates the schema, copies all rows with their ids, compares
+    every table, and then commits. If it is interrupted, nothing is written.
+    With the same SECRET_KEY, sessions stay valid.
 
     Examples:
     $ gatepost move --to postgresql://gatepost:password@db/gatepost --dry-run
@@ -85,7 +85,7 @@ def _print_result(names: list[str], moved: list[CopiedTable], *, dry_run: bool) 
         return
     say(
         f"Moved {rows} from {names[0]} to {names[1]}.",
-        "Let DATABASE_URL name it, keep SECRET_KEY, and run `gatepost audit verify`.",
+        "Set DATABASE_URL to it, keep SECRET_KEY, and run `gatepost audit verify`.",
     )
 
 
@@ -145,7 +145,7 @@ def _progress_bar(*, hidden: bool) -> Iterator[OnProgress]:
     )
     shown = console.is_terminal and not hidden
     with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
-        task = bar.add_task("Looking", total=None)
+        task = bar.add_task("Checking", total=None)
 
         def show(doing: str, done: int, total: int) -> None:
             bar.update(task, description=doing, completed=done, total=total)

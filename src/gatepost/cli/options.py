@@ -1,4 +1,4 @@
-"""The options and arguments that several commands have."""
+"""Options and arguments that several commands share."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ PasswordStdin = Annotated[
 ]
 
 Generate = Annotated[
-    bool, typer.Option("--generate", help="Make up a password, and print it once.")
+    bool, typer.Option("--generate", help="Generate a password, and print it once.")
 ]
 
 Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is all of IPv4.")]

@@ -10,16 +10,16 @@ REFUSED = 1
 MISUSED = 2
 
 _REMOVED = dict.fromkeys((7, 8, 11, 12, 13))
-"""Control characters that ring, or move the cursor."""
+"""Control characters that ring the bell or move the cursor."""
 
 
 def say(*sentences: str) -> None:
-    """Print what was done."""
+    """Print a result on standard output."""
     _write(sys.stdout, " ".join(sentences))
 
 
 def note(*sentences: str) -> None:
-    """Print on standard error what is not data."""
+    """Print a remark on standard error."""
     _write(sys.stderr, " ".join(sentences))
 
 
@@ -30,7 +30,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 def fail(*lines: str, status: int = REFUSED) -> NoReturn:
     """Print an error, and exit."""
-    # What only prints sentences, such as `serve`, does without Rich, which loads slowly.
+    # Imported here, since Rich loads slowly: commands such as `serve` do not need it.
     from gatepost.cli.terminal import print_error
 
     print_error(lines)
@@ -38,10 +38,10 @@ def fail(*lines: str, status: int = REFUSED) -> NoReturn:
 
 
 def leave(status: int) -> NoReturn:
-    """Exit without another word."""
+    """Exit without a message."""
     raise typer.Exit(status)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-    """Print data for a program."""
+    """Print JSON on standard output."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

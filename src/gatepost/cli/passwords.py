@@ -1,4 +1,4 @@
-"""Where a password comes from: asked for unseen, standard input, or made up; never an argument."""
+"""Reads a password from a prompt or standard input, or generates it; it is never an argument."""
 
 import secrets
 import sys
@@ -10,7 +10,7 @@ import typer
 from gatepost.cli.output import MISUSED, fail
 
 _GROUP = 4
-# Without the characters that are taken for one another.
+# Without characters that look alike.
 _KINDS = {
     "lower": "abcdefghijkmnpqrstuvwxyz",
     "upper": "ABCDEFGHJKLMNPQRSTUVWXYZ",
@@ -21,14 +21,14 @@ _ALPHABET = "".join(_KINDS.values())
 
 @dataclass(frozen=True, slots=True)
 class PasswordSource:
-    """The options that say where a password comes from; without any, from the terminal."""
+    """The options for the source of a password; by default it is a prompt."""
 
     stdin: bool
     generate: bool
     none: bool = False
 
     def read(self, prompt: str, least_length: int) -> str:
-        """Return the password; exits 2 if it cannot be had, or two sources are given."""
+        """Return the password; exits 2 if it cannot be read, or if two sources are given."""
         if self.stdin and self.generate:
             fail("Choose one of --password-stdin and --generate.", status=MISUSED)
         if self.generate:
@@ -36,7 +36,7 @@ class PasswordSource:
         return read_password(prompt, from_stdin=self.stdin)
 
     def read_unless_none(self, prompt: str, least_length: int) -> str | None:
-        """The same; None for an account without a password."""
+        """Like `read`, but None for an account without a password."""
         if not self.none:
             return self.read(prompt, least_length)
         if self.stdin or self.generate:
@@ -45,21 +45,21 @@ class PasswordSource:
 
 
 def read_password(prompt: str, *, from_stdin: bool) -> str:
-    """Ask for a password twice, unseen, or take the first line of standard input."""
+    """Prompt for a password twice without echo, or read the first line of standard input."""
     if from_stdin:
         return _first_line()
     if not sys.stdin.isatty():
         fail(
-            "There is no terminal to ask for the password at. Pipe it in and add --password-stdin, "
-            "or add --generate.",
+            "There is no terminal to prompt for the password. Pipe it in with --password-stdin, "
+            "or use --generate.",
             status=MISUSED,
         )
-    answer: str = typer.prompt(prompt, hide_input=True, confirmation_prompt="Once more")
+    answer: str = typer.prompt(prompt, hide_input=True, confirmation_prompt="Repeat it")
     return answer
 
 
 def make_password(least_length: int) -> str:
-    """A random password that one can type: groups of four, every kind of character in it."""
+    """A random password that is easy to type: groups of four, with every kind of character."""
     groups = max(5, -(-(least_length + 1) // (_GROUP + 1)))
     while True:
         password = "-".join(
@@ -80,5 +80,5 @@ def _first_line() -> str:
         line = ""
     password = line.removesuffix("\n").removesuffix("\r")
     if not password:
-        fail("Standard input holds no password in UTF-8.", status=MISUSED)
+        fail("Standard input has no password in UTF-8.", status=MISUSED)
     return password

@@ -1,4 +1,4 @@
-"""Runs a command's action on the database of the environment, and prints what goes wrong."""
+"""Runs a command's action on the configured database, and prints errors as sentences."""
 
 import asyncio
 import secrets
@@ -32,7 +32,7 @@ Group = TypeVar("Group", bound=_Readable)
 
 
 def read_settings(group: type[Group]) -> Group:
-    """Read a group of settings from the environment; with mistakes, list them all and exit 2."""
+    """Read settings from the environment; if any are wrong, list all mistakes and exit 2."""
     try:
         return group.from_environment()
     except SettingsError as error:
@@ -40,7 +40,7 @@ def read_settings(group: type[Group]) -> Group:
 
 
 def fail_for_settings(error: SettingsError) -> NoReturn:
-    """List the mistakes in the settings, each with what to do about it, and exit 2."""
+    """List the mistakes in the settings, each with a remedy, and exit 2."""
     count = len(error.problems)
     title = "1 setting is wrong." if count == 1 else f"{count} settings are wrong."
     lines = [f"\n  {each.name} {each.message}.\n    {each.advice}" for each in error.problems]
@@ -53,9 +53,9 @@ def run_in_transaction(
     writes: bool = True,
     without_statement_timeout: bool = False,
 ) -> T:
-    """Run the action in one transaction on the environment's database, and return its result.
+    """Run the action in one transaction on the configured database, and return its result.
 
-    Whatever goes wrong is printed, with exit status 1. An action that reads all rows needs
+    Problems are printed, with exit status 1. An action that reads all rows needs
     `without_statement_timeout`.
     """
 
@@ -111,13 +111,13 @@ def reporting_problems() -> Iterator[None]:
 
 @contextmanager
 def reporting_database_errors() -> Iterator[None]:
-    """Print a passing failure of the database as an error, with exit status 1."""
+    """Print a transient database error as a sentence, with exit status 1."""
     try:
         yield
     except (SQLAlchemyError, ConnectionRefusedError, ConnectionResetError, TimeoutError) as error:
         if not is_transient(error):
             raise
-        fail(f"The database cannot be used now: {explain_failure(error)}. Try again.")
+        fail(f"The database is not available now: {explain_failure(error)}. Try again.")
 
 
 def read_input(annotation: type[T], text: str, name: str) -> T:

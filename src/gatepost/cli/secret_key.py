@@ -1,4 +1,4 @@
-"""The command that makes a secret. It loads nothing else."""
+"""The command that generates a secret. It imports no other module of the package."""
 
 import secrets
 

@@ -37,20 +37,22 @@ def serve(
     port: Port = 8000,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="How many processes.", show_default="WORKERS, or 1"),
+        typer.Option(min=1, max=256, help="The number of processes.", show_default="WORKERS, or 1"),
     ] = None,
     root_path: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", help="The path that a proxy has it at.", show_default="ROOT_PATH, or /"
+            metavar="PATH",
+            help="The path below which a proxy serves it.",
+            show_default="ROOT_PATH, or /",
         ),
     ] = None,
 ) -> None:
-    """Serve, from the environment alone, until told to stop.
+    """Serve until stopped. All settings come from the environment.
 
-    First the schema is brought up to date (MIGRATE_ON_START) and the first
-    admin is made (FIRST_SUPERUSER_PASSWORD). SIGTERM lets requests end for up
-    to ten seconds.
+    At start it migrates the schema (MIGRATE_ON_START) and creates the first
+    admin (FIRST_SUPERUSER_PASSWORD). After SIGTERM, requests have up to ten
+    seconds to finish.
 
     Examples:
     $ gatepost serve
@@ -61,7 +63,7 @@ def serve(
         os.environ.pop("SCRIPT_NAME", None)
         os.environ["ROOT_PATH"] = root_path or "/"
     if workers is not None:
-        # For the processes too, which read the environment themselves.
+        # In the environment, since the processes read their settings from it.
         os.environ.pop("WEB_CONCURRENCY", None)
         os.environ["WORKERS"] = str(workers)
     settings = read_settings(Settings)
@@ -81,7 +83,7 @@ def serve(
 
 
 def _announce(settings: Settings, address: str) -> None:
-    """Print the address: as a sentence for a person, as a log event for a program."""
+    """Print the address: a sentence for people, or a log event if the log is JSON."""
     count, database = settings.stores.workers, describe_database(settings.database.sqlalchemy_url)
     if writes_json(settings.observability, sys.stderr):
         about = {"address": address, "processes": count, "database": database}
@@ -95,9 +97,9 @@ def _announce(settings: Settings, address: str) -> None:
 
 
 async def _prepare(settings: Settings) -> None:
-    """Prepare the database once, here, where an error can be printed.
+    """Prepare the database once before the processes start, so that errors are printed once.
 
-    Each process does the same again, and then finds nothing to do.
+    Each process does the same again, and finds nothing to do.
     """
     async with start_runtime(settings) as runtime:
         await prepare(runtime)

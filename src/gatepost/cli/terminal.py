@@ -1,4 +1,4 @@
-"""Prints what is aligned or coloured, by Rich."""
+"""Prints tables and coloured text, with Rich."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# A pipe has no width: a program that reads it wants its lines whole.
+# A pipe has no width, and programs that read it need unbroken lines.
 _WIDTH_OF_A_PIPE = 10_000
 
 
@@ -30,7 +30,7 @@ def _console(is_terminal: bool, *, stderr: bool) -> Console:
 
 
 def print_error(lines: Sequence[str]) -> None:
-    """Print an error's first line as one, and the others below it."""
+    """Print an error: the first line after `Error:`, the others below it."""
     first, *more = lines
     out = error_console()
     out.print(Text.assemble(("Error: ", "bold red"), first), soft_wrap=True)
@@ -39,7 +39,7 @@ def print_error(lines: Sequence[str]) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows; a text that is too long for its column is wrapped."""
+    """Print a table; texts that are too long for their column are wrapped."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
@@ -58,7 +58,7 @@ def print_counts(counts: Sequence[tuple[str, int, str]]) -> None:
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print the facts about one thing, a line each."""
+    """Print names and values, one pair a line."""
     table = Table.grid(padding=(0, 3))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

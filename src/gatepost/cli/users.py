@@ -1,4 +1,4 @@
-"""The commands about users. They call the same services as the API, without a caller."""
+"""The commands about users. They use the same services as the API, without a caller."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,7 +31,7 @@ app = typer.Typer(
     name="users",
     no_args_is_help=True,
     add_completion=False,
-    help="See users, and change what they may do.",
+    help="List, create, disable and change users.",
 )
 
 
@@ -42,7 +42,7 @@ def create_admin(
     generate: Generate = False,
     json: Json = False,
 ) -> None:
-    """Make an admin. The password is asked for, unseen.
+    """Create an admin. Asks for the password without showing it.
 
     Examples:
     $ gatepost create-admin ada@example.com --full-name "Ada Lovelace"
@@ -58,23 +58,24 @@ def create_admin(
         return _read(await passwords.create_admin(work, email, password, name))
 
     user = run_in_transaction(make)
-    _print_done(user, f"Made the admin {user.email}.", password if generate else None, json)
+    _print_done(user, f"Created the admin {user.email}.", password if generate else None, json)
 
 
 @app.command()
 def create(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's email address.")],
     full_name: Annotated[str | None, typer.Option(help="The user's name.")] = None,
-    username: Annotated[str | None, typer.Option(help="Another name to log in by.")] = None,
-    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.USER,
+    username: Annotated[str | None, typer.Option(help="Another name to log in with.")] = None,
+    role: Annotated[Role, typer.Option(help="The user's role.")] = Role.USER,
     no_password: Annotated[
-        bool, typer.Option("--no-password", help="Make it without one: nobody can log in by it.")
+        bool,
+        typer.Option("--no-password", help="Without a password: no login until one is set."),
     ] = False,
     password_stdin: PasswordStdin = False,
     generate: Generate = False,
     json: Json = False,
 ) -> None:
-    """Make an account, whether or not registration is open. The password is asked for, unseen.
+    """Create an account, even if registration is closed. Asks for the password without showing it.
 
     Examples:
     $ gatepost users create ada@example.com --full-name "Ada Lovelace" --generate
@@ -91,20 +92,21 @@ def create(
         return _read(await passwords.create(work, new))
 
     user = run_in_transaction(make)
-    done = f"Made the account {user.email}, with the role {user.role.value}."
+    done = f"Created the account {user.email} with the role {user.role.value}."
     _print_done(user, done, password if generate else None, json)
 
 
 @app.command("list")
 def list_users(
     search: Annotated[
-        str | None, typer.Option("--search", "-q", help="How address or username begins.")
+        str | None,
+        typer.Option("--search", "-q", help="The beginning of the email address or username."),
     ] = None,
     role: Annotated[Role | None, typer.Option(help="Only users with this role.")] = None,
     active: Annotated[
         bool | None, typer.Option("--active/--disabled", help="Only active or disabled users.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="The most users to list.")] = 50,
     json: Json = False,
 ) -> None:
     """List users, the oldest first.
@@ -126,7 +128,7 @@ def list_users(
         print_json([_document(user) for user in users])
         return
     if not users:
-        note("There are no users yet." if wanted == UserFilter() else "There is no such user.")
+        note("There are no users yet." if wanted == UserFilter() else "No user matches.")
         return
     _print_users(users)
     if is_more:
@@ -150,7 +152,7 @@ def show(user: UserName, json: Json = False) -> None:
 
 @app.command()
 def disable(user: UserName, json: Json = False) -> None:
-    """Lock a user out, at once: their sessions end.
+    """Disable a user: their sessions end at once, and they cannot log in.
 
     Examples:
     $ gatepost users disable ada@example.com
@@ -168,7 +170,7 @@ def disable(user: UserName, json: Json = False) -> None:
 
 @app.command()
 def enable(user: UserName, json: Json = False) -> None:
-    """Let a disabled user log in again.
+    """Enable a disabled user, who can then log in again.
 
     Examples:
     $ gatepost users enable ada@example.com
@@ -185,7 +187,7 @@ def enable(user: UserName, json: Json = False) -> None:
 
 @app.command()
 def unlock(user: UserName, json: Json = False) -> None:
-    """Let a user log in again whom wrong passwords have locked out.
+    """Unlock a user who is locked out after too many wrong passwords.
 
     Examples:
     $ gatepost users unlock ada@example.com
@@ -202,10 +204,10 @@ def unlock(user: UserName, json: Json = False) -> None:
 @app.command("set-role")
 def set_role(
     user: UserName,
-    role: Annotated[Role, typer.Argument(help="What the user may do from now on.")],
+    role: Annotated[Role, typer.Argument(help="The user's new role.")],
     json: Json = False,
 ) -> None:
-    """Make somebody a user, a moderator or an admin, effective with their next request.
+    """Set a user's role: user, moderator or admin. It applies from their next request on.
 
     Examples:
     $ gatepost users set-role ada@example.com admin
@@ -229,14 +231,14 @@ def set_password(
     generate: Generate = False,
     json: Json = False,
 ) -> None:
-    """Give a user a new password. It is asked for, unseen; the user's sessions end.
+    """Set a user's password, and end their sessions. Asks for it without showing it.
 
     Examples:
     $ gatepost users set-password ada@example.com
     $ gatepost users set-password ada@example.com --generate
     $ pass show ada | gatepost users set-password ada@example.com --password-stdin
     """
-    # Found first: nobody types a password twice to learn that there is no such user.
+    # Found first, so that an unknown user is reported before the prompt.
     found = _find(user)
     source = PasswordSource(password_stdin, generate)
     password = source.read(f"New password of {found.email}", _least_length())
@@ -266,7 +268,7 @@ def _least_length() -> int:
 
 
 def _print_done(user: UserRead, sentence: str, generated: str | None, json: bool) -> None:
-    """Print what was done, and a generated password, which is shown nowhere else."""
+    """Print the result, and a generated password, which is shown nowhere else."""
     shown = {} if generated is None else {"password": generated}
     if json:
         print_json(_document(user) | shown)
@@ -274,16 +276,16 @@ def _print_done(user: UserRead, sentence: str, generated: str | None, json: bool
     if generated is None:
         say(sentence)
         return
-    note(sentence, "The password, shown this once:")
+    note(sentence, "The password, shown only once:")
     say(generated)
 
 
 def _print_delay() -> None:
-    """Print how soon a single running process notices: no announcement reaches it."""
+    """Print when a single running process sees the change, since it gets no announcement."""
     settings = read_settings(Settings)
     seconds = settings.sessions.session_cache_seconds
     if seconds and settings.stores.redis_url is None and settings.stores.workers == 1:
-        note(f"A service that is running notices within {seconds} s: SESSION_CACHE_SECONDS.")
+        note(f"A running service applies this within {seconds} s (SESSION_CACHE_SECONDS).")
 
 
 def _print_users(users: Sequence[UserRead]) -> None:

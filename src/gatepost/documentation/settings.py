@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from gatepost.configuration import Settings
-from gatepost.settings.base import SettingsGroup, described, names_of, takes
+from gatepost.settings.base import SettingsGroup, names_of, setting_info, takes
 
 _INTRODUCTION = """\
 # Settings
@@ -86,7 +86,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     written = _written(field)
-    return described(field).default or (f"`{written}`" if written else "none")
+    return setting_info(field).default or (f"`{written}`" if written else "none")
 
 
 def _written(field: FieldInfo) -> str:
@@ -99,7 +99,7 @@ def _written(field: FieldInfo) -> str:
         return ",".join(field.default)
     if isinstance(field.default, str | int):
         return str(field.default)
-    return described(field).stands_for
+    return setting_info(field).effective_default
 
 
 def _example_section(group: type[SettingsGroup]) -> str:

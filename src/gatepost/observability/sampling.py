@@ -103,8 +103,8 @@ def watch_sessions(metrics: Metrics, cache: SessionCache[Any], invalidation: Inv
     metrics.watch(sample)
 
 
-async def run_sampler(metrics: Metrics, every: timedelta = INTERVAL) -> None:
+async def run_sampler(metrics: Metrics, interval: timedelta = INTERVAL) -> None:
     """Sample at this interval until cancelled, so that other processes can expose the values."""
     while True:
         metrics.sample()
-        await asyncio.sleep(every.total_seconds())
+        await asyncio.sleep(interval.total_seconds())

@@ -56,12 +56,12 @@ class CoreSettings(SettingsComposition):
 
     @property
     def quotas(self) -> Mapping[str, Quota]:
-        """Every limit by its name; `default` is that of all requests."""
+        """Every rate limit by its name; `default` is the limit of all requests."""
         return {"default": self.limits.quota, **quotas_of(self.every_group())}
 
     @property
     def secret_texts(self) -> frozenset[str]:
-        """Every secret among the settings, and the passwords in their URLs: not for the log."""
+        """Every secret among the settings, and the passwords in their URLs, to mask in the log."""
         values = list(self.secret_values())
         lists = [value for value in values if isinstance(value, tuple)]
         texts = {text for text in itertools.chain(values, *lists) if isinstance(text, str)}

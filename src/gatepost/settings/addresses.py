@@ -3,19 +3,19 @@
 LONGEST_EMAIL = 254
 """RFC 5321 section 4.5.3.1.3 allows a path of 256 octets, its angle brackets included."""
 
-# A name below this one is judged by all rules but that of the public domains.
+# Appended to a bare host, to check it by all rules except the one for public domains.
 _ABOVE = ".com"
 
 
 class NoAddress(ValueError):  # noqa: N818 - it says what the text is
-    """The text is no email address. It repeats nothing of it."""
+    """The text is not an email address. The message does not contain it."""
 
 
 def normalise(text: str, *, special_domains: bool) -> str:
-    """Return the address as it is stored and written to (RFC 6531, IDNA); no name is looked up.
+    """Return the address in its normal form (RFC 6531, IDNA), without any DNS query.
 
-    Its domain is one of the public ones, or with `special_domains` also a bare host or a name that
-    RFC 6761 and others set aside (`.local`, `.test`, `.localhost`). Raises `NoAddress`.
+    Its domain must be public; with `special_domains` it may also be a bare host or a name that RFC
+    6761 and others reserve (`.local`, `.test`, `.localhost`). Raises `NoAddress`.
     """
     try:
         return _normalised(text)

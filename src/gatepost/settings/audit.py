@@ -5,14 +5,14 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 from gatepost.settings.values import read_list
 
 _FEWEST_CHARACTERS = 32
 
 
 def _read_secrets(value: object) -> object:
-    """Each may be as it was: what makes a good secret is asked of `SECRET_KEY` alone."""
+    """Read former secrets; only their length is checked, since they cannot be changed."""
     secrets = read_list(value)
     if isinstance(secrets, list | tuple):
         for place, secret in enumerate(secrets, start=1):
@@ -31,22 +31,22 @@ class AuditSettings(SettingsGroup):
         default=0,
         ge=0,
         le=36_500,
-        description="Events of the audit log are deleted after so many days; 0 keeps them all.",
+        description="Days after which audit events are deleted; 0 keeps them forever.",
     )
 
     former_secret_keys: Annotated[
         tuple[str, ...],
         BeforeValidator(_read_secrets),
-        Described(takes="secrets, separated by commas", default="none"),
+        SettingInfo(takes="secrets, separated by commas", default="none"),
     ] = Field(
         default=(),
         repr=False,
         max_length=16,
-        description="What `SECRET_KEY` was before: proves that it was changed by its owner, and "
-        "checks the rows of the audit log from then. Keep each while such rows are kept.",
+        description="Previous values of `SECRET_KEY`, so that audit events sealed with them can be "
+        "verified. Keep each as long as such events are kept.",
     )
 
     @property
     def audit_retention(self) -> timedelta | None:
-        """How long an event is kept; None for ever."""
+        """How long an event is kept; None keeps it forever."""
         return timedelta(days=self.audit_retention_days) if self.audit_retention_days else None

@@ -32,37 +32,37 @@ _MESSAGES = {
     "literal_error": "is not one of the values it takes",
 }
 
-# Follows from another mistake, which is listed itself: a default drawn from a refused value.
+# A consequence of another mistake, which is listed itself: a default from a refused value.
 _CONSEQUENCE = "default_factory_not_called"
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """Documentation of a field that its type cannot give.
+class SettingInfo:
+    """Documentation of a field in addition to its type.
 
-    `takes` describes its values and `default` its default in words, `stands_for` is the value that
-    a default of None means, and `also` are its aliases.
+    `takes` describes its values and `default` its default in words. `effective_default` is the
+    meaning of a default of None, and `also` are its aliases.
     """
 
     takes: str = ""
     default: str = ""
-    stands_for: str = ""
+    effective_default: str = ""
     also: tuple[str, ...] = ()
 
 
-def described(field: FieldInfo) -> Described:
-    """The field's `Described`, or an empty one."""
-    return next((item for item in field.metadata if isinstance(item, Described)), Described())
+def setting_info(field: FieldInfo) -> SettingInfo:
+    """The field's `SettingInfo`, or an empty one."""
+    return next((item for item in field.metadata if isinstance(item, SettingInfo)), SettingInfo())
 
 
 def names_of(field_name: str, field: FieldInfo) -> tuple[str, ...]:
     """The environment names of a field, its own first."""
-    return (field_name.upper(), *described(field).also)
+    return (field_name.upper(), *setting_info(field).also)
 
 
 def takes(field: FieldInfo) -> str:
-    """The values a field takes, in words: as described, or as its type and bounds say."""
-    said = described(field).takes
+    """The values a field takes, in words: from its description, or from its type and bounds."""
+    said = setting_info(field).takes
     if said:
         return said
     if field.annotation is bool:
@@ -93,7 +93,7 @@ class SettingsGroup(BaseModel):
     Built from explicit values only. Raises `SettingsError` with every mistake in them.
     """
 
-    # Of a dozen groups a process uses one or two: the others' validators are never built.
+    # A process uses one or two of a dozen groups: the others' validators are never built.
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
     )
@@ -150,7 +150,7 @@ def _problem(fields: dict[str, FieldInfo], detail: ErrorDetails) -> SettingProbl
         return _unknown(field_name, fields)
     if detail["type"] == "setting":
         return SettingProblem(field_name.upper(), context["message"], context["advice"])
-    # Never the library's own sentence: some quote the value.
+    # Not the message of pydantic, which may quote the value.
     message = _MESSAGES.get(detail["type"], "cannot be read")
     return SettingProblem(field_name.upper(), message, _advice(field_name, fields[field_name]))
 

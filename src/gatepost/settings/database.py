@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 from sqlalchemy.engine import URL
 
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 from gatepost.settings.database_url import read_database_url
 
 DEFAULT_DATABASE_URL = "sqlite:///./gatepost.db"
@@ -20,66 +20,69 @@ class DatabaseSettings(SettingsGroup):
 
     database_url: Annotated[
         str | None,
-        Described(
+        SettingInfo(
             takes="a sqlite://, postgresql:// or mysql:// URL (or postgres://, mariadb://)",
-            stands_for=DEFAULT_DATABASE_URL,
+            effective_default=DEFAULT_DATABASE_URL,
         ),
-    ] = Field(
-        default=None, repr=False, description="Where the database is. The driver is chosen for you."
-    )
-    db_host: Annotated[str | None, Described(takes="a host name, an address or a folder")] = Field(
-        default=None,
-        min_length=1,
-        description="A PostgreSQL server (or the folder of its socket), in place of "
-        "`DATABASE_URL`.",
-    )
-    db_port: int = Field(default=5432, ge=1, le=65535, description="That server's port.")
-    db_name: Annotated[str | None, Described(takes="a name; required with DB_HOST")] = Field(
-        default=None, min_length=1, validate_default=True, description="The database on it."
-    )
-    db_user: Annotated[str | None, Described(takes="a name; required with DB_HOST")] = Field(
-        default=None, min_length=1, validate_default=True, description="Who connects to it."
-    )
-    db_password: Annotated[
-        str | None, Described(takes="any text, as it is: nothing needs escaping")
-    ] = Field(default=None, repr=False, description="That user's password.")
-    database_read_url: Annotated[
-        str | None, Described(takes="a URL of the same kind; PostgreSQL, MariaDB or MySQL")
     ] = Field(
         default=None,
         repr=False,
-        description="A replica of the database, which lists are read from. It may be a moment "
-        "behind; while it is away, they are read from the database itself.",
+        description="The URL of the database. Gatepost chooses the driver.",
+    )
+    db_host: Annotated[str | None, SettingInfo(takes="a host name, an address or a folder")] = (
+        Field(
+            default=None,
+            min_length=1,
+            description="A PostgreSQL server (or the folder of its socket), in place of "
+            "`DATABASE_URL`.",
+        )
+    )
+    db_port: int = Field(default=5432, ge=1, le=65535, description="That server's port.")
+    db_name: Annotated[str | None, SettingInfo(takes="a name; required with DB_HOST")] = Field(
+        default=None, min_length=1, validate_default=True, description="The database's name."
+    )
+    db_user: Annotated[str | None, SettingInfo(takes="a name; required with DB_HOST")] = Field(
+        default=None, min_length=1, validate_default=True, description="The database user."
+    )
+    db_password: Annotated[
+        str | None, SettingInfo(takes="any text, as it is: nothing needs escaping")
+    ] = Field(default=None, repr=False, description="That user's password.")
+    database_read_url: Annotated[
+        str | None, SettingInfo(takes="a URL of the same kind; PostgreSQL, MariaDB or MySQL")
+    ] = Field(
+        default=None,
+        repr=False,
+        description="The URL of a read replica, from which lists are read. It may lag a little; "
+        "while it is unavailable, lists are read from the primary database.",
     )
     database_pool_size: int = Field(
-        default=10, ge=1, le=100, description="Connections that one process keeps at most."
+        default=10, ge=1, le=100, description="The most connections of one process."
     )
     database_pool_timeout_seconds: int = Field(
         default=5,
         ge=1,
         le=60,
-        description="How long a request waits for a connection, and how long the database may take "
-        "to let one in; then the request is answered 503.",
+        description="How long a request waits for a connection from the pool, and how long opening "
+        "a connection may take; then the request is answered 503.",
     )
     database_statement_timeout_seconds: int = Field(
         default=30,
         ge=1,
         le=3600,
-        description="How long the database works on one statement, waiting for locks included; "
-        "then its request is answered 503.",
+        description="The timeout of one SQL statement, including waits for locks; then its request "
+        "is answered 503.",
     )
     database_idle_transaction_timeout_seconds: int = Field(
         default=60,
         ge=1,
         le=3600,
-        description="How long a transaction may hold its locks while nothing happens in it; then "
-        "PostgreSQL or MariaDB ends it.",
+        description="How long a transaction may be idle; then PostgreSQL or MariaDB ends it.",
     )
     database_wait_seconds: int = Field(
         default=30,
         ge=0,
         le=3600,
-        description="How long a service that starts waits for a database that does not answer yet.",
+        description="How long the service waits at start for a database that does not answer yet.",
     )
     migrate_on_start: bool = Field(
         default=True, description="Bring the schema up to date when the service starts."
@@ -120,18 +123,18 @@ class DatabaseSettings(SettingsGroup):
             return value
         kind = read_database_url(value).get_backend_name()
         if kind == "sqlite":
-            refuse("is an SQLite file", "Leave it out: there readers wait for nobody.")
+            refuse("is an SQLite file", "Leave it out: SQLite readers do not wait for writers.")
         primary = "postgresql"
         if info.data["db_host"] is None:
             url = read_database_url(info.data["database_url"] or DEFAULT_DATABASE_URL)
             primary = url.get_backend_name()
         if kind != primary:
-            refuse("is another kind of database", "Name a replica of the one that is written to.")
+            refuse("is another kind of database", "Use a replica of the primary database.")
         return value
 
     @property
     def sqlalchemy_read_url(self) -> URL | None:
-        """The replica's URL for SQLAlchemy, where there is one."""
+        """The replica's URL for SQLAlchemy; None if there is no replica."""
         return None if self.database_read_url is None else read_database_url(self.database_read_url)
 
     @property

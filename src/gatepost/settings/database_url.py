@@ -1,4 +1,4 @@
-"""Turns a database URL as people write it into one for our drivers."""
+"""Translates common forms of database URLs into URLs for our drivers."""
 
 from urllib.parse import unquote, urlencode
 
@@ -77,7 +77,7 @@ _NO = {"0", "false", "no", "off"}
 def read_database_url(text: str) -> URL:
     """Return the URL for SQLAlchemy, with our driver and its query translated for that driver.
 
-    To be called from a validator: refuses a URL that cannot be used, and quotes no part of it.
+    Call it in a validator: it refuses a URL that cannot be used, and never quotes a part of it.
     """
     url = _parse(text)
     backend = url.drivername.partition("+")[0]

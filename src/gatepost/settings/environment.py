@@ -14,7 +14,7 @@ from gatepost.settings.errors import SettingProblem
 
 T = TypeVar("T")
 
-# The options that uvicorn, gunicorn, granian, hypercorn, `fastapi run` and `gatepost serve` take.
+# Options of uvicorn, gunicorn, granian, hypercorn, `fastapi run` and `gatepost serve`.
 _WORKERS_ARGUMENT = re.compile(r"(?:^|\s)(?:--workers|-w)[\s=]*(\d+)(?:\s|$)")
 
 _DATABASE_PARTS = {"db_host", "db_port", "db_name", "db_user", "db_password"}
@@ -84,10 +84,10 @@ def read_file(path: Path) -> dict[str, str | None]:
 
 
 def merge(process: Reading, file: Reading) -> Reading:
-    """Both readings in one; what the process says of a setting, under any name, wins.
+    """Merge the values of process and file; the process wins, under any name of a setting.
 
-    The database is one choice: a `DATABASE_URL` of the process wins over `DB_...` in the file,
-    and the other way round.
+    The database counts as one setting: `DATABASE_URL` in the process wins over `DB_...` in the
+    file, and the other way round.
     """
     overruled = set(process.values)
     if "database_url" in overruled:

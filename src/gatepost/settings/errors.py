@@ -1,4 +1,4 @@
-"""The error for wrong settings: it lists every mistake, each with what to do about it."""
+"""The error for wrong settings: it lists every mistake, each with a remedy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Settings of limits for each client, and how a feature declares a limit of its own."""
+"""Settings of rate limits and lockout, and the function with which features declare limits."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 
 _QUOTA = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})")
 _LONGEST_WINDOW = 86_400
@@ -21,7 +21,7 @@ _MARK = "a limit"
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """So many in any window of this length."""
+    """An amount in any window of this length."""
 
     amount: int
     window: timedelta
@@ -42,9 +42,10 @@ Limit = Annotated[str, AfterValidator(_check_limit), _MARK]
 
 
 def limit(percent: int, *, window: int | None = None, description: str) -> Any:  # noqa: ANN401 - as pydantic's Field
-    """A limit of a feature: `rate_limit_login: Limit = limit(percent=30, description=...)`.
+    """Declare a feature's rate limit: `rate_limit_login: Limit = limit(percent=30, ...)`.
 
-    By default so many percent of the general limit, in its window or one of so many seconds.
+    Its default is this percentage of the general limit, in the same window unless `window` gives
+    another, in seconds.
     """
 
     def derive(data: dict[str, Any]) -> str:
@@ -54,7 +55,7 @@ def limit(percent: int, *, window: int | None = None, description: str) -> Any: 
     amount = "`RATE_LIMIT_REQUESTS`" if percent == 100 else f"{percent} % of `RATE_LIMIT_REQUESTS`"
     field: Any = Field(default_factory=derive, description=description)
     field.metadata.append(
-        Described(
+        SettingInfo(
             takes="a number and a window in seconds, such as 30/60",
             default=f"{amount}{_WINDOWS.get(window, f' in {window} seconds')}",
         )
@@ -73,30 +74,31 @@ class LimitSettings(SettingsGroup):
         default=100,
         ge=1,
         le=100_000_000,
-        description="How many requests a client may make in a window. A client is an IPv4 address "
-        "or an IPv6 /64.",
+        description="Requests that a client may send in a window. A client is an IPv4 address or "
+        "an IPv6 /64.",
     )
     rate_limit_window: int = Field(
-        default=60, ge=1, le=_LONGEST_WINDOW, description="The length of that window in seconds."
+        default=60, ge=1, le=_LONGEST_WINDOW, description="The length of the window in seconds."
     )
     lockout_failures_per_address: int = Field(
         default=5,
         ge=1,
         le=100,
-        description="After so many wrong passwords for an account from one client, that client "
-        "may not log in to it for a while.",
+        description="Wrong passwords for one account from one client, after which that client is "
+        "locked out of the account for `LOCKOUT_MINUTES`.",
     )
     lockout_failures_per_account: int = Field(
         default=20,
         ge=1,
         le=100,
-        description="After so many from anywhere, nobody may log in to it by password for a while.",
+        description="Wrong passwords for one account from all clients together, after which the "
+        "account is locked for `LOCKOUT_MINUTES`: no login by password.",
     )
     lockout_minutes: int = Field(
         default=15,
         ge=1,
         le=1440,
-        description="How long such a lock holds, and how long a wrong password is remembered.",
+        description="How long a lockout lasts, and how long a wrong password counts.",
     )
 
     @property
@@ -106,12 +108,12 @@ class LimitSettings(SettingsGroup):
 
     @property
     def lockout_lifetime(self) -> timedelta:
-        """How long a lock holds."""
+        """How long a lockout lasts."""
         return timedelta(minutes=self.lockout_minutes)
 
 
 def quotas_of(groups: Iterable[SettingsGroup]) -> dict[str, Quota]:
-    """The limits that these groups declare, by name."""
+    """The rate limits that these groups declare, by name."""
     return {
         name.removeprefix(_PREFIX): _read_quota(getattr(group, name))
         for group in groups

@@ -1,4 +1,4 @@
-"""Settings of what can be seen of the service: log, metrics, traces."""
+"""Settings of observability: log, metrics, traces."""
 
 import importlib.util
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 from gatepost.settings.values import read_networks
 
 _SHORTEST_TOKEN = 32
@@ -38,23 +38,23 @@ class ObservabilitySettings(SettingsGroup):
     metrics_allowed: Annotated[
         tuple[IPv4Network | IPv6Network, ...],
         BeforeValidator(read_networks),
-        Described(
-            takes="addresses or networks, separated by commas", stands_for="127.0.0.0/8,::1/128"
+        SettingInfo(
+            takes="addresses or networks, separated by commas",
+            effective_default="127.0.0.0/8,::1/128",
         ),
     ] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
-        description="From where `/metrics` is answered without a token.",
+        description="Networks that may read `/metrics` without a token.",
     )
-    metrics_token: Annotated[str | None, Described(takes="32 characters or more")] = Field(
+    metrics_token: Annotated[str | None, SettingInfo(takes="32 characters or more")] = Field(
         default=None,
         repr=False,
-        description="Whoever sends this as `Authorization: Bearer` may read `/metrics` from "
-        "anywhere.",
+        description="A token for `/metrics` from any network, sent as `Authorization: Bearer`.",
     )
     tracing_enabled: bool = Field(
         default=False,
-        description="Send traces by OpenTelemetry; needs `pip install 'gatepost[otel]'`. Where to "
-        "is told by OpenTelemetry's own variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.",
+        description="Export traces by OpenTelemetry; needs `pip install 'gatepost[otel]'`. "
+        "OpenTelemetry's own variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`, set the target.",
     )
 
     @field_validator("metrics_token")
@@ -73,7 +73,7 @@ class ObservabilitySettings(SettingsGroup):
     def _tracing_is_installed(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's own signature
         if value and not all(map(is_installed, _TRACING_PACKAGES)):
             refuse(
-                "is on, but OpenTelemetry, or a FastAPI that makes spans, is not installed",
+                "is on, but OpenTelemetry, or a FastAPI that supports it, is not installed",
                 "Run `pip install 'gatepost[otel]'`, or leave it out.",
             )
         return value
@@ -83,5 +83,5 @@ def is_installed(package: str) -> bool:
     """Whether a package could be imported."""
     try:
         return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:  # of a parent
+    except ModuleNotFoundError:  # its parent package is missing
         return False

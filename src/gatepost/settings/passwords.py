@@ -1,11 +1,11 @@
-"""Settings of passwords: what is asked of them, and what hashing them costs."""
+"""Settings of passwords: the policy, and the cost of hashing."""
 
 from base64 import b64decode
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from gatepost.settings.base import Described, refuse
+from gatepost.settings.base import SettingInfo, refuse
 from gatepost.settings.service import ServiceSettings
 from gatepost.settings.values import read_list
 
@@ -24,28 +24,34 @@ class PasswordSettings(ServiceSettings):
     """Passwords."""
 
     password_min_length: int = Field(
-        default=8, ge=8, le=64, description="The fewest characters of a password."
+        default=8, ge=8, le=64, description="The least length of a password, in characters."
     )
     password_max_length: int = Field(
-        default=256, ge=64, le=1024, description="The most characters of a password."
+        default=256, ge=64, le=1024, description="The greatest length of a password."
     )
     password_require: Annotated[
         frozenset[Literal["upper", "lower", "digit", "special"]],
         BeforeValidator(read_list),
-        Described(takes="any of upper, lower, digit, special, separated by commas", default="none"),
+        SettingInfo(
+            takes="any of upper, lower, digit, special, separated by commas", default="none"
+        ),
     ] = Field(
         default=frozenset(),
-        description="Kinds of characters that every password must have. Length protects better.",
+        description="Kinds of characters that every password must contain. Length protects better.",
     )
     password_hasher: Literal["argon2", "bcrypt"] = Field(
         default="argon2",
-        description="How passwords are hashed. Either verifies the other's hashes; a login "
-        "replaces a hash that is out of date.",
+        description="The password hash. Hashes of both kinds can be verified; a login replaces an "
+        "outdated one.",
     )
-    argon2_parallelism: int = Field(default=1, ge=1, le=16, description="Argon2id's lanes.")
-    argon2_time_cost: int = Field(default=2, ge=1, le=100, description="Argon2id's passes.")
+    argon2_parallelism: int = Field(
+        default=1, ge=1, le=16, description="Argon2id's parallelism: the number of lanes."
+    )
+    argon2_time_cost: int = Field(
+        default=2, ge=1, le=100, description="Argon2id's time cost: the number of passes."
+    )
     argon2_memory_kib: Annotated[
-        int, Described(takes="47104, 19456, 12288, 9216, 7168 or more for 1, 2, 3, 4, 5 passes")
+        int, SettingInfo(takes="47104, 19456, 12288, 9216, 7168 or more for 1, 2, 3, 4, 5 passes")
     ] = Field(
         default=19456,
         ge=8,
@@ -55,14 +61,14 @@ class PasswordSettings(ServiceSettings):
     )
     argon2_backend: Literal["auto", "argon2-cffi", "native"] = Field(
         default="auto",
-        description="Which build of Argon2 hashes. `native` is what `make install NATIVE=1` makes, "
-        "for one kind of processor and faster; `auto` is the fastest that can be used here. "
-        "The hashes are the same.",
+        description="The implementation of Argon2. `native` is built by `make install NATIVE=1`, "
+        "faster, for one kind of processor; `auto` is the fastest that works here. The hashes are "
+        "the same.",
     )
-    bcrypt_cost: Annotated[int, Described(takes="10 to 16")] = Field(
+    bcrypt_cost: Annotated[int, SettingInfo(takes="10 to 16")] = Field(
         default=12, ge=4, le=16, description="bcrypt's cost: each step doubles the work."
     )
-    hash_threads: Annotated[int, Described(takes="0 to 64", default="0: one a core")] = Field(
+    hash_threads: Annotated[int, SettingInfo(takes="0 to 64", default="0: one a core")] = Field(
         default=0,
         ge=0,
         le=MOST_HASH_THREADS,
@@ -73,11 +79,11 @@ class PasswordSettings(ServiceSettings):
         default=100,
         ge=0,
         le=10_000,
-        description="Hashes that may wait for a thread; one more is answered 503.",
+        description="Hashes that may wait for a thread; further requests are answered 503.",
     )
 
     firebase_signer_key: Annotated[
-        str | None, Described(takes="base64, as the Firebase console shows it", default="none")
+        str | None, SettingInfo(takes="base64, as the Firebase console shows it", default="none")
     ] = Field(
         default=None,
         repr=False,

@@ -1,4 +1,4 @@
-"""Settings of protection: requests that are refused unread, and proxies that are trusted."""
+"""Settings of protection: limits of bodies, trusted proxies, and HSTS."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 from gatepost.settings.values import read_list, read_networks
 
 UNIX: Literal["unix"] = "unix"
@@ -22,7 +22,7 @@ def _read_proxies(value: object) -> Proxies:
     if any(network.prefixlen == 0 for network in networks):
         refuse(
             "trusts every address",
-            "Name the proxies' own networks: who is trusted may pretend to be anyone.",
+            "Name the proxies' own networks: a trusted proxy can claim any client address.",
         )
     return (*networks, UNIX) if UNIX in named else networks
 
@@ -45,26 +45,26 @@ class ProtectionSettings(SettingsGroup):
     trusted_proxies: Annotated[
         Proxies,
         BeforeValidator(_read_proxies),
-        Described(takes="addresses, networks or `unix`, separated by commas", default="none"),
+        SettingInfo(takes="addresses, networks or `unix`, separated by commas", default="none"),
     ] = Field(
         default=(),
-        description="The proxies whose `X-Forwarded-For` is believed; `unix` is whoever calls by a "
-        "Unix socket.",
+        description="The proxies whose `X-Forwarded-For` is trusted; `unix` trusts a proxy that "
+        "connects by a Unix socket.",
     )
     hsts_seconds: int = Field(
         default=31_536_000,
         ge=0,
         le=63_072_000,
-        description="How long browsers are to reach this host by HTTPS alone "
-        "(`Strict-Transport-Security`); 0 leaves the header out, for hosts served by plain HTTP.",
+        description="How long browsers must use HTTPS for this host "
+        "(`Strict-Transport-Security`); 0 omits the header, for hosts served by plain HTTP.",
     )
     hsts_include_subdomains: bool = Field(
-        default=False, description="Whether that holds for the hosts below this one too."
+        default=False, description="Whether that also applies to all subdomains."
     )
 
     @property
     def strict_transport_security(self) -> str | None:
-        """The header's value (RFC 6797 section 6.1); None where it is left out."""
+        """The header's value (RFC 6797 section 6.1); None if it is omitted."""
         if self.hsts_seconds == 0:
             return None
         below = "; includeSubDomains" if self.hsts_include_subdomains else ""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from gatepost.settings import addresses
-from gatepost.settings.base import Described, refuse
+from gatepost.settings.base import SettingInfo, refuse
 from gatepost.settings.passwords import PasswordSettings
 
 
@@ -17,15 +17,16 @@ class RegistrationSettings(PasswordSettings):
     """Registration and the first admin."""
 
     registration_open: bool = Field(
-        default=True, description="Let anyone register; if not, admins make the accounts."
+        default=True,
+        description="Whether anyone may register; if not, only admins create accounts.",
     )
     email_special_domains: bool = Field(
         default=False,
-        description="Take addresses at bare hosts and at domains that are not public, such as "
+        description="Accept email addresses at bare hosts and non-public domains, such as "
         "`.local`, `.test` and `.localhost`, in registration, imports and commands.",
     )
     first_superuser_password: Annotated[
-        str | None, Described(takes="a password that the rules above allow")
+        str | None, SettingInfo(takes="a password that the rules above allow")
     ] = Field(
         default=None,
         repr=False,
@@ -33,9 +34,9 @@ class RegistrationSettings(PasswordSettings):
     )
     first_superuser_email: Annotated[
         str | None,
-        Described(takes="an email address", default="`admin@example.com` if there is a password"),
+        SettingInfo(takes="an email address", default="`admin@example.com` if there is a password"),
     ] = Field(default_factory=_default_email, description="That admin's address.")
-    first_superuser_full_name: Annotated[str | None, Described(takes="a name")] = Field(
+    first_superuser_full_name: Annotated[str | None, SettingInfo(takes="a name")] = Field(
         default=None, min_length=1, max_length=255, description="That admin's name."
     )
 

@@ -1,4 +1,4 @@
-"""Settings of the service as a whole: its name, its addresses, what it shows."""
+"""Settings of the service as a whole: name, version, addresses, documentation, shutdown."""
 
 import re
 from importlib.metadata import version
@@ -6,69 +6,69 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 from gatepost.settings.values import read_origin
 
-# A browser that is led to /api/../v1 asks for /v1.
+# No dot segments: browsers would turn /api/../v1 into /v1.
 _PREFIX = re.compile(r"(/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+")
 
 _UNLIMITED = ("/health", "/metrics", "/static")
-"""Below these no request is counted, as `web.middleware.rate_limit` has it."""
+"""Requests below these paths are not counted by `web.middleware.rate_limit`."""
 
 
 class ServiceSettings(SettingsGroup):
     """The service."""
 
-    project_name: Annotated[str, Described(takes="a name", also=("APP_NAME",))] = Field(
+    project_name: Annotated[str, SettingInfo(takes="a name", also=("APP_NAME",))] = Field(
         default="Gatepost",
         min_length=1,
         max_length=100,
         description="The name on pages, in letters and in the OpenAPI document.",
     )
-    version: Annotated[str, Described(takes="a text", default="the package's")] = Field(
+    version: Annotated[str, SettingInfo(takes="a text", default="the package's")] = Field(
         default_factory=lambda: version("gatepost"),
         min_length=1,
         max_length=100,
-        description="The version that `/`, `/health` and the OpenAPI document tell.",
+        description="The version that `/`, `/health` and the OpenAPI document show.",
     )
-    api_v1_str: Annotated[str, Described(takes="a path such as /api/v1")] = Field(
+    api_v1_str: Annotated[str, SettingInfo(takes="a path such as /api/v1")] = Field(
         default="/api/v1",
-        description="The canonical prefix of the API. The routes answer without it too.",
+        description="The canonical prefix of the API. All routes also work without it.",
     )
     root_path: Annotated[
-        str, Described(takes="a path such as /accounts", default="none", also=("SCRIPT_NAME",))
+        str, SettingInfo(takes="a path such as /accounts", default="none", also=("SCRIPT_NAME",))
     ] = Field(
         default="",
-        description="The path below which clients find the service, for a proxy that has others "
-        "beside it; whether the proxy cuts it off or not. A server's own root path wins over it.",
+        description="The path below which a proxy serves it, whether or not the proxy strips it. "
+        "The ASGI server's own root path takes precedence.",
     )
-    public_url: Annotated[str, Described(takes="a URL such as https://auth.example.com")] = Field(
+    public_url: Annotated[str, SettingInfo(takes="a URL such as https://auth.example.com")] = Field(
         default="http://127.0.0.1:8000",
-        description="Where browsers and other services reach this one: the origin alone, "
-        "without a path.",
+        description="The origin at which browsers and other services reach this one, without a "
+        "path.",
     )
     docs_enabled: bool = Field(
         default=True, description="Serve `/docs`, `/redoc` and the OpenAPI document."
     )
     debug: bool = Field(
         default=False,
-        description="For development only: more detail in the log, and password hashing may be "
-        "made cheaper than is safe.",
+        description="For development only: more detailed logs, and password hashing may be set "
+        "cheaper than is safe.",
     )
 
     shutdown_delay_seconds: int = Field(
         default=1,
         ge=0,
         le=300,
-        description="How long, once told by SIGTERM to stop, the service still takes requests, "
-        "while `/health/ready` says no.",
+        description="How long the service still accepts requests after SIGTERM, while "
+        "`/health/ready` answers 503.",
     )
     keep_alive_seconds: int = Field(
         default=75,
         ge=1,
         le=7200,
-        description="How long `gatepost serve` keeps a connection that nothing is asked on: longer "
-        "than the balancer before it, which else sends a request as it closes.",
+        description="How long `gatepost serve` keeps an idle connection. Set it longer than the "
+        "load balancer's idle timeout, which might otherwise reuse a connection that is closing.",
     )
 
     @field_validator("api_v1_str")
@@ -82,8 +82,8 @@ class ServiceSettings(SettingsGroup):
             )
         if f"{value}/".startswith(tuple(f"{each}/" for each in _UNLIMITED)):
             refuse(
-                "is among the addresses that no rate limit counts",
-                "Begin it otherwise than with /health, /metrics or /static.",
+                "is below a path without a rate limit",
+                "Do not begin it with /health, /metrics or /static.",
             )
         return value
 

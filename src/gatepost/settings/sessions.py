@@ -1,11 +1,11 @@
-"""Settings of sessions: when they end by themselves, and how soon an ended one is noticed."""
+"""Settings of sessions: their lifetimes, their number, and their cache."""
 
 from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from gatepost.settings.base import Described, refuse
+from gatepost.settings.base import SettingInfo, refuse
 from gatepost.settings.tokens import TokenSettings
 
 _MINUTES_OF_A_DAY = 24 * 60
@@ -20,7 +20,7 @@ class SessionSettings(TokenSettings):
 
     session_idle_minutes: Annotated[
         int,
-        Described(
+        SettingInfo(
             takes="more than ACCESS_TOKEN_EXPIRE_MINUTES, at most 525600",
             default="as long as a refresh token",
         ),
@@ -28,30 +28,30 @@ class SessionSettings(TokenSettings):
         default_factory=_refresh_token_minutes,
         ge=1,
         le=365 * _MINUTES_OF_A_DAY,
-        description="A session that is not used for so long ends.",
+        description="The idle timeout: a session ends if it is not used for so long.",
     )
     session_absolute_days: int = Field(
-        default=30, ge=1, le=365, description="A session ends so long after login, used or not."
+        default=30, ge=1, le=365, description="The longest lifetime of a session after login."
     )
     sessions_per_user: int = Field(
         default=100,
         ge=1,
         le=100_000,
-        description="How many sessions a user has at most; a login more ends the oldest.",
+        description="The most sessions of a user; a further login ends the oldest.",
     )
     session_cache_seconds: int = Field(
         default=5,
         ge=0,
         le=60,
-        description="The longest that a process goes by what it last read of a session, where it "
-        "hears of changes or serves alone; 0 reads the database every time.",
+        description="How long a process may use a cached session, if it receives announcements of "
+        "changes by Redis or is the only process; 0 reads the database on every request.",
     )
     session_cache_size: int = Field(
         default=20_000,
         ge=1,
         le=10_000_000,
-        description="How many sessions a process remembers at most, each 2.5 KB; the oldest make "
-        "room.",
+        description="The most sessions in the cache of a process, 2.5 KB each; the oldest are "
+        "dropped first.",
     )
 
     @field_validator("session_idle_minutes")
@@ -66,10 +66,10 @@ class SessionSettings(TokenSettings):
 
     @property
     def session_idle_lifetime(self) -> timedelta:
-        """How long a session lasts that is not used."""
+        """The idle timeout."""
         return timedelta(minutes=self.session_idle_minutes)
 
     @property
     def session_absolute_lifetime(self) -> timedelta:
-        """How long a session lasts at most."""
+        """The longest lifetime."""
         return timedelta(days=self.session_absolute_days)

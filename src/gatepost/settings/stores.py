@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 from gatepost.settings.redis_url import names_a_server
 
 _PREFIX = re.compile(r"[A-Za-z0-9:._-]{1,64}")
@@ -16,43 +16,44 @@ class StoreSettings(SettingsGroup):
 
     redis_url: Annotated[
         str | None,
-        Described(takes="a redis://, rediss://, valkey://, unix:// or redis+sentinel:// URL"),
+        SettingInfo(takes="a redis://, rediss://, valkey://, unix:// or redis+sentinel:// URL"),
     ] = Field(
         default=None,
         repr=False,
-        description="A server that speaks Redis's protocol, for what several processes share. "
-        "Without one the database is used.",
+        description="A Redis or Valkey server for the state that several processes share. Without "
+        "it the database is used.",
     )
     redis_timeout_milliseconds: int = Field(
         default=250,
         ge=10,
         le=60_000,
-        description="How long a request waits for that server. Then limits let pass, and nobody "
-        "waits again until it answers.",
+        description="How long a request waits for Redis. Then rate limits are not enforced, and "
+        "requests do not wait again, until it answers.",
     )
     redis_prefix: Annotated[
         str | None,
-        Described(
+        SettingInfo(
             takes="up to 64 letters, digits and any of : . _ -",
             default="`gatepost:` and 16 digits, from `SECRET_KEY` and the database's name",
         ),
     ] = Field(
         default=None,
-        description="How every key and channel on that server begins. Processes with the same one "
-        "are one service, which shares limits, locks and announcements.",
+        description="The prefix of all keys and channels in Redis. Processes with the same prefix "
+        "are one service, and share rate limits, lockouts and announcements.",
     )
-    workers: Annotated[int, Described(also=("WEB_CONCURRENCY",))] = Field(
+    workers: Annotated[int, SettingInfo(also=("WEB_CONCURRENCY",))] = Field(
         default=1,
         ge=1,
         le=256,
-        description="How many processes serve; `gatepost serve --workers` wins over it. Say it "
-        "too where several machines or containers serve: they share limits and locks.",
+        description="The number of processes; `gatepost serve --workers` takes precedence. If "
+        "several machines or containers serve, set it to more than 1, so that they share rate "
+        "limits and lockouts.",
     )
     store: Literal["auto", "memory", "database", "redis"] = Field(
         default="auto",
-        description="Where limits and locks are kept. `auto` is Redis if there is a `REDIS_URL`, "
-        "else the database if there are several workers, or a server that may have started several "
-        "while `WORKERS` is not given; else the process's memory.",
+        description="The store of rate limits and lockouts. `auto` is Redis if `REDIS_URL` is set; "
+        "else the database if there are several workers, or if `WORKERS` is not set and the "
+        "server may have started several; else the process's memory.",
     )
 
     @field_validator("redis_url")
@@ -81,7 +82,7 @@ class StoreSettings(SettingsGroup):
         if value == "memory" and info.data.get("workers", 1) > 1:
             refuse(
                 "is memory while WORKERS is more than 1",
-                "Each would count for itself: leave STORE out, and the database is used.",
+                "Each process would count by itself: leave STORE out to use the database.",
             )
         return value
 

@@ -1,4 +1,4 @@
-"""Settings of tokens: the secrets that sign them, and how long they live."""
+"""Settings of tokens: their signatures, lifetimes, issuer and audience."""
 
 import hmac
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from gatepost.settings.base import Described, refuse
+from gatepost.settings.base import SettingInfo, refuse
 from gatepost.settings.service import ServiceSettings
 
 _PLACEHOLDERS = (
@@ -41,22 +41,23 @@ class TokenSettings(ServiceSettings):
 
     algorithm: Literal["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"] = Field(
         default="HS256",
-        description="How access tokens are signed. The HS ones use "
-        "`SECRET_KEY`; the others have key pairs, published at `/.well-known/jwks.json`.",
+        description="The signature algorithm of access tokens. HS256 to HS512 use `SECRET_KEY`; "
+        "the others use key pairs, published at `/.well-known/jwks.json`.",
     )
     secret_key: Annotated[
         str,
-        Described(
+        SettingInfo(
             takes="32 random characters or more (48 for HS384, 64 for HS512)",
             also=("JWT_SECRET_KEY",),
         ),
     ] = Field(
         repr=False,
-        description="The secret from which all keys come. `gatepost generate-secret` prints one.",
+        description="The secret from which all keys are derived. `gatepost generate-secret` prints "
+        "one.",
     )
     jwt_refresh_secret_key: Annotated[
         str | None,
-        Described(takes="as SECRET_KEY, and another value", default="derived from `SECRET_KEY`"),
+        SettingInfo(takes="as SECRET_KEY, and another value", default="derived from `SECRET_KEY`"),
     ] = Field(default=None, repr=False, description="The secret that signs refresh tokens.")
     access_token_expire_minutes: int = Field(
         default=15, ge=1, le=60, description="How long an access token is valid."
@@ -68,16 +69,16 @@ class TokenSettings(ServiceSettings):
         default=10,
         ge=0,
         le=60,
-        description="How long a spent refresh token gives the same successor again, for tabs and "
-        "lost answers. Later it is theft and ends the session.",
+        description="How long a used refresh token still returns the same new tokens, for parallel "
+        "tabs and lost answers. Later use counts as theft, and ends the session.",
     )
-    issuer: Annotated[str, Described(takes="a URL or a name", default="`PUBLIC_URL`")] = Field(
+    issuer: Annotated[str, SettingInfo(takes="a URL or a name", default="`PUBLIC_URL`")] = Field(
         default_factory=_public_url,
         min_length=1,
         max_length=255,
         description="The `iss` of tokens.",
     )
-    audience: Annotated[str, Described(takes="a name")] = Field(
+    audience: Annotated[str, SettingInfo(takes="a name")] = Field(
         default="gatepost", min_length=1, max_length=255, description="The `aud` of access tokens."
     )
 
@@ -126,5 +127,5 @@ class TokenSettings(ServiceSettings):
 
     @property
     def refresh_reuse_grace(self) -> timedelta:
-        """How long a spent refresh token gives the same successor again."""
+        """How long a used refresh token still returns the same new tokens."""
         return timedelta(seconds=self.refresh_reuse_grace_seconds)

@@ -1,4 +1,4 @@
-"""Settings of transports: how tokens travel, and which sites may send them."""
+"""Settings of transports: bearer tokens, cookies, and cross-origin requests."""
 
 import re
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from gatepost.client.schemes import BEARER, read_schemes
-from gatepost.settings.base import Described, SettingsGroup, refuse
+from gatepost.settings.base import SettingInfo, SettingsGroup, refuse
 from gatepost.settings.values import read_field_names, read_list, read_origins
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
@@ -18,19 +18,19 @@ class TransportSettings(SettingsGroup):
     auth_transports: Annotated[
         frozenset[Literal["bearer", "cookie"]],
         BeforeValidator(read_list),
-        Described(takes="bearer, cookie or both, separated by commas"),
+        SettingInfo(takes="bearer, cookie or both, separated by commas"),
     ] = Field(
         default=frozenset({"bearer", "cookie"}),
-        description="How a request may prove who it is from.",
+        description="The ways in which a request may send its access token.",
     )
     auth_schemes: Annotated[
         tuple[str, ...],
         BeforeValidator(read_list),
-        Described(takes="words such as Bearer or Token, separated by commas"),
+        SettingInfo(takes="words such as Bearer or Token, separated by commas"),
     ] = Field(
         default=BEARER,
-        description="The schemes with which `Authorization` may bring an access token. Leave "
-        "`Bearer` among them for `/docs` and other OAuth2 clients.",
+        description="The schemes of an `Authorization` header with an access token. Keep `Bearer` "
+        "for `/docs` and other OAuth2 clients.",
     )
     cookie_secure: bool = Field(
         default=True, description="Send cookies over HTTPS only (and to localhost)."
@@ -39,12 +39,12 @@ class TransportSettings(SettingsGroup):
         default="lax", description="The cookies' `SameSite`; `none` needs `COOKIE_SECURE`."
     )
     cookie_domain: Annotated[
-        str | None, Described(takes="a domain such as example.com", default="this host alone")
+        str | None, SettingInfo(takes="a domain such as example.com", default="this host alone")
     ] = Field(default=None, description="Share the cookies with every host of this domain.")
     allowed_origins: Annotated[
         tuple[str, ...],
         BeforeValidator(read_origins),
-        Described(
+        SettingInfo(
             takes="origins such as https://app.example.com or capacitor://localhost, separated by "
             "commas or a JSON list",
             default="none",
@@ -52,17 +52,17 @@ class TransportSettings(SettingsGroup):
         ),
     ] = Field(
         default=(),
-        description="Other sites, and apps, whose pages may call the API with the user's cookies "
+        description="Origins of other sites and apps that may call the API with the user's cookies "
         "(CORS).",
     )
     cors_allowed_headers: Annotated[
         tuple[str, ...],
         BeforeValidator(read_field_names),
-        Described(takes="names of headers, separated by commas", default="none"),
+        SettingInfo(takes="names of headers, separated by commas", default="none"),
     ] = Field(
         default=(),
-        description="Headers that those pages may send, beside what the API reads and what "
-        "libraries of tracing and requesting add.",
+        description="Further headers that those origins may send, besides those of the API and of "
+        "common tracing and HTTP libraries.",
     )
 
     @field_validator("auth_transports")

@@ -1,4 +1,4 @@
-"""Readers of values that several settings share: lists, networks, origins."""
+"""Parses values that several settings share: lists, networks, origins."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def read_list(value: object) -> object:
 
 
 def passwords_in(text: str) -> set[str]:
-    """The passwords of a URL, as they are written and as they are meant; of other texts none."""
+    """The passwords of a URL, encoded and decoded; none for other texts."""
     try:
         parts = urlsplit(text)
         pairs = [each.partition("=") for each in parts.query.split("&")]
@@ -49,7 +49,7 @@ def passwords_in(text: str) -> set[str]:
 
 
 def read_networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
-    """The networks of a list; an address alone is one of a single member."""
+    """The networks of a list; an address alone is a network of one."""
     items = read_list(value)
     if not isinstance(items, Iterable):
         refuse("is not a list", "Separate the addresses with commas.")
@@ -91,7 +91,7 @@ def read_origins(value: object) -> tuple[str, ...]:
 
 
 def _read_app_origin(text: str) -> str | None:
-    """`scheme://host[:port]` of an app's own scheme, its host as it is written; or None."""
+    """`scheme://host[:port]` of an app's own scheme, with the host unchanged; or None."""
     found = _APP_ORIGIN.fullmatch(text)
     if found is None or found[1].lower() in _NO_APP_SCHEMES:
         return None

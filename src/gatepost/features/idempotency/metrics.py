@@ -5,7 +5,7 @@ from gatepost.observability.descriptions import Description
 REPLAYS = Description(
     "gatepost_idempotent_replays_total",
     "counter",
-    "Requests that were answered from what the first of their key was answered.",
+    "Requests that were answered with the stored answer of their idempotency key.",
 )
 
 METRICS = (REPLAYS,)

@@ -6,8 +6,9 @@ from gatepost.observability.descriptions import Description
 CHANGES = Description(
     "gatepost_session_changes_total",
     "counter",
-    "Sessions `started`, `renewed`, `ended` one by one, `all_ended` (once a user), `displaced` "
-    "by a login more than may be, and `replayed`: ended because a spent refresh token came back.",
+    "Sessions that were `started`, `renewed` by a refresh, `ended`, `all_ended` (counted once for "
+    "each user), `displaced` by a login beyond `SESSIONS_PER_USER`, or `replayed`: ended because a "
+    "used refresh token was sent again.",
     ("change",),
     initial_values=("renewed", "started", "ended", "all_ended", "displaced", "replayed"),
     by_event={
