@@ -26,8 +26,8 @@ class OneTripConnection(aiosqlite.Connection):
     def cursor(self) -> Any:  # noqa: ANN401 - SQLAlchemy's versions await it, or its `__aenter__`
         return _Cursor(self)
 
-    async def run(self, function: Callable[..., Any], *values: Any) -> Any:  # noqa: ANN401 - what it returns
-        """Call a function in the connection's thread."""
+    async def execute_in_thread(self, function: Callable[..., Any], *values: Any) -> Any:  # noqa: ANN401 - what it returns
+        """Call a function in the connection's thread, which has a `run` up to aiosqlite 0.21."""
         return await self._execute(function, self._conn, *values)  # type: ignore[no-untyped-call] # it has no annotations
 
 
@@ -72,14 +72,16 @@ class _Cursor:
     async def fetchall(self) -> list[Any]:
         rows, self._rows = self._rows, []
         if self._rest is not None:
-            rows += await self._connection.run(lambda _, rest: rest.fetchall(), self._rest)
+            rows += await self._connection.execute_in_thread(
+                lambda _, rest: rest.fetchall(), self._rest
+            )
             await self.close()
         return rows
 
     async def fetchmany(self, size: int | None = None) -> list[Any]:
         size = self.arraysize if size is None else size
         if len(self._rows) < size and self._rest is not None:
-            self._rows += await self._connection.run(
+            self._rows += await self._connection.execute_in_thread(
                 lambda _, rest: rest.fetchmany(size), self._rest
             )
         rows, self._rows = self._rows[:size], self._rows[size:]
@@ -97,11 +99,11 @@ class _Cursor:
     async def close(self) -> None:
         rest, self._rest, self._rows = self._rest, None, []
         if rest is not None:
-            await self._connection.run(lambda _, rest: rest.close(), rest)
+            await self._connection.execute_in_thread(lambda _, rest: rest.close(), rest)
 
     async def _run(self, function: Callable[..., Any], sql: str, parameters: Any) -> None:  # noqa: ANN401 - as the standard library has it
         await self.close()
-        found = await self._connection.run(function, sql, parameters)
+        found = await self._connection.execute_in_thread(function, sql, parameters)
         self.description, self.rowcount, self.lastrowid, self._rows, self._rest = found
 
 

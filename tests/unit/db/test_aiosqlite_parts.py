@@ -52,7 +52,7 @@ async def test_a_statement_and_its_rows_take_one_trip(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trips = 0
-    run = OneTripConnection.run
+    run = OneTripConnection.execute_in_thread
 
     async def count(self: OneTripConnection, function: Callable[..., Any], *values: Any) -> Any:
         nonlocal trips
@@ -61,7 +61,7 @@ async def test_a_statement_and_its_rows_take_one_trip(
 
     async with engine.connect() as connection:
         await connection.execute(text("SELECT 1"))  # begins the transaction, too
-        monkeypatch.setattr(OneTripConnection, "run", count)
+        monkeypatch.setattr(OneTripConnection, "execute_in_thread", count)
         assert list(await connection.scalars(NUMBERS, {"most": 3})) == [1, 2, 3]
     assert trips == 1
 
