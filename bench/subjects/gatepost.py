@@ -36,7 +36,10 @@ class Gatepost(Subject):
     """On PostgreSQL, one process, the request log into a file."""
 
     name = "Gatepost"
-    setup = "`gatepost serve`, one process; limits out of reach, all else by default"
+    setup = (
+        "`gatepost migrate`, then `gatepost serve`, one process; limits out of reach, all else by "
+        "default"
+    )
     hashing = HASHING
     refreshing = Refreshing("/api/v1/auth/refresh", "refresh_token")
     items = "/api/v1/items"
@@ -46,10 +49,11 @@ class Gatepost(Subject):
     def versions(self) -> str:
         return ", ".join(f"{name} {version(name)}" for name in ("gatepost", *_PACKAGES))
 
+    def preparation(self, site: Site) -> Command:
+        return self._command(site, "migrate")
+
     def server(self, site: Site) -> Command:
-        program = str(self.programs / "gatepost")
-        arguments = [program, "serve", "--port", str(site.port)]
-        return Command(arguments, site.folder, settings_for(site, **self.settings))
+        return self._command(site, "serve", "--port", str(site.port))
 
     def register(self, email: str) -> Request:
         return post_json("/api/v1/auth/register", email=email, password=PASSWORD)
@@ -62,6 +66,10 @@ class Gatepost(Subject):
 
     def read_me(self, caller: Caller) -> Request:
         return Request("/api/v1/users/me", headers=caller.headers)
+
+    def _command(self, site: Site, *arguments: str) -> Command:
+        command = [str(self.programs / "gatepost"), *arguments]
+        return Command(command, site.folder, settings_for(site, **self.settings))
 
 
 class GatepostOnSqlite(Gatepost):
