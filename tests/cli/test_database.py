@@ -103,7 +103,7 @@ def test_check_warns_of_a_replica_that_is_away(empty: Gatepost) -> None:
     away = empty.having(DATABASE_READ_URL="postgresql://ada:s3cret@127.0.0.1:1/gatepost")
     [finding] = [each for each in away.json("check")["checks"] if each["name"] == "replica"]
     assert (finding["ok"], finding["warning"]) == (True, True)
-    assert "nothing listens there; lists are read from the database itself" in finding["detail"]
+    assert "nothing listens there; lists are read from the primary database" in finding["detail"]
     assert "s3cret" not in finding["detail"]
     same = empty.having(DATABASE_READ_URL=empty.environ["DATABASE_URL"])
     [finding] = [each for each in same.json("check")["checks"] if each["name"] == "replica"]

@@ -45,7 +45,7 @@ def test_a_rehearsal_counts_and_writes_nothing(full: Gatepost, target_url: str) 
     said = full.done("move", "--to", target_url, "--dry-run")
     assert "Would move " in said
     there = full.having(DATABASE_URL=target_url)
-    assert "does not exist yet" in there.refused("users", "list")
+    assert "Run `gatepost migrate`" in there.refused("users", "list")
     report = full.json("move", "--to", target_url, "--dry-run")
     assert report["dry_run"] is True
     assert {each["digest"] for each in report["tables"]} == {None}
