@@ -241,8 +241,8 @@ def test_other_servers_workers_share_too(
     monkeypatch.setenv("WEB_CONCURRENCY", "9")
     monkeypatch.setattr(sys, "argv", ["gunicorn", *arguments, "gatepost.asgi:app"])
     asgi = importlib.reload(importlib.import_module("gatepost.asgi"))
-    assert asgi._read_settings().chosen_store == "database"
-    assert asgi._read_settings().workers == 3
+    assert asgi._read_settings().stores.chosen_store == "database"
+    assert asgi._read_settings().stores.workers == 3
 
 
 async def test_redis_may_go_and_come_back_under_load(
