@@ -12,7 +12,8 @@ export function createApi(baseURL, storage) {
   }
 
   api.interceptors.request.use((config) => {
-    config.headers.Authorization = `Bearer ${storage.getItem("access_token")}`;
+    config.accessToken = storage.getItem("access_token");
+    config.headers.Authorization = `Bearer ${config.accessToken}`;
     return config;
   });
 
@@ -22,8 +23,11 @@ export function createApi(baseURL, storage) {
       const request = error.config;
       if (error.response?.status !== 401 || request.wasTriedAgain) throw error;
       request.wasTriedAgain = true;
-      const refresh_token = storage.getItem("refresh_token");
-      keep(await post("/auth/refresh", { refresh_token }));
+      // If another request renewed the session meanwhile, do not renew it once more.
+      if (storage.getItem("access_token") === request.accessToken) {
+        const refresh_token = storage.getItem("refresh_token");
+        keep(await post("/auth/refresh", { refresh_token }));
+      }
       return api(request);
     },
   );

@@ -30,13 +30,17 @@ export function createApi(baseURL, storage) {
       keep(await post("/auth/login", { email, password, transport: "bearer" }));
     },
 
-    // Requests that are refused together renew together, and need not know of each other: whoever
-    // comes second with the same refresh token gets the same pair again.
+    // Requests that are refused together renew together, and need not know of each other: the same
+    // refresh token gives the same pair again. If the session was renewed meanwhile, do not renew it
+    // once more.
     async get(path) {
+      const used = storage.getItem("access_token");
       const answer = await send(path);
       if (answer.status !== 401) return answer;
-      const refresh_token = storage.getItem("refresh_token");
-      keep(await post("/auth/refresh", { refresh_token }));
+      if (storage.getItem("access_token") === used) {
+        const refresh_token = storage.getItem("refresh_token");
+        keep(await post("/auth/refresh", { refresh_token }));
+      }
       return send(path);
     },
   };

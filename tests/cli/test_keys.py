@@ -11,7 +11,7 @@ def test_a_shared_secret_has_no_key_pairs_and_cannot_be_rotated(gatepost: Gatepo
 
 def test_a_rotation_makes_a_key_that_signs_and_lets_the_other_end(gatepost: Gatepost) -> None:
     service = gatepost.having(ALGORITHM="ES256")
-    assert "the first ES256 one" in service.run("keys", "list").stderr
+    assert "the first ES256 key" in service.run("keys", "list").stderr
     first = service.json("keys", "rotate")
     assert first["state"] == "signs"
     assert "Tokens are signed with the new ES256 key" in service.done("keys", "rotate")

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from gatepost.cli.listing import LARGEST_ID, find_user_id, first_rows
+from gatepost.cli.listing import find_user_id, first_rows
 from gatepost.cli.options import Json
 from gatepost.cli.output import MISUSED, REFUSED, fail, note, print_json, say
 from gatepost.cli.running import read_input, run_in_transaction
 from gatepost.cli.terminal import error_console, print_table
+from gatepost.client.ids import LARGEST_ID
 from gatepost.events import Outcome
 from gatepost.features import FEATURES
 from gatepost.features.activity.schemas import AuditEventRead

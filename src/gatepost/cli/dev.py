@@ -162,7 +162,7 @@ def _show(settings: Settings, address: str, admin: Admin | None, env_file: str) 
 
 def _password_or_advice(admin: Admin) -> Text:
     if admin.password is None:
-        return Text(f"not changed; to set one: gatepost users set-password {admin.email}", "dim")
+        return Text(f"unchanged; gatepost users set-password {admin.email}", "dim")
     return Text.assemble((admin.password, "bold green"), "   shown only once: write it down")
 
 

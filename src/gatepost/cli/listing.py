@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from gatepost.client.ids import LARGEST_ID
 from gatepost.db.paging import Page, PageRequest
 from gatepost.features.accounts import service as accounts
 from gatepost.features.accounts.errors import UserNotFound
@@ -13,7 +14,6 @@ Row = TypeVar("Row")
 T = TypeVar("T")
 
 _ROWS_OF_A_PAGE = 200
-LARGEST_ID = 2**63 - 1
 
 
 class AmbiguousUser(UserNotFound):
@@ -21,6 +21,7 @@ class AmbiguousUser(UserNotFound):
 
     code = "ambiguous_user"
     title = "That is one user's id and another one's username: use an email address"
+    is_answered = False
 
 
 async def find_user(work: Work, name: str) -> User:
