@@ -1,5 +1,6 @@
 """Why no encrypted connection comes about is told by its cause, for Redis and PostgreSQL."""
 
+import asyncio
 import shutil
 import socket
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 import redis
 
@@ -64,6 +66,17 @@ def _wait_for(port: int) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+async def _is_starting_up(url: str) -> bool:
+    try:
+        connection = await asyncpg.connect(url, ssl=False)
+    except asyncpg.CannotConnectNowError:
+        return True
+    except asyncpg.PostgresError:
+        return False
+    await connection.close()
+    return False
 
 
 def a_certificate(authority: Authority, kind: str) -> Certificate:
@@ -168,7 +181,12 @@ class Postgres:
         self._daemon.lair._last = ([*words, *listening], account)
         self._daemon.resume()
         _wait_for(port)
-        return f"postgresql://postgres:s3cret@127.0.0.1:{port}/postgres"
+        url = f"postgresql://postgres:s3cret@127.0.0.1:{port}/postgres"
+        give_up_at = time.monotonic() + patience.SECONDS
+        while asyncio.run(_is_starting_up(url)):
+            assert time.monotonic() < give_up_at, "the server does not start"
+            time.sleep(0.02)
+        return url
 
     @staticmethod
     def _copy(source: Path, to: Path) -> None:

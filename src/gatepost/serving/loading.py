@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from pydantic import BaseModel
@@ -17,12 +19,13 @@ def load_fastapi() -> None:
 
     The validators of its OpenAPI models are built with the document, and the library that checks
     email addresses is loaded with the first address. `pydantic.v1`, whose models FastAPI looks for
-    in every annotation, is made to appear not installed.
+    in every annotation, is made to appear not installed, if FastAPI takes that.
     """
     if "fastapi" in sys.modules:
         return
     gc.disable()  # imports leave no garbage; `settle` enables it again
-    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] # then its import fails
+    if not _needs_pydantic_v1():
+        sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] # then its import fails
     _load_at_first_use("email_validator")
     with _deferred_validators():
         import_module("fastapi")  # the others find it loaded
@@ -38,6 +41,13 @@ def settle() -> None:
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     gc.enable()
+
+
+def _needs_pydantic_v1() -> bool:
+    """Whether FastAPI imports `pydantic.v1` without condition, as versions that support it do."""
+    found = find_spec("fastapi")
+    folders = (found.submodule_search_locations if found else None) or ()
+    return any(Path(folder, "_compat", "v1.py").exists() for folder in folders)
 
 
 @contextmanager

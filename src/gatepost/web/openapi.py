@@ -215,6 +215,12 @@ def _describe_security(operation: Operation, settings: CoreSettings) -> None:
         operation["security"] = [{_PASSWORD_SCHEME: []}]
     if "security" not in operation:
         return
+    # Older versions of FastAPI repeat a scheme that two dependencies have.
+    operation["security"] = [
+        each
+        for at, each in enumerate(operation["security"])
+        if each not in operation["security"][:at]
+    ]
     if "bearer" not in settings.transports.auth_transports:
         operation["security"] = []
     if "cookie" in settings.transports.auth_transports:
