@@ -19,6 +19,7 @@ from tests.support.environ import environ
 from tests.support.fleet import Fleet
 from tests.support.holding import forbid_waiting_in_transactions
 from tests.support.patience import patient_service
+from tests.support.redis_process import OwnRedis
 from tests.support.selection import (
     database_of,
     databases_of,
@@ -258,3 +259,17 @@ def _url_of(kind: str, config: pytest.Config) -> str:
     if kind in fleet.missing:
         pytest.skip(fleet.missing[kind])
     return fleet.servers[kind].url
+
+
+@pytest.fixture
+def own_redis() -> Iterator[OwnRedis]:
+    """A Redis server that the test starts, and may stop, freeze and start again."""
+    with OwnRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def started_redis(own_redis: OwnRedis) -> OwnRedis:
+    """The same, started."""
+    own_redis.start()
+    return own_redis

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,12 +17,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 REFRESHES = 5
 FAILURES = 5
-
-
-@pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    with OwnRedis() as server:
-        yield server
 
 
 async def test_limits_let_pass_while_locks_and_logouts_hold(

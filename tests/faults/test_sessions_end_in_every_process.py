@@ -6,7 +6,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -28,15 +28,8 @@ ME = "/users/me"
 
 
 @pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    with OwnRedis() as server:
-        server.start()
-        yield server
-
-
-@pytest.fixture
-def gatepost(own_redis: OwnRedis, tmp_path: Path) -> Gatepost:
-    return remembering(f"sqlite:///{tmp_path}/test.db", tmp_path, own_redis)
+def gatepost(started_redis: OwnRedis, tmp_path: Path) -> Gatepost:
+    return remembering(f"sqlite:///{tmp_path}/test.db", tmp_path, started_redis)
 
 
 def remembering(database_url: str, folder: Path, redis: OwnRedis) -> Gatepost:
@@ -100,9 +93,9 @@ async def log_out(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
 
 
 async def test_a_logout_in_one_process_is_announced_to_all(
-    own_redis: OwnRedis, fresh_database_url: str, tmp_path: Path
+    started_redis: OwnRedis, fresh_database_url: str, tmp_path: Path
 ) -> None:
-    gatepost = remembering(fresh_database_url, tmp_path, own_redis)
+    gatepost = remembering(fresh_database_url, tmp_path, started_redis)
     async with separate_processes(gatepost) as (here, *others):
         stays = await sign_up_over(here)
         for _ in range(3):
@@ -117,15 +110,15 @@ async def test_a_logout_in_one_process_is_announced_to_all(
 
 
 async def test_a_redis_killed_between_login_and_logout_keeps_no_token_alive(
-    own_redis: OwnRedis, gatepost: Gatepost
+    started_redis: OwnRedis, gatepost: Gatepost
 ) -> None:
-    await no_token_outlives_its_logout(gatepost, own_redis.stop, own_redis.start)
+    await no_token_outlives_its_logout(gatepost, started_redis.stop, started_redis.start)
 
 
 async def test_a_redis_that_hangs_between_login_and_logout_keeps_no_token_alive(
-    own_redis: OwnRedis, gatepost: Gatepost
+    started_redis: OwnRedis, gatepost: Gatepost
 ) -> None:
-    await no_token_outlives_its_logout(gatepost, own_redis.freeze, own_redis.thaw)
+    await no_token_outlives_its_logout(gatepost, started_redis.freeze, started_redis.thaw)
 
 
 async def no_token_outlives_its_logout(

@@ -21,13 +21,6 @@ pytestmark = pytest.mark.anyio
 WRONG = {"email": "ada@example.com", "password": "a wrong password"}
 
 
-@pytest.fixture
-def own_redis() -> Any:
-    with OwnRedis() as server:
-        server.start()
-        yield server
-
-
 @asynccontextmanager
 async def process(settings: Settings) -> AsyncIterator[Service]:
     """A process of a service; its database is left as it is."""
@@ -38,11 +31,11 @@ async def process(settings: Settings) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-def start(own_redis: OwnRedis, tmp_path: Path) -> Any:
+def start(started_redis: OwnRedis, tmp_path: Path) -> Any:
     def start(name: str, **changes: Any) -> AbstractAsyncContextManager[Service]:
         url = f"sqlite:///{tmp_path}/{name}.db"
         few = {"rate_limit_login": "3/60", "lockout_failures_per_address": 2}
-        common = {"redis_url": own_redis.url, "migrate_on_start": True, **few}
+        common = {"redis_url": started_redis.url, "migrate_on_start": True, **few}
         return process(make_settings(url, **(common | changes)))
 
     return start
@@ -90,16 +83,16 @@ async def test_all_processes_of_one_service_share_all(start: Any) -> None:
         assert await statuses(another, 2, right) == [429, 429]
 
 
-async def test_every_name_begins_with_the_services_own(start: Any, own_redis: OwnRedis) -> None:
+async def test_every_name_begins_with_the_services_own(start: Any, started_redis: OwnRedis) -> None:
     async with start("one") as one, start("two", redis_prefix="team:two") as two:
         for service in (one, two):
             await statuses(service, 2)
             assert await service.runtime.invalidation.explain_unavailability() is None
         async with asyncio.timeout(patience.SECONDS):
-            while sum(name.endswith(":sessions") for name in await names_in(own_redis)) < 2:  # noqa: ASYNC110 - nobody tells
+            while sum(name.endswith(":sessions") for name in await names_in(started_redis)) < 2:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
         prefixes = {name_of_service(one.runtime.settings), "team:two"}
-        found = await names_in(own_redis)
+        found = await names_in(started_redis)
     assert {next((p for p in prefixes if n.startswith(f"{p}:")), n) for n in found} == prefixes
 
 

@@ -8,7 +8,6 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -41,12 +40,6 @@ def gatepost(tmp_path: Path) -> Gatepost:
         "TRUSTED_PROXIES": "127.0.0.1",
     }
     return Gatepost(tmp_path, environ)
-
-
-@pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    with OwnRedis() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Two ends of one channel over a real Redis: what is told, what is heard, whom to trust."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -73,21 +73,14 @@ async def open_end(url: str, channel: str = CHANNEL) -> AsyncIterator[End]:
 
 
 @pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    with OwnRedis() as server:
-        server.start()
-        yield server
-
-
-@pytest.fixture
-async def here(own_redis: OwnRedis) -> AsyncIterator[End]:
-    async with open_end(own_redis.url) as end:
+async def here(started_redis: OwnRedis) -> AsyncIterator[End]:
+    async with open_end(started_redis.url) as end:
         yield end
 
 
 @pytest.fixture
-async def there(own_redis: OwnRedis) -> AsyncIterator[End]:
-    async with open_end(own_redis.url) as end:
+async def there(started_redis: OwnRedis) -> AsyncIterator[End]:
+    async with open_end(started_redis.url) as end:
         yield end
 
 
@@ -100,7 +93,7 @@ async def test_nobody_is_trusted_before_the_channel_was_heard(here: End) -> None
 
 
 async def test_it_ends_though_a_cancellation_comes_just_as_a_ping_is_sent(
-    own_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
+    started_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Python 3.11 has it: what is being waited for ends, and the cancellation is forgotten."""
     is_sent = asyncio.Event()
@@ -115,7 +108,7 @@ async def test_it_ends_though_a_cancellation_comes_just_as_a_ping_is_sent(
 
     monkeypatch.setattr("redis.asyncio.connection.asyncio.wait_for", wait_for)
     cache: SessionCache[CacheEntry] = SessionCache(SystemClock(), seconds=SECONDS, size=1000)
-    invalidation = RedisInvalidation(own_redis.url, CHANNEL, cache, SystemClock())
+    invalidation = RedisInvalidation(started_redis.url, CHANNEL, cache, SystemClock())
     listening = asyncio.create_task(invalidation.run_listener())
     await until(lambda: cache.is_trusted)
     is_armed = True
@@ -160,8 +153,10 @@ async def test_very_many_users_are_told_as_everybody(here: End, there: End) -> N
     await there.forgets(1)
 
 
-async def test_another_services_channel_is_another_channel(own_redis: OwnRedis, here: End) -> None:
-    async with open_end(own_redis.url, "gatepost:another") as stranger:
+async def test_another_services_channel_is_another_channel(
+    started_redis: OwnRedis, here: End
+) -> None:
+    async with open_end(started_redis.url, "gatepost:another") as stranger:
         await here.is_trusted()
         await stranger.is_trusted()
         await stranger.invalidation.invalidate([1])
@@ -174,68 +169,68 @@ async def test_another_services_channel_is_another_channel(own_redis: OwnRedis, 
 
 @pytest.mark.parametrize("message", [b"nonsense", b"1,2,", b"-", b"\xff", b"1;2", b"*"])
 async def test_what_is_no_announcement_makes_it_forget_and_breaks_nothing(
-    own_redis: OwnRedis, here: End, message: bytes
+    started_redis: OwnRedis, here: End, message: bytes
 ) -> None:
     await here.remembers(1, user_id=77)
-    async with redis.asyncio.Redis.from_url(own_redis.url) as client:
+    async with redis.asyncio.Redis.from_url(started_redis.url) as client:
         await client.publish(CHANNEL, message)
         await here.forgets(1)
     await here.remembers(1, user_id=77)
 
 
 async def test_a_redis_that_is_killed_is_trusted_by_nobody(
-    own_redis: OwnRedis, here: End, there: End
+    started_redis: OwnRedis, here: End, there: End
 ) -> None:
     for end in (here, there):
         await end.remembers(1, user_id=1)
-    own_redis.stop()
+    started_redis.stop()
     await here.invalidation.invalidate([1])
     assert not here.knows(1)
     assert not there.knows(1), "whoever was told that it is done can rely on it"
-    own_redis.start()
+    started_redis.start()
     for end in (here, there):
         await end.is_trusted()
         assert not end.knows(1), "it begins with nothing"
 
 
 async def test_a_redis_that_is_frozen_is_waited_out(
-    own_redis: OwnRedis, here: End, there: End
+    started_redis: OwnRedis, here: End, there: End
 ) -> None:
     for end in (here, there):
         await end.remembers(1, user_id=1)
-    own_redis.freeze()
+    started_redis.freeze()
     await here.invalidation.invalidate([1])
     assert not there.knows(1)
-    own_redis.thaw()
+    started_redis.thaw()
     for end in (here, there):
         await end.is_trusted()
         assert not end.knows(1)
 
 
 async def test_a_long_outage_costs_each_announcement_nothing(
-    own_redis: OwnRedis, here: End
+    started_redis: OwnRedis, here: End
 ) -> None:
     await here.is_trusted()
-    own_redis.stop()
+    started_redis.stop()
     async with asyncio.timeout(patience.HANGING_SECONDS):
         for number in range(1000):
             await here.invalidation.invalidate([number])
 
 
-async def test_what_could_not_be_told_is_told_later(own_redis: OwnRedis, here: End) -> None:
-    own_redis.stop()
+async def test_what_could_not_be_told_is_told_later(started_redis: OwnRedis, here: End) -> None:
+    started_redis.stop()
     await here.invalidation.invalidate([1])
     assert here.invalidation.figures["published"] == 0
-    own_redis.start()
+    started_redis.start()
     await until(lambda: here.invalidation.figures["published"] == 1)
 
 
 async def test_a_subscription_that_is_cut_is_taken_up_again(
-    own_redis: OwnRedis, here: End, there: End
+    started_redis: OwnRedis, here: End, there: End
 ) -> None:
     for end in (here, there):
         await end.remembers(1, user_id=1)
-    async with redis.asyncio.Redis.from_url(own_redis.url) as client:
+    async with redis.asyncio.Redis.from_url(started_redis.url) as client:
         await client.client_kill_filter(_type="pubsub")
     for end in (here, there):
         await end.forgets(1)

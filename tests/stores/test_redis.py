@@ -36,13 +36,6 @@ async def live_store(redis_url: str) -> AsyncIterator[RedisStore]:
     await store.close()
 
 
-@pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    """A server that the test may stop, freeze and start again."""
-    with OwnRedis() as server:
-        yield server
-
-
 async def test_the_servers_own_clock_counts(live_store: RedisStore, key: str) -> None:
     window = await live_store.count_in_window(key, 3, MINUTE)
     assert window == (True, 1, 60_000)

@@ -62,7 +62,7 @@ def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Set up what is missing and serve, reloading on change. For this machine only.
 
     Writes .env with a new secret, creates the database file, its tables and
-    an admin, each only if it is missing. Whatever exists is not changed.
+    an admin, each only if it is missing. Nothing that exists is changed.
 
     Examples:
     $ gatepost dev

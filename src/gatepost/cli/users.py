@@ -1,6 +1,6 @@
 """The commands about users. They use the same services as the API, without a caller."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -158,12 +158,7 @@ def disable(user: UserName, json: Json = False) -> None:
     $ gatepost users disable ada@example.com
     """
 
-    async def change(work: Work) -> UserRead:
-        found = await find_user(work, user)
-        await accounts.disable(work, found.id)
-        return _read(await accounts.get_for_update(work, found.id))
-
-    changed = run_in_transaction(change)
+    changed = _change(user, accounts.disable)
     _print_done(changed, f"Disabled {changed.email}. Their sessions have ended.", None, json)
     _print_delay()
 
@@ -176,12 +171,7 @@ def enable(user: UserName, json: Json = False) -> None:
     $ gatepost users enable ada@example.com
     """
 
-    async def change(work: Work) -> UserRead:
-        found = await find_user(work, user)
-        await accounts.enable(work, found.id)
-        return _read(await accounts.get_for_update(work, found.id))
-
-    changed = run_in_transaction(change)
+    changed = _change(user, accounts.enable)
     _print_done(changed, f"Enabled {changed.email}.", None, json)
 
 
@@ -213,12 +203,7 @@ def set_role(
     $ gatepost users set-role ada@example.com admin
     """
 
-    async def change(work: Work) -> UserRead:
-        found = await find_user(work, user)
-        await accounts.set_role(work, found.id, role)
-        return _read(await accounts.get_for_update(work, found.id))
-
-    changed = run_in_transaction(change)
+    changed = _change(user, lambda work, user_id: accounts.set_role(work, user_id, role))
     done = f"The role of {changed.email} is now {changed.role.value}."
     _print_done(changed, done, None, json)
     _print_delay()
@@ -250,6 +235,17 @@ def set_password(
     done = f"{found.email} has a new password. Their sessions have ended."
     _print_done(found, done, password if generate else None, json)
     _print_delay()
+
+
+def _change(name: str, action: Callable[[Work, int], Awaitable[object]]) -> UserRead:
+    """Run an action for the user of this name, and return the user as it left them."""
+
+    async def change(work: Work) -> UserRead:
+        found = await find_user(work, name)
+        await action(work, found.id)
+        return _read(await accounts.get_for_update(work, found.id))
+
+    return run_in_transaction(change)
 
 
 def _find(name: str) -> UserRead:

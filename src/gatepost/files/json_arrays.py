@@ -50,7 +50,7 @@ def json_items(content: Content, path: str, *, needs_array: bool = True) -> Iter
 
 
 class _Expected(Enum):
-    """What the syntax allows next."""
+    """The tokens that the JSON syntax allows next."""
 
     VALUE = auto()
     FIRST_VALUE = auto()

@@ -20,7 +20,7 @@ from gatepost.serving.uvicorn_parts import (
 
 _NOT_IN_NAMES = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""What RFC 9110 section 5.6.2 excludes from names, and what would end or forge a line."""
+"""Bytes that RFC 9110 section 5.6.2 excludes from field names, and that end or forge a line."""
 
 _FRAMING = frozenset({b"connection", b"transfer-encoding"})
 _WITHOUT_BODY = frozenset({204, 304})

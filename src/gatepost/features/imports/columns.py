@@ -66,7 +66,7 @@ def convert_each(
 
 
 ONLY_NONE = {type(None)}
-"""What `value_types` returns for a column of None only."""
+"""The result of `value_types` for a column that holds only None."""
 
 
 def is_empty(values: Iterable[object]) -> bool:

@@ -10,7 +10,7 @@ from gatepost.features.imports.validation import ComparableFields, NewUserRow
 
 
 class RowOutcome(Enum):
-    """What happens to a row."""
+    """The outcome of a row: an account is made, or the reason why not."""
 
     MADE = auto()
     ALREADY_THERE = auto()

@@ -1,4 +1,4 @@
-"""What a real import and a dry run share: the validator, and counting the rows of a batch."""
+"""Makes the validator and counts the rows of a batch, for imports and dry runs alike."""
 
 from collections import Counter
 from collections.abc import Sequence
